@@ -1,0 +1,219 @@
+"""
+Configuration: a TOML file and the options of a command line become frozen settings.
+
+What keys there are is in L{siprec.settings}.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from attrs import frozen
+
+from siprec.ids import NodeID
+from siprec.settings import SETTINGS, Setting
+
+__all__ = [
+    "SETTINGS",
+    "ConfigError",
+    "HttpSettings",
+    "MediaSettings",
+    "MetadataSettings",
+    "NodeSettings",
+    "RecordingsSettings",
+    "Setting",
+    "Settings",
+    "SipSettings",
+    "StoreSettings",
+    "loadSettings",
+]
+
+_PASSWORD = re.compile(r"(//[^/@:]*:)[^@]*@")
+
+
+class ConfigError(Exception):
+    """
+    The configuration cannot be used.
+
+    @ivar key: the dotted TOML key, or C{"--config"} for the file as a whole.
+    @ivar value: what was given, without the password of a URL in it: it goes
+        to a terminal or a log.
+    @ivar expected: what would have been right.
+    """
+
+    def __init__(self, key: str, value: object, expected: str) -> None:
+        if isinstance(value, str):
+            value = _PASSWORD.sub(r"\1***@", value)
+        super().__init__(key, value, expected)
+        self.key, self.value, self.expected = key, value, expected
+
+    def __str__(self) -> str:
+        return f"{self.key} = {self.value!r}: expected {self.expected}"
+
+
+@frozen
+class NodeSettings:
+    """
+    This process.  C{drainTimeout} is in seconds.
+    """
+
+    id: NodeID
+    drainTimeout: float
+
+
+@frozen
+class SipSettings:
+    """
+    Signalling.  C{advertise} is host and port for our Contact; C{None} for
+    either: what we listen on.  C{maxSessions} 0: no limit.
+    """
+
+    listen: tuple[str, ...]
+    advertise: tuple[str, int | None] | None
+    profile: str
+    maxSessions: int
+
+
+@frozen
+class MediaSettings:
+    """
+    RTP.  C{ports} are the lowest (even) and the highest; C{pollInterval} is
+    in seconds; C{None} for an address: found out for each peer.
+    """
+
+    address: str | None
+    bind: str | None
+    ports: tuple[int, int]
+    pollInterval: float
+
+
+@frozen
+class StoreSettings:
+    """
+    Where the state of running sessions is kept.
+    """
+
+    url: str
+
+
+@frozen
+class RecordingsSettings:
+    """
+    Recordings on disk.  C{directory} is absolute; C{minFree} is in bytes.
+    """
+
+    directory: str
+    format: str
+    minFree: int
+    workers: int
+
+
+@frozen
+class MetadataSettings:
+    """
+    What is kept about a call.  C{exclude} are patterns of header names.
+    """
+
+    exclude: tuple[str, ...]
+
+
+@frozen
+class HttpSettings:
+    """
+    The HTTP server.  C{listen} is an endpoint string; empty: none.
+    """
+
+    listen: str
+
+
+@frozen
+class Settings:
+    """
+    Everything that can be configured, one attribute for each table of the file.
+    """
+
+    node: NodeSettings
+    sip: SipSettings
+    media: MediaSettings
+    store: StoreSettings
+    recordings: RecordingsSettings
+    metadata: MetadataSettings
+    http: HttpSettings
+
+
+_GROUPS: dict[str, type[Any]] = {
+    "node": NodeSettings,
+    "sip": SipSettings,
+    "media": MediaSettings,
+    "store": StoreSettings,
+    "recordings": RecordingsSettings,
+    "metadata": MetadataSettings,
+    "http": HttpSettings,
+}
+
+
+_BY_KEY = {setting.key: setting for setting in SETTINGS}
+
+
+def loadSettings(path: str | None, overrides: Mapping[str, object]) -> Settings:
+    """
+    Read the configuration.
+
+    @param path: a TOML file, or C{None} for the defaults alone.
+    @param overrides: values by dotted key, that win over the file; C{None}
+        stands for not given.
+    @raise ConfigError: the file cannot be read, or a key or value is wrong.
+    """
+    given = {} if path is None else dict(_flatten(_readFile(path)))
+    given.update({key: value for key, value in overrides.items() if value is not None})
+    for key, value in given.items():
+        if key not in _BY_KEY:
+            raise ConfigError(key, value, _nearest(key))
+    tables: dict[str, dict[str, object]] = {table: {} for table in _GROUPS}
+    for setting in SETTINGS:
+        value = given.get(setting.key, setting.default)
+        try:
+            checked = setting.check(value)
+        except ValueError as error:
+            raise ConfigError(setting.key, value, str(error)) from None
+        table, name = setting.key.split(".")
+        tables[table][_attribute(name)] = checked
+    return Settings(**{table: _GROUPS[table](**values) for table, values in tables.items()})
+
+
+def _readFile(path: str) -> dict[str, object]:
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigError("--config", path, f"a readable file ({error.strerror})") from error
+    except ValueError as error:  # bad TOML, or not UTF-8
+        raise ConfigError("--config", path, f"a TOML file ({error})") from error
+
+
+def _flatten(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """
+    @return: dotted keys and their values; a table within a table is a value.
+    """
+    for table, content in document.items():
+        if isinstance(content, dict):
+            for name, value in content.items():
+                yield f"{table}.{name}", value
+        elif table in _GROUPS:
+            raise ConfigError(table, content, f"a table, [{table}]")
+        else:
+            yield table, content
+
+
+def _nearest(key: str) -> str:
+    close = get_close_matches(key, _BY_KEY, n=1)
+    if close:
+        return f"a known key, perhaps {close[0]}"
+    return f"a known key, one of {', '.join(_BY_KEY)}"
+
+
+def _attribute(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)

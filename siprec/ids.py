@@ -1,0 +1,85 @@
+"""
+The identifiers that this recorder makes, and the check of the one it is given.
+"""
+
+import re
+import secrets
+from typing import NewType
+
+from uuid6 import uuid7
+
+__all__ = [
+    "NodeID",
+    "RecordingID",
+    "newBranch",
+    "newCallID",
+    "newRecordingID",
+    "newSessionNumber",
+    "newTag",
+    "nodeID",
+]
+
+NodeID = NewType("NodeID", str)
+RecordingID = NewType("RecordingID", str)
+
+_NODE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+# RFC 3261 section 8.1.1.7: a branch that begins with this is unique across
+# space and time, so a transaction can be matched by it alone.
+_MAGIC_COOKIE = "z9hG4bK"
+
+
+def nodeID(text: str) -> NodeID:
+    """
+    Check the name of a node.
+
+    @param text: 1 to 64 of the ASCII letters, digits, dot, underscore and
+        hyphen, so that it can stand in keys, addresses and log lines as it is.
+    @raise ValueError: it is anything else.
+    """
+    if not _NODE_ID.fullmatch(text):
+        raise ValueError(f"{text!r} is not a node id: 1 to 64 of A-Z a-z 0-9 . _ -")
+    return NodeID(text)
+
+
+def newRecordingID() -> RecordingID:
+    """
+    Name a new recording.
+
+    @return: a UUID of version 7 (RFC 9562 section 5.7): its text sorts by the
+        time it was made.  It owes nothing to what a peer sent, so it is safe
+        as a folder's name.
+    """
+    return RecordingID(str(uuid7()))
+
+
+def newTag() -> str:
+    """
+    Make a From or To tag: 64 random bits (RFC 3261 section 19.3 asks for 32).
+    """
+    return secrets.token_hex(8)
+
+
+def newBranch() -> str:
+    """
+    Make a Via branch: the cookie of RFC 3261 section 8.1.1.7, then 96 random bits.
+    """
+    return _MAGIC_COOKIE + secrets.token_hex(12)
+
+
+def newCallID() -> str:
+    """
+    Make a Call-ID: 128 random bits, without the host (RFC 3261 section 8.1.1.4
+    leaves it out; naming an inner host would tell a peer more than it needs).
+    """
+    return secrets.token_hex(16)
+
+
+def newSessionNumber() -> int:
+    """
+    Make the session id of an SDP C{o=} line (RFC 8866 section 5.2).
+
+    @return: at least 1 and below 2**62, as RFC 3264 section 5 wants it to fit
+        a signed 64-bit integer.
+    """
+    return 1 + secrets.randbelow((1 << 62) - 1)

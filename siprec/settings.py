@@ -1,0 +1,178 @@
+"""
+The table of what can be configured, one row for each key.
+
+The options of C{twistd siprec} are made from it, and C{etc/siprec.toml} and
+the documentation are checked against it.
+"""
+
+from attrs import frozen
+
+from siprec.values import (
+    Check,
+    choice,
+    directory,
+    headerPatterns,
+    hostPort,
+    httpListen,
+    interfaceAddress,
+    listenStrings,
+    mediaAddress,
+    nodeName,
+    portRange,
+    seconds,
+    size,
+    storeURL,
+    whole,
+)
+
+__all__ = ["SETTINGS", "Setting"]
+
+
+@frozen
+class Setting:
+    """
+    One key of the configuration.
+
+    @ivar key: C{table.name}, as in the file.
+    @ivar option: the command line's long option without its dashes, or C{None}.
+    @ivar default: as it would stand in the file.
+    @ivar check: makes the setting of a given value, or raises C{ValueError}.
+    @ivar meaning: one line for help and documentation.
+    """
+
+    key: str
+    option: str | None
+    default: str | int | float | list[str]
+    check: Check
+    meaning: str
+
+    @property
+    def repeatable(self) -> bool:
+        """
+        Whether the option may be given several times, each adding to a list.
+        """
+        return isinstance(self.default, list)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "node.id",
+        "node-id",
+        "",
+        nodeName,
+        "Name of this node, other than that of any other; empty: the host's name.",
+    ),
+    Setting(
+        "node.drain_timeout",
+        None,
+        30,
+        seconds(3600),
+        "Longest time in seconds that a stop may take to end calls and finish files.",
+    ),
+    Setting(
+        "sip.listen",
+        "sip",
+        ["udp:5060", "tcp:5060"],
+        listenStrings,
+        "Where to listen: udp:PORT[:interface=IP], or Twisted's tcp: and ssl: strings.",
+    ),
+    Setting(
+        "sip.advertise",
+        "advertise",
+        "",
+        hostPort,
+        "HOST[:PORT] that peers reach us at, for Contact; empty: the listening address.",
+    ),
+    Setting(
+        "sip.profile",
+        None,
+        "lenient",
+        choice("lenient", "strict", "legacy"),
+        "Which INVITEs are recording sessions: lenient, strict (RFC 7866) or legacy.",
+    ),
+    Setting(
+        "sip.max_sessions",
+        None,
+        0,
+        whole(0, 1_000_000),
+        "Calls at a time above which new ones are refused; 0: no limit.",
+    ),
+    Setting(
+        "media.address",
+        "media-address",
+        "",
+        mediaAddress,
+        "IP address written into SDP; empty: the local one that faces the peer.",
+    ),
+    Setting(
+        "media.bind",
+        None,
+        "",
+        interfaceAddress,
+        "IP address that RTP sockets are bound to; empty: the same as in SDP.",
+    ),
+    Setting(
+        "media.ports",
+        "rtp-ports",
+        "10000-19999",
+        portRange,
+        "LOW-HIGH, the ports for pairs of RTP (even) and RTCP (odd).",
+    ),
+    Setting(
+        "media.poll_interval",
+        None,
+        0.2,
+        # A socket's receive buffer holds a few seconds of a stream, no more.
+        seconds(2),
+        "Seconds between two visits to a media socket.",
+    ),
+    Setting(
+        "store.url",
+        "store",
+        "memory:",
+        storeURL,
+        "Where the state of running calls is kept; memory: is this process.",
+    ),
+    Setting(
+        "recordings.directory",
+        "recordings",
+        "./recordings",
+        directory,
+        "Folder that recordings go to.",
+    ),
+    Setting(
+        "recordings.format",
+        None,
+        "wav",
+        choice("wav"),
+        "Format of the finished audio.",
+    ),
+    Setting(
+        "recordings.min_free",
+        None,
+        "256MiB",
+        size,
+        "Free disk space in bytes, or as 256MiB, below which no new call is taken.",
+    ),
+    Setting(
+        "recordings.workers",
+        None,
+        1,
+        whole(1, 256),
+        "Processes that make audio files at the same time.",
+    ),
+    Setting(
+        "metadata.exclude",
+        None,
+        [],
+        headerPatterns,
+        "Names of SIP headers that are not stored; * stands for any text.",
+    ),
+    Setting(
+        "http.listen",
+        "http",
+        "tcp:8080:interface=127.0.0.1",
+        httpListen,
+        "Where health, metrics and the API are served; empty: nowhere.",
+    ),
+)

@@ -1,0 +1,74 @@
+"""
+Programs of other projects that some tests run.
+
+A test that needs one says so here, and is skipped where the program is not
+installed.  Where C{SIPREC_REQUIRE_PROGRAMS} is C{1}, L{tests.run} counts such
+a skip as a failure, so that it cannot go unnoticed.
+"""
+
+import shutil
+from collections.abc import Callable
+from typing import TypeVar
+
+from twisted.trial.unittest import SkipTest
+
+__all__ = ["PACKAGES", "isMissingProgram", "require", "requires"]
+
+_Test = TypeVar("_Test", bound=Callable[..., object])
+
+PACKAGES = {
+    "kamailio": "kamailio",
+    "redis-sentinel": "redis-sentinel",
+    "redis-server": "redis-server",
+    "sipp": "sip-tester",
+    "sox": "sox",
+    "tshark": "tshark",
+}
+"""
+The programs that tests may need, each with the Debian package it comes in.
+"""
+
+
+def require(*programs: str) -> None:
+    """
+    Let the running test go on only if the programs are installed; for C{setUp}.
+
+    @raise SkipTest: the first one missing, as C{needs PROGRAM (...)}.
+    """
+    reason = _missing(programs)
+    if reason:
+        raise SkipTest(reason)
+
+
+def requires(*programs: str) -> Callable[[_Test], _Test]:
+    """
+    Make a decorator that skips a test method, or all of a class, unless the
+    programs are installed.
+    """
+    reason = _missing(programs)
+
+    def decorate(test: _Test) -> _Test:
+        if reason:
+            test.skip = reason  # type: ignore[attr-defined]
+        return test
+
+    return decorate
+
+
+def isMissingProgram(reason: str) -> bool:
+    """
+    @return: whether a test was skipped for this reason by this module.
+    """
+    return reason in {_reason(program) for program in PACKAGES}
+
+
+def _missing(programs: tuple[str, ...]) -> str:
+    for program in programs:
+        reason = _reason(program)
+        if shutil.which(program) is None:
+            return reason
+    return ""
+
+
+def _reason(program: str) -> str:
+    return f"needs {program} (Debian package {PACKAGES[program]})"

@@ -1,0 +1,242 @@
+"""
+Tests of L{siprec.values}.
+"""
+
+import math
+import os
+import socket
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.endpoints import _parse
+from twisted.trial.unittest import SynchronousTestCase
+
+from siprec import values
+
+
+class CheckTests(SynchronousTestCase):
+    """
+    Each check takes what is right, in the form of the file and of an option,
+    and says of the rest what was expected.
+    """
+
+    def refused(self, check: values.Check, expected: str, *wrong: object) -> None:
+        """
+        Assert that every wrong value raises C{ValueError} with the expected text.
+        """
+        for value in wrong:
+            with self.subTest(value=value):
+                error = self.assertRaises(ValueError, check, value)
+                self.assertIn(expected, str(error))
+
+    def test_whole(self) -> None:
+        """
+        A whole number is an integer or its digits, within both limits.
+        """
+        check = values.whole(1, 10)
+        self.assertEqual([check(1), check(10), check("7")], [1, 10, 7])
+        self.refused(
+            check, "a whole number from 1 to 10", 0, 11, 1.5, "x", "-1", "\u0664", True, []
+        )
+
+    def test_seconds(self) -> None:
+        """
+        A duration is above 0, at most the limit, and finite.
+        """
+        check = values.seconds(60)
+        self.assertEqual([check(60), check(0.25), check("1.5")], [60, 0.25, 1.5])
+        wrong = (0, -1, 60.1, math.inf, math.nan, "soon", True, None, 10**400)
+        self.refused(check, "seconds, above 0 and at most 60", *wrong)
+
+    def test_choice(self) -> None:
+        """
+        A choice is one of its words exactly.
+        """
+        check = values.choice("a", "b")
+        self.assertEqual(check("b"), "b")
+        self.refused(check, "'a' or 'b'", "A", "", 1, ["a"])
+
+    def test_size(self) -> None:
+        """
+        A size is a number of bytes, or text with a binary unit.
+        """
+        sizes = [0, 5, "5", "5B", "1KiB", "256MiB", "2 GiB", "1TiB"]
+        expected = [0, 5, 5, 5, 1024, 256 << 20, 2 << 30, 1 << 40]
+        self.assertEqual([values.size(value) for value in sizes], expected)
+        wrong = (-1, "-1", "1MB", "MiB", "1.5GiB", 1.5, True, None, "9" * 5000)
+        self.refused(values.size, "a number of bytes", *wrong)
+
+    def test_nodeName(self) -> None:
+        """
+        A node's name is in the NodeID alphabet.
+        """
+        self.assertEqual(values.nodeName("node-1"), "node-1")
+        self.refused(values.nodeName, "1 to 64 of", "a b", "x" * 65, 1)
+
+    def test_nodeNameOfHost(self) -> None:
+        """
+        Without a name it is the host's, with each run of other characters
+        replaced, cut to 64, and never empty.
+        """
+        for host, expected in (
+            ("pbx.example.com", "pbx.example.com"),
+            ("my höst's", "my-h-st-s"),
+            ("x" * 70, "x" * 64),
+            ("", "localhost"),
+        ):
+            self.patch(socket, "gethostname", lambda host=host: host)
+            self.assertEqual(values.nodeName(""), expected)
+
+    def test_mediaAddress(self) -> None:
+        """
+        The address for SDP is a unicast one: 0.0.0.0 would mean hold
+        (RFC 3264 section 8.4).
+        """
+        self.assertIdentical(values.mediaAddress(""), None)
+        self.assertEqual(values.mediaAddress("192.0.2.1"), "192.0.2.1")
+        self.assertEqual(values.mediaAddress("2001:DB8::1"), "2001:db8::1")
+        wrong = ("0.0.0.0", "::", "224.0.0.1", "pbx.example.com", "[::1]", "1.2.3", 1)
+        self.refused(values.mediaAddress, "an IP address that peers can send to", *wrong)
+
+    def test_interfaceAddress(self) -> None:
+        """
+        The address to bind may be that of every interface.
+        """
+        self.assertIdentical(values.interfaceAddress(""), None)
+        self.assertEqual(values.interfaceAddress("0.0.0.0"), "0.0.0.0")
+        self.refused(values.interfaceAddress, "an IP address of this machine", "eth0", "1.2.3.4/8")
+
+    def test_portRange(self) -> None:
+        """
+        A port range begins even and has room for one pair of RTP and RTCP
+        (RFC 3550 section 11).
+        """
+        self.assertEqual(values.portRange("10000-19999"), (10000, 19999))
+        self.assertEqual(values.portRange("2-3"), (2, 3))
+        wrong = ("10001-19999", "10000-10000", "20000-10000", "0-9", "10000-65536", "10000", "a-b")
+        self.refused(values.portRange, "'LOW-HIGH'", *wrong)
+        self.refused(values.portRange, "text", 10000)
+
+    def test_hostPort(self) -> None:
+        """
+        An advertised place is a host name or address, with or without a port.
+        """
+        for text, expected in (
+            ("", None),
+            ("192.0.2.1", ("192.0.2.1", None)),
+            ("rec.example.com:5062", ("rec.example.com", 5062)),
+            ("[2001:db8::1]:5060", ("2001:db8::1", 5060)),
+            ("[2001:db8::1]", ("2001:db8::1", None)),
+        ):
+            self.assertEqual(values.hostPort(text), expected)
+        wrong = (
+            "2001:db8::1",
+            "[192.0.2.1]",
+            "[zebra]",
+            "a:0",
+            "a:65536",
+            "a:",
+            ":5060",
+            "a b",
+            "sip:a@b",
+            "x" * 254,
+            "a..b",
+        )
+        self.refused(values.hostPort, "'HOST' or 'HOST:PORT'", *wrong)
+
+    def test_listenStrings(self) -> None:
+        """
+        SIP is listened for at one or more udp:, tcp: or ssl: strings.
+        """
+        listen = [
+            "udp:5060",
+            "udp:0:interface=127.0.0.1",
+            "tcp:5060:interface=\\:\\:1:backlog=128",
+            "ssl:5061:privateKey=/etc/key.pem:certKey=/etc/cert.pem",
+        ]
+        self.assertEqual(values.listenStrings(listen), tuple(listen))
+        self.refused(values.listenStrings, "a list of at least one string", [], "udp:5060", None)
+        self.refused(values.listenStrings, "text", [5060])
+        self.refused(values.listenStrings, "'udp:PORT", ["ws:80"], ["5060"], [""], ["tcp:5060\\"])
+        self.refused(
+            values.listenStrings, "one port", ["udp"], ["udp:65536"], ["udp:x"], ["udp:1:2"]
+        )
+        self.refused(values.listenStrings, "nothing but interface after", ["udp:5060:backlog=5"])
+        self.refused(values.listenStrings, "an IP address", ["udp:5060:interface=eth0"])
+
+    def test_listenOnPlainIPv6(self) -> None:
+        """
+        An IPv6 address may be written without the backslashes that endpoint
+        strings want, and with brackets.
+        """
+        for text, expected in (
+            ("udp:5060:interface=::1", "udp:5060:interface=\\:\\:1"),
+            ("tcp:5060:interface=[2001:db8::1]", "tcp:5060:interface=2001\\:db8\\:\\:1"),
+            ("tcp:5060:interface=::1:backlog=5", "tcp:5060:interface=\\:\\:1:backlog=5"),
+        ):
+            self.assertEqual(values.listenStrings([text]), (expected,))
+            self.assertEqual(values.listenStrings([expected]), (expected,))
+        self.refused(values.listenStrings, "one port", ["udp:5060:interface=2001:db8:zz"])
+        self.refused(values.listenStrings, "an IP address", ["udp:5060:interface=1:2:3"])
+
+    def test_httpListen(self) -> None:
+        """
+        HTTP is listened for at one endpoint, or not at all.
+        """
+        for value in ("", "tcp:8080", "ssl:443:interface=127.0.0.1"):
+            self.assertEqual(values.httpListen(value), value)
+        self.refused(values.httpListen, "'tcp:PORT", "udp:8080", "8080")
+        self.refused(values.httpListen, "text", 8080)
+
+    def test_storeURL(self) -> None:
+        """
+        Only the store that exists is taken; another is named as out of reach.
+        """
+        self.assertEqual(values.storeURL("memory:"), "memory:")
+        expected = "'memory:', the only form that this version takes"
+        self.refused(values.storeURL, expected, "redis://h:6379/0", "unix:///x", "", 1)
+
+    def test_directory(self) -> None:
+        """
+        A folder's path is made absolute at once.
+        """
+        self.assertEqual(values.directory("./a"), os.path.join(os.getcwd(), "a"))
+        self.assertEqual(values.directory("/var/lib/siprec"), "/var/lib/siprec")
+        self.refused(values.directory, "the path of a folder", "", "a\0b")
+
+    def test_headerPatterns(self) -> None:
+        """
+        Header patterns are header names with wildcards, perhaps none.
+        """
+        self.assertEqual(values.headerPatterns([]), ())
+        self.assertEqual(values.headerPatterns(["X-*", "To?"]), ("X-*", "To?"))
+        wrong = ("X-*", ["a b"], [""], [1], ["X:"], None)
+        self.refused(values.headerPatterns, "a list of header names", *wrong)
+
+
+class SplitEndpointTests(SynchronousTestCase):
+    """
+    L{values.splitEndpoint} reads endpoint strings as Twisted does.
+    """
+
+    def test_parts(self) -> None:
+        """
+        Colons and equals signs part the fields, unless a backslash is before them.
+        """
+        self.assertEqual(
+            values.splitEndpoint("ssl:5061:interface=\\:\\:1:privateKey=/a\\=b=c"),
+            ("ssl", ["5061"], {"interface": "::1", "privateKey": "/a=b=c"}),
+        )
+        self.assertEqual(values.splitEndpoint(""), ("", [], {}))
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.text(alphabet="ab:=\\", max_size=12) | st.from_regex(r"\Atcp:[0-9]+(:[a-z]=\w)*\Z"))
+    def test_sameAsTwisted(self, description: str) -> None:
+        """
+        What is well escaped comes apart as in C{serverFromString}.
+        """
+        if values._WELL_ESCAPED.fullmatch(description):
+            positional, named = _parse(description)
+            kind, others, ours = values.splitEndpoint(description)
+            if not description.startswith(tuple(f"{name}=" for name in named)):
+                self.assertEqual(([kind, *others][: len(positional)], ours), (positional, named))
