@@ -1,0 +1,3 @@
+"""
+SIP (RFC 3261): a pure protocol core and, in C{layer} and C{transport}, its Twisted shells.
+"""

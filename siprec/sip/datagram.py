@@ -1,0 +1,164 @@
+"""
+SIP over UDP (RFC 3261 section 18).
+"""
+
+import errno
+import ipaddress
+import socket
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.error import MessageLengthError
+from twisted.internet.interfaces import ISystemHandle
+from twisted.internet.protocol import DatagramProtocol
+
+from siprec.sip.errors import BadMessage
+from siprec.sip.flow import Flow
+from siprec.sip.framing import parseDatagram
+from siprec.sip.interfaces import FlowGone, IMessageReceiver
+from siprec.sip.matching import plainHost
+
+#: Any datagram there can be.  Twisted cuts at 8,192 bytes if not told otherwise.
+MAX_DATAGRAM = 65535
+
+# Room for a burst of INVITEs with metadata; the kernel grants what it allows.
+_RECEIVE_BUFFER = 4 << 20
+# The network is full, not broken: as with any loss, a timer repairs it.
+_BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
+
+
+def isWildcard(host: str) -> bool:
+    """
+    @return: whether this address stands for all addresses of the machine.
+    """
+    return host in ("", "0.0.0.0", "::")
+
+
+def facingAddress(host: str) -> str | None:
+    """
+    Ask the kernel which of our addresses it sends from to a peer.  No packet
+    is sent.
+
+    @param host: an IP address.
+    @return: C{None} if there is no way to the peer.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((host, 9))
+        except OSError:
+            return None
+        address: str = probe.getsockname()[0]
+    return address
+
+
+@define(eq=False)
+class FacingAddresses:
+    """
+    Remembers L{facingAddress}es for a while: addresses move, and peers that
+    send from ever new addresses must not fill the memory.
+    """
+
+    _seconds: Callable[[], float]
+    _ask: Callable[[str], str | None] = facingAddress
+    _lifetime: float = 30.0
+    _limit: int = 4096
+    _known: dict[str, tuple[float, str | None]] = field(factory=dict, init=False)
+
+    def get(self, host: str) -> str | None:
+        """
+        @return: as L{facingAddress}, at most C{lifetime} seconds old.
+        """
+        now = self._seconds()
+        until, address = self._known.get(host, (now, None))
+        if until > now:
+            return address
+        if len(self._known) >= self._limit:
+            self._known.clear()
+        address = self._ask(host)
+        self._known[host] = (now + self._lifetime, address)
+        return address
+
+
+class DatagramListener(DatagramProtocol):
+    """
+    One UDP socket.
+
+    @ivar address: the host (maybe the wildcard) and the port it is bound to.
+    """
+
+    transport: Any
+
+    def __init__(
+        self, receiver: IMessageReceiver, facing: FacingAddresses, counters: Counter[str]
+    ) -> None:
+        self.address = ("", 0)
+        self._receiver = receiver
+        self._facing = facing
+        self._counters = counters
+
+    def startProtocol(self) -> None:
+        """
+        The socket is bound.
+        """
+        bound = self.transport.getHost()
+        self.address = (bound.host, bound.port)
+        if ISystemHandle.providedBy(self.transport):
+            handle: Any = self.transport.getHandle()
+            handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+
+    def flow(self, remote: tuple[str, int]) -> Flow:
+        """
+        @return: the flow from this socket to a peer.  A wildcard is replaced
+            with the address the kernel sends from, which is the one a peer
+            can be told.
+        """
+        host, port = self.address
+        if isWildcard(host):
+            host = self._facing.get(remote[0]) or host
+        return Flow("UDP", (host, port), remote)
+
+    def reaches(self, host: str) -> bool:
+        """
+        @return: whether a peer with this IP address can be sent to.
+        """
+        ours = self.address[0]
+        # A socket for all of IPv6 takes and sends IPv4 as well (Linux).
+        return (":" in ours) == (":" in host) or ours == "::"
+
+    def datagramReceived(self, data: bytes, addr: tuple[str, int]) -> None:
+        """
+        One datagram came.
+        """
+        flow = self.flow((plainHost(addr[0]), addr[1]))
+        try:
+            message = parseDatagram(data)
+        except BadMessage as error:
+            self._receiver.badMessage(error, flow)
+            return
+        if message is None:
+            self._counters["keepalives"] += 1
+        else:
+            self._receiver.messageReceived(message, flow)
+
+    def send(self, data: bytes, remote: tuple[str, int]) -> None:
+        """
+        Send one datagram.
+
+        @raise FlowGone: the network refuses it.
+        """
+        host, port = remote
+        if self.address[0] == "::" and ":" not in host:
+            host = f"::ffff:{ipaddress.IPv4Address(host)}"
+        if self.transport is None:
+            raise FlowGone("the UDP socket is closed")
+        try:
+            self.transport.write(data, (host, port))
+        except MessageLengthError as error:
+            raise FlowGone(f"{len(data)} bytes are too many for UDP") from error
+        except OSError as error:
+            if error.errno not in _BUSY:
+                raise FlowGone(f"UDP to {remote[0]}: {error}") from error
+            self._counters["sendBufferFull"] += 1

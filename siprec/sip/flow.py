@@ -1,0 +1,36 @@
+"""
+The path a message came by, or is to leave by.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+__all__ = ["Flow"]
+
+
+@frozen
+class Flow:
+    """
+    One pair of transport addresses (RFC 5626 section 3.2, in a wider sense).
+
+    @ivar transport: C{"UDP"}, C{"TCP"} or C{"TLS"}.
+    @ivar local: our address and port.
+    @ivar remote: the peer's address and port.
+    @ivar connection: which stream connection; 0 for UDP.  Numbers are never
+        used twice, so that an answer cannot go to a later connection from the
+        same port.
+    """
+
+    transport: str
+    local: tuple[str, int]
+    remote: tuple[str, int]
+    connection: int = 0
+
+    @property
+    def reliable(self) -> bool:
+        """
+        Whether the transport repeats what is lost, so that we do not (RFC 3261
+        section 17).
+        """
+        return self.transport != "UDP"

@@ -1,0 +1,360 @@
+"""
+The transaction layer (RFC 3261 section 17): finds or makes the transaction of
+each message, and tells the transaction user what is new.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import ParamSpec
+
+from attrs import evolve
+from twisted.internet.defer import Deferred, fail, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from siprec.ids import newBranch
+from siprec.sip.clienttransaction import cancelFor
+from siprec.sip.errors import BadHeader, BadMessage
+from siprec.sip.flow import Flow
+from siprec.sip.headers import Via, quote
+from siprec.sip.interfaces import (
+    FlowGone,
+    IMessageReceiver,
+    ISipTransport,
+    ITransactionUser,
+)
+from siprec.sip.livetransaction import ClientTransaction, ServerTransaction
+from siprec.sip.matching import (
+    ClientKey,
+    MergeKey,
+    ServerKey,
+    clientKey,
+    legacy,
+    mergeKey,
+    serverKey,
+    stamped,
+    statelessTag,
+)
+from siprec.sip.message import Request, Response, makeResponse
+from siprec.sip.runner import Surroundings, transmit
+
+# A peer chooses the method's name; without this list it could make the counter
+# as large as it likes.
+_METHODS = frozenset(
+    (
+        *("ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS"),
+        *("PRACK", "PUBLISH", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE"),
+    )
+)
+
+_P = ParamSpec("_P")
+
+
+def _nothing() -> None:
+    """
+    There is no transaction to tell that a message was not sent.
+    """
+
+
+def _ignore(response: Response) -> None:
+    """
+    Nobody wants to see provisional or repeated responses.
+    """
+
+
+@implementer(IMessageReceiver)
+class SipLayer:
+    """
+    All transactions of one node.
+
+    @ivar user: who is told; may be set later.  Until then requests are
+        answered 503.
+    @ivar counters: how often something happened.  Dropped without an answer:
+        C{badMessages}, C{strayAcks}, C{strayResponses}, C{lateResponses},
+        C{retransmissions} (answered again where the rules say so),
+        C{afterStop}.  Answered: C{badRequests}, C{strayCancels},
+        C{withoutUser}.  Trouble: C{sendFailures}, C{unhandledErrors},
+        C{unacknowledgedRejections}.
+    @ivar requests: received, without retransmissions, by method; C{other} for
+        methods that have no RFC.
+    @ivar responses: sent, without retransmissions, by status.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        transport: ISipTransport | None = None,
+        user: ITransactionUser | None = None,
+    ) -> None:
+        self.user = user
+        self.counters: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
+        self.responses: Counter[str] = Counter()
+        self._around = Surroundings(clock, transport, self.counters, self.responses)
+        self._servers: dict[ServerKey, dict[str, ServerTransaction]] = {}
+        self._clients: dict[ClientKey, ClientTransaction] = {}
+        self._initial: dict[MergeKey, list[ServerTransaction]] = {}
+        self._stopped = False
+
+    @property
+    def transport(self) -> ISipTransport:
+        """
+        What messages are sent by; may be set after creation.
+
+        @raise RuntimeError: it is not set yet.
+        """
+        return self._around.transport
+
+    @transport.setter
+    def transport(self, transport: ISipTransport) -> None:
+        self._around.use(transport)
+
+    # What the transport gives
+
+    def messageReceived(self, message: Request | Response, flow: Flow) -> None:
+        """
+        See L{IMessageReceiver.messageReceived}.
+        """
+        if self._stopped:
+            self.counters["afterStop"] += 1
+        elif isinstance(message, Request):
+            self._guard(None, self._requestReceived, message, flow)
+        else:
+            self._guard(None, self._responseReceived, message)
+
+    def badMessage(self, error: BadMessage, flow: Flow) -> None:
+        """
+        See L{IMessageReceiver.badMessage}: answered without a transaction
+        (RFC 3261 section 8.2.7), as its key may be what is bad.
+        """
+        request = error.request
+        self._log.debug(
+            "bad message from {peer}: {error}: {sample!r}",
+            peer=flow.remote,
+            error=str(error),
+            sample=error.sample,
+        )
+        # An ACK is never answered, whatever is wrong with it.
+        if self._stopped or error.status is None or request is None or request.method == "ACK":
+            self.counters["badMessages"] += 1
+        else:
+            self._guard(None, self._refuse, request, error.status, str(error), flow)
+
+    # What the user asks for
+
+    def sendRequest(
+        self,
+        request: Request,
+        flow: Flow,
+        onResponse: Callable[[Response], None] | None = None,
+    ) -> Deferred[Response]:
+        """
+        Send a request, which is neither ACK nor CANCEL, in a transaction of its own.
+
+        @param request: without our Via, which is added here.
+        @param onResponse: is called with each provisional response, and with
+            each 2xx to an INVITE after the first; the user is to repeat its ACK.
+        @return: fires with the first final response; fails with
+            L{TransactionTimeout} or L{FlowGone}.  After a provisional response
+            an INVITE waits without limit: use C{addTimeout}.  Cancelling the
+            Deferred sends CANCEL for an INVITE, once that is allowed; a final
+            response to it then goes to C{onResponse}.
+        """
+        if self._stopped:
+            return fail(FlowGone("the recorder stops"))
+        return self._start(self._withVia(request, flow), flow, onResponse or _ignore)
+
+    def sendAck(self, ack: Request, flow: Flow) -> None:
+        """
+        Send the ACK to a 2xx.  If it cannot be sent, this is counted, and the
+        peer will soon ask for it by repeating its 2xx.
+
+        @param ack: without our Via, which is added here.
+        """
+        data = self._withVia(ack, flow).serialize()
+        transmit(self._around, maybeDeferred(self.transport.send, flow, data), _nothing)
+
+    def merged(self, request: Request) -> bool:
+        """
+        Whether this request is here already, by another way (RFC 3261 section
+        8.2.2.2: answer 482).  One that was refused does not count, since its
+        peer may well try another of our addresses with a new branch and
+        nothing else changed (RFC 3263 section 4.3).
+
+        @param request: of a transaction of this layer.
+        """
+        if request.toTag is not None:
+            return False
+        return any(
+            other.request.via.branch != request.via.branch and other.status < 300
+            for other in self._initial.get(mergeKey(request), ())
+        )
+
+    def stop(self) -> None:
+        """
+        Forget all transactions and their timers; what is waited for fails with
+        L{FlowGone}.  Later messages are dropped.
+        """
+        self._stopped = True
+        for transactions in self._servers.values():
+            for transaction in transactions.values():
+                transaction.stop()
+        self._servers.clear()
+        self._initial.clear()
+        for client in list(self._clients.values()):
+            client.abandon(FlowGone("the recorder stops"))
+
+    # Requests
+
+    def _requestReceived(self, received: Request, flow: Flow) -> None:
+        key, method = serverKey(received), received.method
+        request = stamped(received, flow)
+        if method == "ACK":
+            self._ackReceived(request, flow, key)
+            return
+        known = self._servers.get(key, {}).get(method)
+        if known is not None:
+            self.counters["retransmissions"] += 1
+            known.again()
+            return
+        self.requests[method if method in _METHODS else "other"] += 1
+        transaction = ServerTransaction(
+            request, flow, key, self._around, self._toUserAck, self._serverEnded
+        )
+        target = self._target(key) if method == "CANCEL" else None
+        self._servers.setdefault(key, {})[method] = transaction
+        if method == "CANCEL":
+            self._cancelReceived(transaction, target)
+            return
+        if request.toTag is None:
+            self._initial.setdefault(mergeKey(request), []).append(transaction)
+        if self.user is None:
+            self.counters["withoutUser"] += 1
+            transaction.respond(makeResponse(request, 503, toTag=transaction.toTag))
+        else:
+            self._guard(transaction, self.user.requestReceived, transaction, request, flow)
+
+    def _ackReceived(self, ack: Request, flow: Flow, key: ServerKey) -> None:
+        self.requests["ACK"] += 1
+        invite = self._servers.get(key, {}).get("INVITE")
+        # With RFC 2543's rules the tag is what tells it from another one's ACK.
+        if invite is not None and not (legacy(key) and ack.toTag != invite.toTag):
+            invite.acknowledge(ack)
+        else:
+            self._toUserAck(ack, flow)
+
+    def _target(self, key: ServerKey) -> ServerTransaction | None:
+        transactions = self._servers.get(key, {})
+        others = [transactions[method] for method in transactions if method != "CANCEL"]
+        return others[0] if others else None
+
+    def _cancelReceived(
+        self, transaction: ServerTransaction, target: ServerTransaction | None
+    ) -> None:
+        cancel = transaction.request
+        if target is None:
+            self.counters["strayCancels"] += 1
+            transaction.respond(makeResponse(cancel, 481, toTag=transaction.toTag))
+            return
+        # RFC 3261 section 9.2: with the tag that the INVITE's answers have.
+        transaction.respond(makeResponse(cancel, 200, toTag=target.toTag))
+        if target.request.method == "INVITE" and not target.answered and self.user is not None:
+            self._guard(target, self.user.cancelReceived, target, cancel)
+
+    def _toUserAck(self, ack: Request, flow: Flow) -> None:
+        if self.user is not None:
+            self._guard(None, self.user.ackReceived, ack, flow)
+
+    def _serverEnded(self, transaction: ServerTransaction) -> None:
+        request = transaction.request
+        transactions = self._servers.get(transaction.key, {})
+        transactions.pop(request.method, None)
+        if not transactions:
+            self._servers.pop(transaction.key, None)
+        if request.toTag is None and request.method != "CANCEL":
+            key = mergeKey(request)
+            rest = [other for other in self._initial.get(key, ()) if other is not transaction]
+            if rest:
+                self._initial[key] = rest
+            else:
+                self._initial.pop(key, None)
+        if request.method != "CANCEL" and self.user is not None:
+            self._guard(None, self.user.transactionEnded, transaction)
+
+    def _refuse(self, received: Request, status: int, why: str, flow: Flow) -> None:
+        try:
+            request = stamped(received, flow)
+        except BadHeader:
+            self.counters["badMessages"] += 1
+            return
+        text = why.encode("ascii", "replace").decode("ascii")[:200]
+        warning = ("Warning", f"399 siprec {quote(text)}")
+        response = makeResponse(request, status, toTag=statelessTag(received), headers=[warning])
+        self.counters["badRequests"] += 1
+        self.responses[str(status)] += 1
+        sending = maybeDeferred(self.transport.reply, request.via, flow)
+        transmit(
+            self._around, sending.addCallback(self.transport.send, response.serialize()), _nothing
+        )
+
+    # Responses
+
+    def _responseReceived(self, response: Response) -> None:
+        # RFC 3261 section 8.1.3.3: more than our own Via: not meant for us.
+        own = len(response.vias) == 1
+        client = self._clients.get(clientKey(response)) if own else None
+        if client is None:
+            self.counters["strayResponses"] += 1
+        else:
+            client.received(response)
+
+    def _withVia(self, request: Request, flow: Flow) -> Request:
+        host, port = self.transport.advertised(flow)
+        via = Via(flow.transport, host, port, (("branch", newBranch()), ("rport", None)))
+        return evolve(request, headers=request.headers.prepending("Via", str(via)))
+
+    def _start(
+        self, request: Request, flow: Flow, onResponse: Callable[[Response], None]
+    ) -> Deferred[Response]:
+        key = clientKey(request)
+
+        def ended(transaction: ClientTransaction) -> None:
+            self._clients.pop(key, None)
+
+        def cancel(transaction: ClientTransaction) -> None:
+            # Nobody needs its answer: what counts is the INVITE's (RFC 3261 section 9.1).
+            self._start(cancelFor(request), flow, _ignore).addErrback(self._cancelFailed)
+
+        def toUser(response: Response) -> None:
+            self._guard(None, onResponse, response)
+
+        client = ClientTransaction(request, flow, self._around, toUser, ended, cancel)
+        self._clients[key] = client
+        client.start()
+        return client.result
+
+    def _cancelFailed(self, reason: Failure) -> None:
+        self._log.debug("CANCEL: {reason}", reason=reason.getErrorMessage())
+
+    def _guard(
+        self,
+        transaction: ServerTransaction | None,
+        call: Callable[_P, None],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> None:
+        """
+        Call what may be wrong; a failure ends here, and concerns no other message.
+        """
+        try:
+            call(*args, **kwargs)
+        except Exception:
+            self.counters["unhandledErrors"] += 1
+            self._log.failure("unhandled error in {call}", call=call)
+            if transaction is not None and not transaction.answered:
+                response = makeResponse(transaction.request, 500, toTag=transaction.toTag)
+                transaction.respond(response)

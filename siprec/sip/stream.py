@@ -1,0 +1,246 @@
+"""
+SIP over TCP and TLS (RFC 3261 section 18, RFC 5626 section 4.4.1).
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHandshakeListener,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+)
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from siprec.sip.flow import Flow
+from siprec.sip.framing import Framed, Invalid, Ping, StreamFramer
+from siprec.sip.interfaces import FlowGone, IMessageReceiver
+from siprec.sip.matching import plainHost
+
+#: Seconds a peer may take for one message, or for the TLS handshake.  Longer
+#: ones are attacks or broken connections.
+MESSAGE_TIME = 30.0
+
+
+@define(eq=False)
+class StreamSurroundings:
+    """
+    What all stream connections of one transport share.
+
+    @ivar opened: is told of each new connection.
+    @ivar closed: is told of each connection that is no more.
+    """
+
+    clock: IReactorTime
+    receiver: IMessageReceiver
+    counters: Counter[str]
+    opened: Callable[["StreamConnection"], None]
+    closed: Callable[["StreamConnection"], None]
+
+
+@implementer(IPushProducer, IHandshakeListener)
+class StreamConnection(Protocol):
+    """
+    One connection, whoever opened it.
+
+    As a producer it stands for the answers to what it reads: it stops reading
+    from a peer that does not take them.
+
+    @ivar flow: valid from C{connectionMade} on.
+    """
+
+    # A TCP connection, or TLS around one.
+    transport: Any
+    _log = Logger()
+
+    def __init__(self, transport: str, number: int, around: StreamSurroundings) -> None:
+        self.flow = Flow(transport, ("", 0), ("", 0), number)
+        self._around = around
+        self._framer = StreamFramer()
+        self._deadline: IDelayedCall | None = None
+        self._open = False
+        self._secured = transport != "TLS"
+        self._waiting: list[Deferred[Flow]] = []
+
+    def connectionMade(self) -> None:
+        """
+        The connection is there; with TLS the handshake is still to come.
+        """
+        host, peer = self.transport.getHost(), self.transport.getPeer()
+        self.flow = Flow(
+            self.flow.transport,
+            (plainHost(host.host), host.port),
+            (plainHost(peer.host), peer.port),
+            self.flow.connection,
+        )
+        if ITCPTransport.providedBy(self.transport):
+            # Peers that vanish without a word must not be kept for ever.
+            self.transport.setTcpKeepAlive(True)
+            self.transport.setTcpNoDelay(True)
+        self._open = True
+        self.transport.registerProducer(self, True)
+        if not self._secured:
+            self._startDeadline()
+        self._around.opened(self)
+
+    @property
+    def isOpen(self) -> bool:
+        """
+        Whether anything can be sent.
+        """
+        return self._open
+
+    def handshakeCompleted(self) -> None:
+        """
+        TLS is up and the peer's certificate, if one was wanted, is good.
+        """
+        self._secured = True
+        self._stopDeadline()
+        for waiter in self._take():
+            waiter.callback(self.flow)
+
+    def whenReady(self) -> Deferred[Flow]:
+        """
+        @return: fires when messages can be sent; fails with L{FlowGone} if
+            that never comes.
+        """
+        if not self._open:
+            return fail(FlowGone("the connection is closed"))
+        if self._secured:
+            return succeed(self.flow)
+        waiter: Deferred[Flow] = Deferred()
+        self._waiting.append(waiter)
+        return waiter
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Some bytes came.
+        """
+        events = self._framer.feed(data)
+        for event in events:
+            if not self._open:
+                return
+            self._received(event)
+        if self._open and (events or self._deadline is None):
+            # A new message has its own time; more bytes of the same one have not.
+            self._stopDeadline()
+            if self._framer.partial:
+                self._startDeadline()
+
+    def send(self, data: bytes) -> None:
+        """
+        @raise FlowGone: the connection is closed.
+        """
+        if not self._open:
+            raise FlowGone("the connection is closed")
+        self.transport.write(data)
+
+    def close(self) -> None:
+        """
+        Close the connection once all is sent.
+        """
+        if self._open:
+            self._open = False
+            self._stopDeadline()
+            # TLS would wait for a producer.
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """
+        Close the connection at once.
+        """
+        self._open = False
+        self._stopDeadline()
+        self.transport.abortConnection()
+
+    def pauseProducing(self) -> None:
+        """
+        The peer does not take our answers: read no more from it.
+        """
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """
+        Our answers have gone out.
+        """
+        self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """
+        The transport closes.
+        """
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        The connection is no more.
+        """
+        self._open = False
+        self._stopDeadline()
+        for waiter in self._take():
+            waiter.errback(FlowGone(f"TLS failed: {reason.getErrorMessage()}"))
+        self._around.closed(self)
+
+    def _received(self, event: Framed) -> None:
+        if isinstance(event, Ping):
+            self._around.counters["pings"] += 1
+            self.transport.write(b"\r\n")
+        elif isinstance(event, Invalid):
+            self._around.receiver.badMessage(event.error, self.flow)
+            if event.fatal:
+                self._around.counters["brokenStreams"] += 1
+                self.close()
+        else:
+            self._around.receiver.messageReceived(event, self.flow)
+
+    def _take(self) -> list[Deferred[Flow]]:
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def _startDeadline(self) -> None:
+        self._deadline = self._around.clock.callLater(MESSAGE_TIME, self._late)
+
+    def _stopDeadline(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None:
+            deadline.cancel()
+
+    def _late(self) -> None:
+        self._deadline = None
+        self._around.counters["lateMessages"] += 1
+        self._log.info(
+            "{peer}: closed, no whole message in {seconds} s",
+            peer=self.flow.remote,
+            seconds=MESSAGE_TIME,
+        )
+        self.abort()
+
+
+class StreamFactory(Factory):
+    """
+    Makes the protocols of one listener or of one outgoing connection.
+    """
+
+    noisy = False
+
+    def __init__(
+        self, transport: str, numbers: Callable[[], int], around: StreamSurroundings
+    ) -> None:
+        self._transport = transport
+        self._numbers = numbers
+        self._around = around
+
+    def buildProtocol(self, addr: IAddress | None) -> StreamConnection:
+        """
+        A peer is connected.
+        """
+        return StreamConnection(self._transport, self._numbers(), self._around)

@@ -1,0 +1,264 @@
+"""
+The SIP transport of a node: its listeners and its connections (RFC 3261 section
+18, RFC 3581).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from siprec.sip.connections import CONNECT_TIME, ClientTLS, Connections
+from siprec.sip.datagram import MAX_DATAGRAM, DatagramListener, FacingAddresses, isWildcard
+from siprec.sip.errors import SipError
+from siprec.sip.flow import Flow
+from siprec.sip.headers import Via
+from siprec.sip.interfaces import FlowGone, IMessageReceiver, ISipTransport
+from siprec.sip.listen import Listen, parseListen
+from siprec.sip.matching import isAddress, plainHost, replyAddress
+from siprec.sip.resolve import resolve
+
+
+class ListenFailed(SipError):
+    """
+    A listening string cannot be followed.
+
+    @ivar listen: the string as configured.
+    """
+
+    def __init__(self, listen: str, reason: str) -> None:
+        super().__init__(f"{listen}: cannot listen: {reason}")
+        self.listen = listen
+
+
+@implementer(ISipTransport)
+class TransportService(Service):
+    """
+    Listens while it runs, and sends by what is open.
+
+    @ivar counters: C{keepalives} and C{pings} that came, C{lateMessages} and
+        C{brokenStreams} for which a connection was closed, C{sendBufferFull}:
+        datagrams not sent since the system has no room for them.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        listen: Sequence[str],
+        advertise: tuple[str, int | None] | None,
+        receiver: IMessageReceiver,
+        clientTLS: ClientTLS = optionsForClientTLS,
+        facing: FacingAddresses | None = None,
+    ) -> None:
+        """
+        @param reactor: provides C{IReactorTime}, C{IReactorUDP},
+            C{IReactorTCP}, C{IReactorSSL} and C{IReactorPluggableNameResolver}.
+        @param listen: see L{parseListen}.
+        @param advertise: host and port under which peers reach us, if not what
+            we listen on.  The port is for UDP and TCP; TLS keeps the one it
+            listens on, unless TLS is all there is.
+        @param clientTLS: makes the TLS settings of connections to a host.
+        """
+        self.counters: Counter[str] = Counter()
+        self._reactor = reactor
+        self._listen = tuple(listen)
+        self._advertise = advertise
+        self._receiver = receiver
+        self._facing = facing or FacingAddresses(reactor.seconds)
+        self._connections = Connections(reactor, receiver, self.counters, clientTLS)
+        self._ports: list[tuple[str, IListeningPort]] = []
+        self._datagrams: list[DatagramListener] = []
+        self._outcome: Failure | bool = False
+        self._starting: list[Deferred[None]] = []
+
+    # Service
+
+    def startService(self) -> None:
+        """
+        Open all sockets.
+
+        @raise ListenFailed: one of them cannot be opened; then none stays open.
+        """
+        super().startService()
+        try:
+            for text in self._listen:
+                self._open(text)
+        except ListenFailed as error:
+            self.running = False
+            self._outcome = Failure(error)
+            self._closePorts()
+            self._started()
+            raise
+        self._outcome = True
+        self._started()
+
+    def opened(self) -> Deferred[None]:
+        """
+        @return: fires when all sockets are open; fails with L{ListenFailed}.
+        """
+        if isinstance(self._outcome, Failure):
+            return fail(self._outcome)
+        if self._outcome:
+            return succeed(None)
+        waiter: Deferred[None] = Deferred()
+        self._starting.append(waiter)
+        return waiter
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Close everything.
+
+        @return: fires when no socket is open any more.
+        """
+        super().stopService()
+        self._outcome = False
+        return self._closePorts().addCallback(lambda _: self._connections.close())
+
+    @property
+    def addresses(self) -> list[tuple[str, str, int]]:
+        """
+        Transport, host and port of each listener, in the order configured.
+        """
+        found = []
+        for transport, port in self._ports:
+            address: Any = port.getHost()
+            found.append((transport, plainHost(address.host), int(address.port)))
+        return found
+
+    # ISipTransport
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """
+        See L{ISipTransport.send}.
+        """
+        if flow.connection:
+            self._connections.send(flow, data)
+            return
+        for listener in self._datagrams:
+            host, port = listener.address
+            if listener.address == flow.local or (isWildcard(host) and port == flow.local[1]):
+                listener.send(data, flow.remote)
+                return
+        raise FlowGone(f"no UDP socket at {flow.local}")
+
+    def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
+        """
+        See L{ISipTransport.connect}.
+        """
+        host = plainHost(host)
+        if not self.running:
+            return fail(FlowGone("the SIP transport is stopped"))
+        if transport != "UDP":
+            return self._connections.connect(transport, host, port)
+        if isAddress(host):
+            return maybeDeferred(self._datagramFlow, [host], port)
+        found = resolve(self._reactor.nameResolver, self._reactor, host, CONNECT_TIME)
+        return found.addCallbacks(
+            lambda hosts: self._datagramFlow(hosts, port),
+            lambda reason: Failure(FlowGone(f"{host}: {reason.getErrorMessage()}")),
+        )
+
+    def reply(self, via: Via, flow: Flow) -> Deferred[Flow]:
+        """
+        See L{ISipTransport.reply}.
+        """
+        host, port = replyAddress(via, flow)
+        if flow.transport == "UDP":
+            return succeed(Flow("UDP", flow.local, (host, port)))
+        if self._connections.isOpen(flow):
+            return succeed(flow)
+        return self.connect(flow.transport, host, port)
+
+    def advertised(self, flow: Flow) -> tuple[str, int]:
+        """
+        See L{ISipTransport.advertised}.
+        """
+        # What a connection of our own came from, no peer can connect to.
+        port = self._listeningPort(flow) or flow.local[1]
+        if self._advertise is None:
+            return flow.local[0], port
+        host, given = self._advertise
+        kinds = {transport for transport, _ in self._ports}
+        if given is not None and (flow.transport != "TLS" or kinds == {"TLS"}):
+            port = given
+        return plainHost(host), port
+
+    # Listeners
+
+    def _open(self, text: str) -> None:
+        try:
+            listen = parseListen(text)
+            port = self._listenUDP(listen) if listen.transport == "UDP" else self._bind(listen)
+        except Exception as error:
+            # From a port in use to a key file that cannot be read.
+            raise ListenFailed(text, str(error)) from error
+        self._ports.append((listen.transport, port))
+        self._log.info(
+            "listening at {listen}: {transport} {address}",
+            listen=text,
+            transport=listen.transport,
+            address=port.getHost(),
+        )
+
+    def _listenUDP(self, listen: Listen) -> IListeningPort:
+        listener = DatagramListener(self._receiver, self._facing, self.counters)
+        port: IListeningPort = self._reactor.listenUDP(
+            listen.port, listener, interface=listen.interface, maxPacketSize=MAX_DATAGRAM
+        )
+        self._datagrams.append(listener)
+        return port
+
+    def _bind(self, listen: Listen) -> IListeningPort:
+        endpoint = serverFromString(self._reactor, listen.endpoint)
+        factory = self._connections.factory(listen.transport)
+        results: list[IListeningPort | Failure] = []
+        endpoint.listen(factory).addBoth(results.append)
+        # The endpoints of tcp: and ssl: open at once.
+        (result,) = results
+        if isinstance(result, Failure):
+            result.raiseException()
+        return result
+
+    def _listeningPort(self, flow: Flow) -> int | None:
+        same = [each for each in self.addresses if each[0] == flow.transport]
+        for _, host, port in same:
+            if host == flow.local[0]:
+                return port
+        return same[0][2] if same else None
+
+    def _started(self) -> None:
+        starting, self._starting = self._starting, []
+        for waiter in starting:
+            self.opened().chainDeferred(waiter)
+
+    def _closePorts(self) -> Deferred[None]:
+        ports, self._ports, self._datagrams = self._ports, [], []
+        closing = [
+            maybeDeferred(port.stopListening).addErrback(self._closeFailed) for _, port in ports
+        ]
+        return DeferredList(closing).addCallback(lambda _: None)
+
+    def _closeFailed(self, reason: Failure) -> None:
+        self._log.failure("a listener was not closed", reason)
+
+    # Datagrams
+
+    def _datagramFlow(self, hosts: Sequence[str], port: int) -> Flow:
+        for host in hosts:
+            able = [listener for listener in self._datagrams if listener.reaches(host)]
+            facing = self._facing.get(host)
+            # The socket that is bound to where the system would send from is best.
+            able.sort(key=lambda listener: listener.address[0] != facing)
+            if able:
+                return able[0].flow((host, port))
+        raise FlowGone(f"no UDP listener can reach {', '.join(hosts) or 'a host without address'}")

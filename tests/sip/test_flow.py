@@ -1,0 +1,32 @@
+"""
+Tests of L{siprec.sip.flow}.
+"""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from siprec.sip.flow import Flow
+
+
+class FlowTests(SynchronousTestCase):
+    """
+    L{Flow} is a value.
+    """
+
+    def test_reliable(self) -> None:
+        """
+        Every transport but UDP repeats what is lost (RFC 3261 section 17).
+        """
+        local, remote = ("192.0.2.9", 5060), ("192.0.2.7", 5060)
+        self.assertEqual(
+            [Flow(name, local, remote, 1).reliable for name in ("UDP", "TCP", "TLS")],
+            [False, True, True],
+        )
+
+    def test_key(self) -> None:
+        """
+        A flow can be the key of a table, and another connection of the same
+        addresses is another flow.
+        """
+        one = Flow("TCP", ("192.0.2.9", 5060), ("192.0.2.7", 40000), 1)
+        other = Flow("TCP", ("192.0.2.9", 5060), ("192.0.2.7", 40000), 2)
+        self.assertEqual(len({one, other, Flow(one.transport, one.local, one.remote, 1)}), 2)

@@ -1,0 +1,382 @@
+"""
+Tests for L{siprec.sip.livetransaction}.
+"""
+
+from collections import Counter
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from siprec.sip.flow import Flow
+from siprec.sip.interfaces import FlowGone, IServerTransaction, TransactionTimeout
+from siprec.sip.livetransaction import ClientTransaction, ServerTransaction
+from siprec.sip.matching import serverKey
+from siprec.sip.message import Request, Response, makeResponse
+from siprec.sip.runner import Surroundings
+from tests.sip.traffic import TCP, UDP, Wire, answer, request
+
+
+class ServerTransactionTests(SynchronousTestCase):
+    """
+    A request of a peer, on a clock and a wire.
+    """
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.wire = Wire(self.clock.seconds)
+        self.counters: Counter[str] = Counter()
+        self.responses: Counter[str] = Counter()
+        self.around = Surroundings(self.clock, self.wire, self.counters, self.responses)
+        self.acks: list[Request] = []
+        self.ended: list[ServerTransaction] = []
+
+    def make(self, asked: Request | None = None, flow: Flow = UDP) -> ServerTransaction:
+        """
+        @return: the transaction of a request that has just come.
+        """
+        asked = asked or request()
+
+        def onAck(ack: Request, flow: Flow) -> None:
+            self.acks.append(ack)
+
+        transaction = ServerTransaction(
+            asked, flow, serverKey(asked), self.around, onAck, self.ended.append
+        )
+        self.addCleanup(transaction.stop)
+        return transaction
+
+    def test_interface(self) -> None:
+        """
+        It provides what the transaction user is promised.
+        """
+        verifyObject(IServerTransaction, self.make())
+
+    def test_D1_tryingAfter200ms(self) -> None:
+        """
+        An INVITE that is not answered within 200 ms is answered 100, without
+        a To tag, and with our delay in the Timestamp (RFC 3261 sections
+        8.2.6.1 and 17.2.1).
+        """
+        self.make(request(more=(("Timestamp", "54.2"),)))
+        self.clock.advance(0.19)
+        self.assertEqual(self.wire.sent, [])
+        self.clock.advance(0.01)
+        (trying,) = self.wire.take()
+        assert isinstance(trying, Response)
+        self.assertEqual((trying.status, trying.toTag), (100, None))
+        self.assertEqual(trying.headers.get("Timestamp"), "54.2 0.200")
+
+    def test_noTryingAfterAnswer(self) -> None:
+        """
+        An INVITE that is answered in time gets no 100.
+        """
+        for status in (180, 200, 486):
+            transaction = self.make()
+            transaction.respond(answer(transaction.request, status))
+            self.clock.advance(0.3)
+            self.assertEqual(self.wire.statuses(), [status])
+
+    def test_D1_tryingOfOthers(self) -> None:
+        """
+        Another request gets a 100 only when its sender's timer E has reached
+        T2 (RFC 4320 section 4.1).
+        """
+        self.make(request("INFO"))
+        self.clock.advance(3.49)
+        self.assertEqual(self.wire.sent, [])
+        self.clock.advance(0.01)
+        self.assertEqual(self.wire.statuses(), [100])
+
+    def test_D1_forbiddenAnswers(self) -> None:
+        """
+        To other requests than INVITE there are no provisional responses of the
+        user, and no 408 (RFC 4320 section 4).
+        """
+        transaction = self.make(request("INFO"))
+        for status in (100, 183, 408):
+            self.assertRaises(ValueError, transaction.respond, answer(transaction.request, status))
+        self.assertEqual(self.wire.sent, [])
+
+    def test_rejectionRepeats(self) -> None:
+        """
+        Until the ACK a rejection over UDP is sent again after T1, 2*T1 and so
+        on up to T2, for 64*T1 (RFC 3261 section 17.2.1).
+        """
+        transaction = self.make()
+        transaction.respond(answer(transaction.request, 486))
+        self.clock.pump([0.5] * 20)
+        self.assertEqual([when for when, _, _ in self.wire.sent], [0, 0.5, 1.5, 3.5, 7.5])
+        self.clock.pump([0.5] * 44)
+        self.assertEqual(self.ended, [transaction])
+        self.assertEqual(self.counters["unacknowledgedRejections"], 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_acknowledged(self) -> None:
+        """
+        The ACK ends the repetition, and the transaction ends T4 later; a
+        second ACK is counted and dropped.
+        """
+        transaction = self.make()
+        transaction.respond(answer(transaction.request, 486))
+        transaction.acknowledge(request("ACK", toTag="srs1"))
+        transaction.acknowledge(request("ACK", toTag="srs1"))
+        self.assertEqual(self.counters["strayAcks"], 1)
+        self.clock.advance(4.9)
+        self.assertEqual((self.ended, len(self.wire.sent)), ([], 1))
+        self.clock.advance(0.1)
+        self.assertEqual(self.ended, [transaction])
+        self.assertEqual(self.acks, [])
+
+    def test_accepted(self) -> None:
+        """
+        After a 2xx, copies of the INVITE are absorbed, the user repeats the
+        2xx, and the ACK goes to the user, for 64*T1 on TCP too.
+        """
+        transaction = self.make(flow=TCP)
+        transaction.respond(answer(transaction.request, 200))
+        transaction.again()
+        self.assertEqual(self.wire.statuses(), [200])
+        transaction.respond(answer(transaction.request, 200))
+        self.assertEqual(self.wire.statuses(), [200])
+        ack = request("ACK", toTag="srs1")
+        transaction.acknowledge(ack)
+        self.assertEqual(self.acks, [ack])
+        self.clock.advance(31.9)
+        self.assertEqual(self.ended, [])
+        self.clock.advance(0.1)
+        self.assertEqual(self.ended, [transaction])
+        self.assertEqual(self.responses, Counter({"200": 2}))
+
+    def test_sameBytesAgain(self) -> None:
+        """
+        A copy of another request is answered with the very same bytes.
+        """
+        transaction = self.make(request("BYE", toTag="srs1"))
+        transaction.respond(answer(transaction.request, 200))
+        transaction.again()
+        (_, _, first), (_, _, second) = self.wire.sent
+        self.assertIs(first, second)
+
+    def test_lateResponse(self) -> None:
+        """
+        Of two different final responses, the second is counted and dropped:
+        CANCEL and 200 do cross.
+        """
+        transaction = self.make()
+        self.assertFalse(transaction.answered)
+        transaction.respond(answer(transaction.request, 200))
+        transaction.respond(answer(transaction.request, 487))
+        self.assertEqual(self.wire.statuses(), [200])
+        self.assertEqual(self.counters["lateResponses"], 1)
+        self.assertEqual((transaction.answered, transaction.status), (True, 200))
+
+    def test_toTag(self) -> None:
+        """
+        The tag is that of the request, else fresh until the user chooses one.
+        """
+        self.assertEqual(self.make(request(toTag="known")).toTag, "known")
+        transaction = self.make()
+        fresh = transaction.toTag
+        self.assertGreaterEqual(len(fresh), 8)
+        transaction.respond(makeResponse(transaction.request, 100))
+        self.assertEqual(transaction.toTag, fresh)
+        transaction.respond(answer(transaction.request, 180, "mine"))
+        self.assertEqual(transaction.toTag, "mine")
+
+    def test_D1_transportErrorKeepsState(self) -> None:
+        """
+        If a response cannot be sent, that is counted, and the transaction
+        answers the next copy of the request (RFC 6026 section 7.1).
+        """
+        transaction = self.make(request("BYE", toTag="srs1"))
+        self.wire.gone = True
+        transaction.respond(answer(transaction.request, 200))
+        self.assertEqual(self.counters["sendFailures"], 1)
+        self.wire.gone = False
+        transaction.again()
+        self.assertEqual(self.wire.statuses(), [200])
+
+    def test_stopped(self) -> None:
+        """
+        A stopped transaction sends nothing, even if its user answers late.
+        """
+        transaction = self.make()
+        transaction.stop()
+        transaction.respond(answer(transaction.request, 486))
+        self.assertEqual((self.wire.sent, self.clock.getDelayedCalls()), ([], []))
+
+
+class ClientTransactionTests(SynchronousTestCase):
+    """
+    A request of ours, on a clock and a wire.
+    """
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.wire = Wire(self.clock.seconds)
+        self.counters: Counter[str] = Counter()
+        self.around = Surroundings(self.clock, self.wire, self.counters, Counter())
+        self.responses: list[int] = []
+        self.ended = 0
+        self.cancels = 0
+        self.addCleanup(lambda: self.assertEqual(self.clock.getDelayedCalls(), []))
+
+    def start(self, asked: Request, flow: Flow = UDP) -> ClientTransaction:
+        """
+        @return: the transaction of a request that has just been sent.
+        """
+
+        def onResponse(response: Response) -> None:
+            self.responses.append(response.status)
+
+        def onEnd(transaction: ClientTransaction) -> None:
+            self.ended += 1
+
+        def onCancel(transaction: ClientTransaction) -> None:
+            self.cancels += 1
+
+        transaction = ClientTransaction(asked, flow, self.around, onResponse, onEnd, onCancel)
+        transaction.start()
+        return transaction
+
+    def test_invite(self) -> None:
+        """
+        Provisional responses and the further 2xx go to the callback, the first
+        2xx to the Deferred.
+        """
+        invite = request()
+        transaction = self.start(invite)
+        self.clock.advance(0.5)
+        self.assertEqual(self.wire.methods(), ["INVITE", "INVITE"])
+        for status in (100, 180, 200, 200):
+            transaction.received(answer(invite, status))
+        self.assertEqual(self.successResultOf(transaction.result).status, 200)
+        self.assertEqual(self.responses, [100, 180, 200])
+        self.clock.advance(32)
+        self.assertEqual(self.ended, 1)
+
+    def test_rejected(self) -> None:
+        """
+        A rejection of an INVITE is acknowledged here, each time it comes.
+        """
+        invite = request()
+        transaction = self.start(invite)
+        transaction.received(answer(invite, 488))
+        transaction.received(answer(invite, 488))
+        self.assertEqual(self.wire.methods(), ["INVITE", "ACK", "ACK"])
+        self.assertEqual(self.successResultOf(transaction.result).status, 488)
+        self.assertEqual(self.responses, [])
+        self.clock.advance(32)
+        self.assertEqual(self.ended, 1)
+
+    def test_strayResponse(self) -> None:
+        """
+        A response that has no meaning any more is counted and dropped.
+        """
+        bye = request("BYE", toTag="x")
+        transaction = self.start(bye)
+        transaction.received(answer(bye, 200))
+        transaction.received(answer(bye, 200))
+        self.successResultOf(transaction.result)
+        self.assertEqual(self.counters["strayResponses"], 1)
+        self.clock.advance(5)
+
+    def test_timeout(self) -> None:
+        """
+        A request without an answer is repeated at the times of timer E, and
+        fails after 64*T1.
+        """
+        transaction = self.start(request("BYE", toTag="x"))
+        self.clock.pump([0.5] * 64)
+        times = [when for when, _, _ in self.wire.sent]
+        self.assertEqual(times, [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5])
+        self.failureResultOf(transaction.result, TransactionTimeout)
+        self.assertEqual(self.ended, 1)
+
+    def test_gone(self) -> None:
+        """
+        If nothing can be sent, it fails at once, and no timer is left.
+        """
+        self.wire.gone = True
+        for asked in (request(), request("BYE", toTag="x")):
+            transaction = self.start(asked)
+            self.failureResultOf(transaction.result, FlowGone)
+        self.assertEqual((self.ended, self.counters["sendFailures"]), (2, 2))
+
+    def test_ackNotSent(self) -> None:
+        """
+        If the ACK to a rejection cannot be sent, the rejection counts all the same.
+        """
+        invite = request()
+        transaction = self.start(invite)
+        self.wire.gone = True
+        transaction.received(answer(invite, 488))
+        self.assertEqual(self.successResultOf(transaction.result).status, 488)
+        self.assertEqual(self.ended, 1)
+
+    def test_cancelOther(self) -> None:
+        """
+        Whoever does not wait any more for the answer to another request just
+        forgets it: such a request cannot be cancelled.
+        """
+        transaction = self.start(request("BYE", toTag="x"))
+        transaction.result.cancel()
+        self.failureResultOf(transaction.result, CancelledError)
+        self.assertEqual((self.ended, self.cancels), (1, 0))
+
+    def test_cancelInvite(self) -> None:
+        """
+        CANCEL follows once there was a provisional response; the 487 ends it.
+        """
+        invite = request()
+        transaction = self.start(invite)
+        transaction.received(answer(invite, 100))
+        transaction.result.cancel()
+        self.failureResultOf(transaction.result, CancelledError)
+        self.assertEqual(self.cancels, 1)
+        transaction.received(answer(invite, 487))
+        self.assertEqual(self.wire.methods(), ["INVITE", "ACK"])
+        self.assertEqual(self.responses, [100, 487])
+        self.clock.advance(32)
+
+    def test_cancelInviteEarly(self) -> None:
+        """
+        Before any response CANCEL must wait (RFC 3261 section 9.1).
+        """
+        invite = request()
+        transaction = self.start(invite)
+        transaction.result.cancel()
+        self.failureResultOf(transaction.result, CancelledError)
+        self.assertEqual(self.cancels, 0)
+        transaction.received(answer(invite, 100))
+        transaction.received(answer(invite, 180))
+        self.assertEqual(self.cancels, 1)
+        # A peer of RFC 2543 may never send the 487.
+        self.clock.advance(32)
+        self.assertEqual(self.ended, 1)
+
+    def test_cancelInviteNeverAnswered(self) -> None:
+        """
+        An INVITE that is not wanted any more still ends after 64*T1.
+        """
+        transaction = self.start(request(), TCP)
+        transaction.result.cancel()
+        self.failureResultOf(transaction.result, CancelledError)
+        self.clock.advance(32)
+        self.assertEqual((self.ended, self.cancels), (1, 0))
+
+    def test_cancelTooLate(self) -> None:
+        """
+        A 2xx that crosses the CANCEL goes to the callback, since it wants an ACK.
+        """
+        invite = request()
+        transaction = self.start(invite)
+        transaction.received(answer(invite, 100))
+        transaction.result.cancel()
+        self.failureResultOf(transaction.result, CancelledError)
+        transaction.received(answer(invite, 200))
+        self.assertEqual(self.responses, [100, 200])
+        self.clock.advance(32)
+        self.assertEqual(self.ended, 1)
