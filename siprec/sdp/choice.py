@@ -1,0 +1,205 @@
+"""
+What a recorder takes of an offer: one decision for each media line.
+
+The rules are those of RFC 3264 section 6 as RFC 7866 sections 7.2 and 8 narrow them: a
+recording server only ever receives, so its answer to a line is C{recvonly}, C{inactive}
+or port 0.
+"""
+
+from collections.abc import Sequence
+
+from attrs import evolve, frozen
+
+from siprec.sdp.model import Codec, Media, SessionDescription, boundedNumber
+
+Address = tuple[str, int]
+
+# Formats that go along with a codec and are worth nothing alone (RFC 4733, RFC 3389).
+_COMPANIONS = frozenset(("telephone-event", "cn"))
+
+# a=crypto on these is what some clients call optional SRTP: a recorder that does not
+# take the keys up gets the media in the clear, so the attribute is simply not looked at.
+_CLEAR = frozenset(("RTP/AVP", "RTP/AVPF"))
+_SECURE = frozenset(("RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"))
+
+_SENDING = frozenset(("sendonly", "sendrecv"))
+
+
+@frozen
+class Policy:
+    """
+    What may be recorded.
+
+    @ivar codecs: encoding names in lower case; only audio is recorded.
+    @ivar receiving: false answers every line C{inactive}: the recorder is not ready yet,
+        or the recording is paused (RFC 7866 section 7.2).
+    @ivar maxStreams: how many lines of one offer are taken; each costs a pair of ports.
+    """
+
+    codecs: tuple[str, ...] = ("pcmu", "pcma", "telephone-event", "cn")
+    receiving: bool = True
+    maxStreams: int = 64
+
+    def takes(self, codec: Codec) -> bool:
+        """
+        @return: whether C{codec} can be recorded.  A stream becomes one channel of the
+            recording, so it has to be mono; Opus says two channels whatever it carries
+            (RFC 7587 section 7).
+        """
+        mono = codec.channels == 1 or codec.encoding == "opus"
+        return mono and codec.encoding in self.codecs
+
+
+@frozen
+class Choice:
+    """
+    The decision about one media line.
+
+    @ivar index: the line's position in the description.
+    @ivar accepted: false: the line is refused with port 0.
+    @ivar reason: why it is refused, for a Warning header or a log; else empty.
+    @ivar codecs: the payload types taken, in the order offered.
+    @ivar label: the C{a=label} offered.
+    @ivar direction: of our answer: C{"recvonly"} or C{"inactive"}.
+    @ivar remote: where the peer receives RTP, host (an IP literal, rarely a name) and port;
+        C{None} if it is on hold by a null address or did not say.
+    @ivar remoteControl: where the peer receives RTCP; C{None} like C{remote}.
+    @ivar rtcpMux: whether RTP and RTCP share a port (RFC 5761).
+    """
+
+    index: int
+    accepted: bool
+    reason: str = ""
+    codecs: tuple[Codec, ...] = ()
+    label: str | None = None
+    direction: str = "inactive"
+    remote: Address | None = None
+    remoteControl: Address | None = None
+    rtcpMux: bool = False
+
+    def refused(self, reason: str) -> "Choice":
+        """
+        @param reason: why the line cannot be taken after all: no free port, say.
+        @return: the refusal of the same line.
+        """
+        return Choice(self.index, False, reason, label=self.label)
+
+
+def choose(offer: SessionDescription, policy: Policy) -> tuple[Choice, ...]:
+    """
+    Decide about each media line of C{offer}.
+
+    @return: one choice for each line, in the same order.
+    """
+    choices: list[Choice] = []
+    taken = 0
+    for index, media in enumerate(offer.media):
+        codecs = _recordable(media, policy)
+        reason = _refusal(media, codecs)
+        if not reason and taken >= policy.maxStreams:
+            reason = f"no more than {policy.maxStreams} streams are recorded"
+        if reason:
+            choices.append(Choice(index, False, reason, label=media.label))
+            continue
+        taken += 1
+        # A line that the peer does not send on stays inactive (RFC 3264 section 6.1).
+        sends = offer.direction(index) in _SENDING
+        rtcpMux = media.attribute("rtcp-mux") is not None
+        remote = _remote(offer, index)
+        choices.append(
+            Choice(
+                index,
+                True,
+                codecs=codecs,
+                label=media.label,
+                direction="recvonly" if sends and policy.receiving else "inactive",
+                remote=remote,
+                remoteControl=remote if rtcpMux else _remoteControl(media, remote),
+                rtcpMux=rtcpMux,
+            )
+        )
+    return tuple(choices)
+
+
+def answered(choices: Sequence[Choice], answer: SessionDescription) -> tuple[Choice, ...]:
+    """
+    Bring choices up to date with the peer's answer to an offer of ours.  Labels and
+    payload types stay those of our offer: the formats of the answer are what the peer
+    would receive from us, which is nothing (RFC 3264 section 6.1).
+
+    @param choices: what our offer was made of.
+    @return: one choice for each of C{choices}, in the same order; those that a broken
+        answer leaves out stay as they were.
+    """
+    return tuple(
+        _answeredLine(choice, answer)
+        if choice.accepted and choice.index < len(answer.media)
+        else choice
+        for choice in choices
+    )
+
+
+def _answeredLine(choice: Choice, answer: SessionDescription) -> Choice:
+    media = answer.media[choice.index]
+    if media.port == 0:
+        return choice.refused("port 0 in the peer's answer")
+    sends = answer.direction(choice.index) in _SENDING
+    rtcpMux = choice.rtcpMux and media.attribute("rtcp-mux") is not None
+    remote = _remote(answer, choice.index)
+    return evolve(
+        choice,
+        direction=choice.direction if sends else "inactive",
+        remote=remote,
+        remoteControl=remote if rtcpMux else _remoteControl(media, remote),
+        rtcpMux=rtcpMux,
+    )
+
+
+def _recordable(media: Media, policy: Policy) -> tuple[Codec, ...]:
+    """
+    @return: the codecs of C{media} that are taken.  Telephone events and comfort noise
+        count in the clock of the codec beside them, so they are taken only along with
+        one of the same rate (RFC 4733 section 2.1, RFC 3389 section 4).
+    """
+    possible = [codec for codec in media.codecs if policy.takes(codec)]
+    rates = {codec.clockRate for codec in possible if codec.encoding not in _COMPANIONS}
+    return tuple(codec for codec in possible if codec.clockRate in rates)
+
+
+def _refusal(media: Media, codecs: tuple[Codec, ...]) -> str:
+    """
+    @return: why C{media} cannot be recorded; empty if it can.
+    """
+    protocol = media.protocol.upper()
+    if media.port == 0:
+        return "port 0 in the offer"
+    if media.kind.lower() != "audio":
+        return f"{media.kind} is not recorded"
+    if protocol in _SECURE:
+        return f"SRTP ({media.protocol}) is not supported"
+    if protocol not in _CLEAR:
+        return f"transport {media.protocol} is not supported"
+    if not codecs:
+        return f"no codec that can be recorded among {' '.join(media.formats)[:80] or 'none'}"
+    return ""
+
+
+def _remote(description: SessionDescription, index: int) -> Address | None:
+    address = description.address(index)
+    if address is None or address.null:
+        return None
+    return (address.address, description.media[index].port)
+
+
+def _remoteControl(media: Media, remote: Address | None) -> Address | None:
+    """
+    @return: the peer's address for RTCP: C{a=rtcp} (RFC 3605), else the next port.
+    """
+    if remote is None:
+        return None
+    tokens = (media.attribute("rtcp") or "").split()
+    port = boundedNumber(tokens[0], 65535) if tokens else None
+    if port is None:
+        port, tokens = remote[1] + 1, []
+    host = tokens[3] if len(tokens) == 4 else remote[0]
+    return (host, port) if 0 < port <= 65535 else None
