@@ -1,0 +1,3 @@
+"""
+The HTTP interface: health, metrics and the API.
+"""
