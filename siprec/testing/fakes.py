@@ -1,0 +1,217 @@
+"""
+Fakes of what the SIP stack and the media path stand on.
+"""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import implementer
+
+from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair, IPortPool
+from siprec.sip.flow import Flow
+from siprec.sip.headers import Via
+from siprec.sip.interfaces import FlowGone, ISipTransport
+from siprec.sip.message import Request, Response, parseMessage
+
+_LOCAL = ("192.0.2.1", 5060)
+
+
+@implementer(ISipTransport)
+@define(eq=False)
+class FakeSipTransport:
+    """
+    Keeps what is sent.
+
+    @ivar gone: whether every attempt to send or connect fails.
+    @ivar sent: flow and bytes of each message, in order.
+    """
+
+    local: tuple[str, int] = _LOCAL
+    gone: bool = False
+    sent: list[tuple[Flow, bytes]] = field(factory=list)
+    _connections: Iterator[int] = field(factory=lambda: itertools.count(1))
+    _open: dict[tuple[str, str, int], Flow] = field(factory=dict)
+
+    def take(self) -> list[Request | Response]:
+        """
+        @return: the messages that were sent since this was last asked.
+        """
+        messages = [parseMessage(data) for _, data in self.sent]
+        self.sent.clear()
+        return messages
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """
+        See L{ISipTransport.send}.
+        """
+        if self.gone:
+            raise FlowGone("the test says so")
+        self.sent.append((flow, data))
+
+    def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
+        """
+        See L{ISipTransport.connect}.
+        """
+        if self.gone:
+            return fail(FlowGone("the test says so"))
+        key = (transport, host, port)
+        if key not in self._open:
+            connection = 0 if transport == "UDP" else next(self._connections)
+            self._open[key] = Flow(transport, self.local, (host, port), connection)
+        return succeed(self._open[key])
+
+    def reply(self, via: Via, flow: Flow) -> Deferred[Flow]:
+        """
+        See L{ISipTransport.reply}.
+        """
+        return fail(FlowGone("the test says so")) if self.gone else succeed(flow)
+
+    def advertised(self, flow: Flow) -> tuple[str, int]:
+        """
+        See L{ISipTransport.advertised}.
+        """
+        return flow.local
+
+
+@implementer(IPortPair)
+@define(eq=False)
+class FakePortPair:
+    """
+    A pair of ports without sockets.
+    """
+
+    host: str
+    rtpPort: int
+    rtp: Any = None
+    rtcp: Any = None
+
+    @property
+    def rtcpPort(self) -> int:
+        return self.rtpPort + 1
+
+
+@implementer(IPortPool)
+@define(eq=False)
+class FakePortPool:
+    """
+    Hands out the even ports from C{first} on.
+
+    @ivar free: how many can be handed out.
+    @ivar failure: what is raised instead, or when there is none left.
+    @ivar taken: the pairs that were handed out and not released.
+    """
+
+    first: int = 10000
+    free: int = 1000
+    failure: Exception = field(factory=lambda: OSError("no free ports"))
+    taken: list[FakePortPair] = field(factory=list)
+    _next: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._next = self.first
+
+    def allocate(self, host: str) -> FakePortPair:
+        """
+        See L{IPortPool.allocate}.
+        """
+        if self.free == 0:
+            raise self.failure
+        self._next += 2
+        return self._take(FakePortPair(host, self._next - 2))
+
+    def claim(self, host: str, rtpPort: int) -> FakePortPair:
+        """
+        See L{IPortPool.claim}.
+        """
+        if rtpPort % 2 or not 0 < rtpPort < 65536:
+            raise ValueError(f"{rtpPort} is not an even port")
+        if self.free == 0 or any(pair.rtpPort == rtpPort for pair in self.taken):
+            raise self.failure
+        return self._take(FakePortPair(host, rtpPort))
+
+    def release(self, pair: IPortPair) -> None:
+        """
+        See L{IPortPool.release}.
+        """
+        others = [other for other in self.taken if id(other) != id(pair)]
+        self.free += len(self.taken) - len(others)
+        self.taken = others
+
+    def _take(self, pair: FakePortPair) -> FakePortPair:
+        self.free -= 1
+        self.taken.append(pair)
+        return pair
+
+
+@implementer(ICapturedStream)
+@define(eq=False)
+class FakeCapturedStream:
+    """
+    A stream to which a test says what came.
+    """
+
+    path: str
+    pair: IPortPair
+    packets: int = 0
+    octets: int = 0
+    controlPackets: int = 0
+    firstArrival: float | None = None
+    lastArrival: float | None = None
+    truncated: int = 0
+    unwritten: int = 0
+    kernelDrops: int = 0
+    error: str | None = None
+
+
+@implementer(ICapture)
+@define(eq=False)
+class FakeCapture:
+    """
+    Captures nothing.
+
+    @ivar failure: what L{attach} raises, or C{None}.
+    @ivar attached: the streams at work.
+    @ivar detached: those that ended, with the time each lingered.
+    @ivar waiting: if a list, detaching does not end by itself: a test fires
+        the Deferreds that are put here.
+    """
+
+    failure: Exception | None = None
+    attached: list[FakeCapturedStream] = field(factory=list)
+    detached: list[tuple[FakeCapturedStream, float]] = field(factory=list)
+    waiting: list[Deferred[ICapturedStream]] | None = None
+
+    def attach(self, pair: IPortPair, path: str) -> FakeCapturedStream:
+        """
+        See L{ICapture.attach}.
+        """
+        if self.failure is not None:
+            raise self.failure
+        stream = FakeCapturedStream(path, pair)
+        self.attached.append(stream)
+        return stream
+
+    def detach(self, stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:
+        """
+        See L{ICapture.detach}.
+        """
+        ended = [each for each in self.attached if id(each) == id(stream)]
+        self.attached = [each for each in self.attached if id(each) != id(stream)]
+        self.detached += [(each, linger) for each in ended]
+        if self.waiting is None or not ended:
+            return succeed(stream)
+        done: Deferred[ICapturedStream] = Deferred()
+        self.waiting.append(done)
+        return done
+
+
+__all__ = [
+    "FakeCapture",
+    "FakeCapturedStream",
+    "FakePortPair",
+    "FakePortPool",
+    "FakeSipTransport",
+]
