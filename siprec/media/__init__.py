@@ -1,0 +1,3 @@
+"""
+Media capture: ports, sockets, packets and the journal.
+"""

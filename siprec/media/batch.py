@@ -1,0 +1,372 @@
+"""
+Taking many datagrams from a socket in one system call: Linux's C{recvmmsg}.
+
+All packets land in one arena, each in a slot of its own with room in front, so that a
+record header can be put before the packet where it lies and the whole be written
+without copying it.  The kernel's arrival time (C{SO_TIMESTAMPNS}) and its count of
+dropped packets (C{SO_RXQ_OVFL}) come along as control messages.
+"""
+
+import ctypes
+import errno
+import mmap
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+__all__ = [
+    "HEADROOM",
+    "IOVEC",
+    "RECVMMSG",
+    "Batch",
+    "Held",
+    "Receiver",
+    "askForControl",
+    "findRecvmmsg",
+]
+
+#: Octets before each packet in the arena: a record header and, once, a file header.
+HEADROOM = 128
+#: C{struct iovec}.
+IOVEC = np.dtype([("base", np.uintp), ("length", np.uintp)])
+
+# Python's socket module does not name these; asm-generic/socket.h.
+_SO_TIMESTAMPNS = 35
+_SO_RXQ_OVFL = 40
+
+# struct mmsghdr and the control messages as they lie on 64-bit Linux.
+_MESSAGE = np.dtype(
+    {
+        "names": ["iov", "iovlen", "control", "controllen", "flags", "length"],
+        "formats": ["u8", "u8", "u8", "u8", "i4", "u4"],
+        "offsets": [16, 24, 32, 40, 48, 56],
+        "itemsize": 64,
+    }
+)
+_CONTROL = np.dtype(
+    {
+        "names": ["seconds", "nanos", "drops"],
+        "formats": ["i8", "i8", "u4"],
+        "offsets": [16, 24, 48],
+        "itemsize": 64,
+    }
+)
+# The control messages are told apart by how many octets there are: the time, which
+# the kernel puts first, takes 32, the drops 24 more (only if there were any).
+_STAMPED = 32
+# The same fields, for reading and writing a single one.
+_USED_AT, _USED = 40, struct.Struct("=Q")
+_LENGTH_AT, _LENGTH = 56, struct.Struct("=I")
+_TIME_AT, _TIME = 16, struct.Struct("=qq")
+_DROPS_AT, _DROPS = 48, struct.Struct("=I")
+_LEAST = 128  # free slots without which no more sockets are visited
+_NOTHING = (errno.EAGAIN, errno.EINTR)
+_PAGE = mmap.PAGESIZE
+_FLAGS = socket.MSG_DONTWAIT | socket.MSG_TRUNC  # TRUNC: tell the true length
+
+Recvmmsg = Callable[[int, int, int, int, None], int]
+
+
+def findRecvmmsg(
+    name: str = "recvmmsg", pointer: int = ctypes.sizeof(ctypes.c_void_p)
+) -> Recvmmsg | None:
+    """
+    @return: C{recvmmsg} of the C library, called I{without} giving the interpreter
+        lock away (it never blocks here, and a thread that lets go of the lock for
+        each of thousands of sockets waits for a busy reactor as often); C{None}
+        where there is none, or where pointers are not 64 bits.
+    """
+    if pointer != 8:
+        return None
+    function = getattr(ctypes.PyDLL(None, use_errno=True), name, None)
+    if function is not None:
+        function.argtypes = (
+            ctypes.c_int,
+            ctypes.c_void_p,
+            ctypes.c_uint,
+            ctypes.c_int,
+            ctypes.c_void_p,
+        )
+    return function
+
+
+#: The one of this process.
+RECVMMSG = findRecvmmsg()
+
+
+def askForControl(sock: socket.socket) -> None:
+    """
+    Have the kernel tell arrival times and drops with the packets of C{sock}.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    sock.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
+
+
+@frozen
+class Held:
+    """
+    A packet taken out of the arena, to be put in again later.
+
+    @ivar drops: the socket's count of dropped packets so far; 0: not told.
+    @ivar wire: octets that the datagram had.
+    """
+
+    arrival: int
+    data: bytes
+    drops: int
+    wire: int
+
+
+@frozen(eq=False)
+class Batch:
+    """
+    What is known of the packets in the arena, one row per slot in use.
+
+    @ivar arrival: int64, nanoseconds since the epoch (UTC).
+    @ivar length: int64, octets captured.
+    @ivar wire: int64, octets that the datagram had; more than C{length}: truncated.
+    @ivar drops: int64, the socket's drop count when this packet was queued, or
+        C{None} if no packet of the batch tells one.
+    """
+
+    arrival: NDArray[np.int64]
+    length: NDArray[np.int64]
+    wire: NDArray[np.int64]
+    drops: NDArray[np.int64] | None
+
+
+@frozen(eq=False)
+class _Arena:
+    """
+    The memory: per slot headroom and C{slotSize} octets, and apart from them C{overflow}
+    octets for the rest of a large packet.  That part is so seldom touched that most
+    of it never becomes real memory.
+    """
+
+    slots: int
+    slotSize: int
+    overflow: int
+    stride: int = field(init=False)
+    memory: NDArray[np.uint8] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "stride", HEADROOM + self.slotSize)
+        size = self.slots * (self.stride + self.overflow)
+        pages = mmap.mmap(-1, -(-size // _PAGE) * _PAGE)
+        object.__setattr__(self, "memory", np.frombuffer(pages, np.uint8))
+
+    def iovecs(self) -> NDArray[np.void]:
+        """
+        @return: shape (slots, 2): the slot and its overflow.
+        """
+        vectors = np.zeros((self.slots, 2), IOVEC)
+        index = np.arange(self.slots)
+        vectors["base"][:, 0] = self.memory.ctypes.data + index * self.stride + HEADROOM
+        vectors["length"][:, 0] = self.slotSize
+        beyond = self.memory.ctypes.data + self.slots * self.stride
+        vectors["base"][:, 1] = beyond + index * self.overflow
+        vectors["length"][:, 1] = self.overflow
+        return vectors
+
+
+class Receiver:
+    """
+    Takes datagrams from sockets into its arena.
+
+    @ivar used: slots in use; they fill from the front.
+    @ivar slots: how many there are.
+    @ivar memory: the arena.
+    @ivar iovecs: shape (slots, 2): where each packet lies, slot and overflow.
+    """
+
+    def __init__(
+        self,
+        slots: int = 2048,
+        slotSize: int = 2048,
+        overflow: int = 0x10000 - 2048,
+        recvmmsg: Recvmmsg | None = RECVMMSG,
+        nanoseconds: Callable[[], int] = time.time_ns,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """
+        @param slotSize: octets of a packet that are held in its slot.
+        @param overflow: octets beyond, per packet.  By default any UDP datagram
+            fits; less truncates, which L{Batch.wire} shows.
+        @param recvmmsg: C{None} for one C{recvmsg} per packet.
+        @param nanoseconds: the time for packets that the kernel did not stamp.
+        """
+        arena = _Arena(slots, slotSize, overflow)
+        self.slots, self.slotSize = slots, slotSize
+        self.used = 0
+        self.memory, self.iovecs = arena.memory, arena.iovecs()
+        self.stride = arena.stride
+        self._overflow, self._capacity = overflow, slotSize + overflow
+        self._beyond = slots * arena.stride
+        self._recvmmsg = recvmmsg
+        self._nanoseconds, self._monotonic = nanoseconds, monotonic
+        self._messages = np.zeros(slots, _MESSAGE)
+        self._control = np.zeros(slots, _CONTROL)
+        self._messages["iov"] = self.iovecs.ctypes.data + 2 * IOVEC.itemsize * np.arange(slots)
+        self._messages["iovlen"] = 2
+        controls = self._control.ctypes.data + _CONTROL.itemsize * np.arange(slots)
+        self._messages["control"] = controls
+        self._messages["controllen"] = _CONTROL.itemsize
+        self._address = self._messages.ctypes.data
+        self._view = memoryview(self.memory)  # type: ignore[arg-type]
+        self._messageView = memoryview(self._messages.view(np.uint8))  # type: ignore[arg-type]
+        self._controlView = memoryview(self._control.view(np.uint8))  # type: ignore[arg-type]
+
+    def reset(self) -> None:
+        """
+        Forget all packets; every slot is free again.
+        """
+        # The kernel has put there what it used.
+        self._messages["controllen"][: self.used] = _CONTROL.itemsize
+        self.used = 0
+
+    def sweep(
+        self, sockets: Iterable[socket.socket], each: int, reserve: int, until: float
+    ) -> tuple[list[int], set[int]]:
+        """
+        Take what waits on some sockets, one after the other, without blocking.
+
+        @param each: the most datagrams to take from one socket.
+        @param reserve: slots to leave free; the sweep ends when little more are.
+        @param until: it also ends at this time on the monotonic clock, after at
+            least one socket.
+        @return: for each socket visited how many came, or an errno negated; and the
+            indexes of those that may have more.
+        """
+        counts: list[int] = []
+        full: set[int] = set()
+        room, receive, monotonic = self.slots - reserve, self.receive, self._monotonic
+        for index, sock in enumerate(sockets):
+            limit = room - self.used
+            if limit < _LEAST or (index & 7 == 7 and monotonic() >= until):
+                break
+            if limit > each:
+                limit = each
+            count = receive(sock, limit)
+            counts.append(count)
+            if count == limit:
+                full.add(index)
+        return counts, full
+
+    def receive(self, sock: socket.socket, limit: int) -> int:
+        """
+        Take what waits on one socket, without blocking.
+
+        @param limit: the most datagrams to take; no more than there are free slots.
+        @return: how many came (less than C{limit}: no more waited), or an errno
+            negated.
+        """
+        if self._recvmmsg is None:
+            return self._receiveSingly(sock, limit)
+        address = self._address + _MESSAGE.itemsize * self.used
+        count = self._recvmmsg(sock.fileno(), address, limit, _FLAGS, None)
+        if count > 0:
+            self.used += count
+            return count
+        if count < 0 and (code := ctypes.get_errno()) not in _NOTHING:
+            return -code
+        return 0
+
+    def _receiveSingly(self, sock: socket.socket, limit: int) -> int:
+        for count in range(limit):
+            try:
+                data, ancillary, flags, _ = sock.recvmsg(
+                    self._capacity, 2 * socket.CMSG_SPACE(16), socket.MSG_DONTWAIT
+                )
+            except OSError as error:
+                return count if count or error.errno in _NOTHING else -(error.errno or errno.EIO)
+            arrival, drops = self._nanoseconds(), 0
+            for level, kind, content in ancillary:
+                if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS) and len(content) == 16:
+                    seconds, nanos = struct.unpack("@qq", content)
+                    arrival = seconds * 1_000_000_000 + nanos
+                elif (level, kind) == (socket.SOL_SOCKET, _SO_RXQ_OVFL):
+                    (drops,) = struct.unpack("@I", content[:4])
+            # recvmsg does not tell how much longer it was; one octet at least.
+            wire = len(data) + bool(flags & socket.MSG_TRUNC)
+            self.place(arrival, data, drops, wire)
+        return limit
+
+    def place(self, arrival: int, data: bytes, drops: int = 0, wire: int = 0) -> None:
+        """
+        Put a packet into the next free slot.
+
+        @param wire: octets that it had on the wire, if those are more.
+        """
+        slot, size = self.used, len(data)
+        self.used += 1
+        begin, beyond = slot * self.stride + HEADROOM, self._beyond + slot * self._overflow
+        inside = min(size, self.slotSize)
+        self._view[begin : begin + inside] = data[:inside]
+        self._view[beyond : beyond + size - inside] = data[inside:]
+        seconds, nanos = divmod(arrival, 1_000_000_000)
+        used = _STAMPED + 24 if drops else _STAMPED
+        _TIME.pack_into(self._controlView, _TIME_AT + 64 * slot, seconds, nanos)
+        _DROPS.pack_into(self._controlView, _DROPS_AT + 64 * slot, drops)
+        _USED.pack_into(self._messageView, _USED_AT + 64 * slot, used)
+        _LENGTH.pack_into(self._messageView, _LENGTH_AT + 64 * slot, max(wire, size))
+
+    def take(self, first: int) -> list[Held]:
+        """
+        Take the packets from slot C{first} on out of the arena again.
+        """
+        found = []
+        for slot in range(first, self.used):
+            (wire,) = _LENGTH.unpack_from(self._messageView, _LENGTH_AT + 64 * slot)
+            (used,) = _USED.unpack_from(self._messageView, _USED_AT + 64 * slot)
+            (drops,) = _DROPS.unpack_from(self._controlView, _DROPS_AT + 64 * slot)
+            _USED.pack_into(self._messageView, _USED_AT + 64 * slot, _CONTROL.itemsize)
+            size = min(wire, self._capacity)
+            begin, beyond = slot * self.stride + HEADROOM, self._beyond + slot * self._overflow
+            inside = min(size, self.slotSize)
+            data = self._view[begin : begin + inside].tobytes()
+            if inside < size:
+                data += self._view[beyond : beyond + size - inside].tobytes()
+            drops = drops if used > _STAMPED else 0
+            found.append(Held(self._timeOf(slot, used), data, drops, wire))
+        self.used = first
+        return found
+
+    def arrivalOf(self, slot: int) -> int:
+        """
+        @return: when the packet in that slot came, nanoseconds since the epoch.
+        """
+        return self._timeOf(slot, *_USED.unpack_from(self._messageView, _USED_AT + 64 * slot))
+
+    def _timeOf(self, slot: int, used: int) -> int:
+        if used < _STAMPED:
+            return self._nanoseconds()
+        seconds, nanos = _TIME.unpack_from(self._controlView, _TIME_AT + 64 * slot)
+        return int(seconds * 1_000_000_000 + nanos)
+
+    def _arrivals(self, rows: slice) -> NDArray[np.int64]:
+        control = self._control[rows]
+        arrival: NDArray[np.int64] = control["seconds"] * 1_000_000_000
+        arrival += control["nanos"]
+        stamped = self._messages["controllen"][rows] >= _STAMPED
+        if not stamped.all():
+            # A socket of another make, or the kernel has only just been asked to
+            # take the time of packets: that of reading is the best there is.
+            arrival = np.where(stamped, arrival, self._nanoseconds())
+        return arrival
+
+    def batch(self) -> Batch:
+        """
+        @return: the facts about the packets in all slots in use.
+        """
+        rows = slice(0, self.used)
+        wire = self._messages["length"][rows].astype(np.int64)
+        size = self._messages["controllen"][rows]
+        drops = None
+        if len(size) and size.max() > _STAMPED:
+            drops = np.where(size > _STAMPED, self._control["drops"][rows], 0).astype(np.int64)
+        return Batch(self._arrivals(rows), np.minimum(wire, self._capacity), wire, drops)

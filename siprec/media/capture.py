@@ -1,0 +1,215 @@
+"""
+The capture: one thread that visits every media socket a few times a second and puts
+what came into the journals (L{siprec.media.loop} says what it does there).
+"""
+
+import errno
+import os
+import socket
+from collections.abc import Callable
+from functools import partial
+from threading import Thread
+
+from attrs import define, field, frozen
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
+from twisted.python.threadpool import ThreadPool
+from zope.interface import implementer
+
+from siprec.media.batch import Receiver, askForControl
+from siprec.media.drain import Drain
+from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair
+from siprec.media.loop import CaptureCounters, CaptureLoop
+from siprec.media.stream import CapturedStream, JournalFile
+from siprec.media.writing import Writer, chooseWriter
+
+__all__ = ["CaptureStopped", "CaptureThread", "CapturedStream", "ICaptureReactor"]
+
+_CLOSERS = 2  # threads that sync and close journals: fsync may take a disk's time
+
+
+class ICaptureReactor(IReactorTime, IReactorFromThreads):
+    """
+    What the capture needs of a reactor.
+    """
+
+
+class CaptureStopped(Exception):
+    """
+    The capture is not running.
+    """
+
+
+@implementer(ICapture)
+@define(eq=False, repr=False)
+class CaptureThread(Service):
+    """
+    The thread and its streams, as the reactor thread sees them.
+
+    A journal is synced and closed in a small thread pool of its own, because fsync in
+    the capture thread would keep it from the sockets and the reactor's pool is for
+    name resolution.
+
+    @ivar _interval: seconds between two visits to a socket.
+    @ivar _slice: the longest time, in seconds, that the interpreter lock is held.
+    @ivar _check: seconds between two looks at whether the journals were removed.
+    @ivar _onError: called in the reactor thread at the first failure of each stream,
+        which goes on being drained all the same.
+    """
+
+    _reactor: ICaptureReactor
+    _interval: float = 0.2
+    _slice: float = 0.005
+    _onError: Callable[[CapturedStream, OSError], None] = field(kw_only=True)
+    _receiver: Receiver = field(factory=Receiver, kw_only=True)
+    _makeWriter: Callable[[int], Writer] = field(default=chooseWriter, kw_only=True)
+    _check: float = field(default=5.0, kw_only=True)
+    counters: CaptureCounters = field(factory=CaptureCounters, init=False)
+    _running: "_Running | None" = field(default=None, init=False)
+    _attached: dict[CapturedStream, list[Deferred[ICapturedStream]]] = field(
+        factory=dict, init=False
+    )
+    _timers: dict[CapturedStream, IDelayedCall] = field(factory=dict, init=False)
+    _ends: list[Deferred[None]] = field(factory=list, init=False)
+
+    def startService(self) -> None:
+        """
+        Start the thread.
+        """
+        super().startService()
+        pool = ThreadPool(0, _CLOSERS, "journals")
+        drain = Drain(self._receiver, self._makeWriter(self._receiver.slots), self._report)
+        loop = CaptureLoop(
+            drain,
+            self._interval,
+            # The rest of the slice is for numpy, after the sockets.
+            self._slice * 0.6,
+            lambda stream, file: pool.callInThread(self._settle, stream, file, True),
+            partial(self._removed, pool),
+            pool.callInThread,
+            check=self._check,
+            counters=self.counters,
+        )
+        # The kernel takes the time of packets while any socket wants it, and needs a
+        # moment to begin: this one keeps it so for the first packets of each call.
+        stamping = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        askForControl(stamping)
+        thread = Thread(target=self._run, args=(loop,), name="capture", daemon=True)
+        self._running = _Running(loop, pool, thread, stamping)
+        pool.start()
+        thread.start()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Drain, sync and close everything.
+
+        @return: fires when the threads have ended.
+        """
+        super().stopService()
+        if self._running is None:
+            return succeed(None)
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        ended: Deferred[None] = Deferred()
+        self._ends.append(ended)
+        self._running.loop.post(self._running.loop.stop)
+        return ended
+
+    def attach(self, pair: IPortPair, path: str) -> CapturedStream:
+        """
+        See L{ICapture}.
+        """
+        if self._running is None or self._ends:
+            raise CaptureStopped()
+        stream = CapturedStream(path, pair, JournalFile(path))
+        self._attached[stream] = []
+        self._running.loop.post(partial(self._running.loop.add, stream))
+        return stream
+
+    def detach(self, stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:
+        """
+        See L{ICapture}.
+        """
+        assert isinstance(stream, CapturedStream)
+        waiting = self._attached.get(stream)
+        if waiting is None:
+            return succeed(stream)
+        if not (waiting or self._ends):
+            self._timers[stream] = self._reactor.callLater(linger, self._finish, stream)
+        done: Deferred[ICapturedStream] = Deferred()
+        waiting.append(done)
+        return done
+
+    def _finish(self, stream: CapturedStream) -> None:
+        del self._timers[stream]
+        assert self._running is not None
+        self._running.loop.post(partial(self._running.loop.finish, stream))
+
+    def _streamEnded(self, stream: CapturedStream) -> None:
+        for done in self._attached.pop(stream):
+            done.callback(stream)
+        self._endIfDone()
+
+    def _threadEnded(self) -> None:
+        assert self._running is not None
+        self._running.thread.join()
+        self._endIfDone()
+
+    def _endIfDone(self) -> None:
+        running = self._running
+        if running is None or self._attached or running.thread.is_alive():
+            return
+        running.pool.stop()  # its threads have nothing left to do: this does not wait
+        running.stamping.close()
+        running.loop.drain.close()
+        self._running = None
+        ends, self._ends = self._ends, []
+        for ended in ends:
+            ended.callback(None)
+
+    # What follows runs in the capture thread and in those of the pool.
+
+    def _run(self, loop: CaptureLoop) -> None:
+        try:
+            loop.run()
+        finally:
+            self._reactor.callFromThread(self._threadEnded)
+
+    def _report(self, stream: CapturedStream, error: OSError) -> None:
+        self._reactor.callFromThread(self._onError, stream, error)
+
+    def _removed(
+        self, pool: ThreadPool, stream: CapturedStream, descriptor: int, error: OSError
+    ) -> None:
+        if stream.failed(error):
+            self._report(stream, error)
+        pool.callInThread(self._settle, stream, descriptor, False)
+
+    def _settle(self, stream: CapturedStream, descriptor: int, last: bool) -> None:
+        try:
+            if descriptor >= 0:
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+                if last and not stream.journal.isThere():
+                    raise OSError(errno.ENOENT, "the journal was removed", stream.path)
+        except OSError as error:
+            if stream.failed(error):
+                self._report(stream, error)
+        if last:
+            self._reactor.callFromThread(self._streamEnded, stream)
+
+
+@frozen
+class _Running:
+    """
+    What there is only while the service runs.
+    """
+
+    loop: CaptureLoop
+    pool: ThreadPool
+    thread: Thread
+    stamping: socket.socket

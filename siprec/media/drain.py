@@ -1,0 +1,316 @@
+"""
+From the sockets of many streams to their journals, a slice of the streams at a time.
+
+A slice is: take what waits on each RTP socket, with the interpreter lock held but for
+5 ms at most; take the RTCP that came; put the record headers before all packets at
+once by numpy; write every journal in one call that gives the lock away.  No packet
+is looked at by itself, RTCP apart, of which there is one in hundreds.
+"""
+
+import errno
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siprec.media.batch import Receiver
+from siprec.media.journal import fileHeader, startFor
+from siprec.media.layout import Layout, Plan, Runs
+from siprec.media.stream import CapturedStream, Cells
+from siprec.media.watch import Watch
+from siprec.media.writing import LIMIT, Writer
+
+__all__ = ["Drain"]
+
+#: The most RTCP packets that one stream may have waiting, and the most RTP packets
+#: that one visit takes: two vectors each must fit into one write.  The rest waits in
+#: the kernel.
+_CONTROL = 64
+_PACKETS = LIMIT // 2 - _CONTROL
+_CONTROL_SLOTS = 256  # for the RTCP of all streams in one slice
+_ROUNDS = 16  # in which a stream is emptied at its end, if its peer goes on sending
+_RETRY = 1.0  # seconds between attempts to open a journal
+_INT = np.int64
+
+_Rows = NDArray[np.int64]
+
+
+class Drain:
+    """
+    Knows no threads: whoever calls is the one that may touch the streams' journals.
+
+    @ivar streams: those being visited, in order.
+    """
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        writer: Writer,
+        report: Callable[[CapturedStream, OSError], None],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """
+        @param receiver: with 1,024 slots or more.
+        @param report: called once per stream, at its first failure.
+        """
+        if receiver.slots < LIMIT:
+            raise ValueError(f"{receiver.slots} slots: at least {LIMIT} are needed")
+        self.streams: list[CapturedStream] = []
+        self._sockets: list[socket.socket] = []
+        self._rows = np.zeros(0, _INT)
+        self._cells = Cells(64)
+        self._receiver, self._writer, self._report = receiver, writer, report
+        self._monotonic = monotonic
+        self._watch = Watch()
+        self._byDescriptor: dict[int, CapturedStream] = {}
+        self._descriptors: dict[CapturedStream, int] = {}
+        self._holding: dict[CapturedStream, None] = {}
+        self._layout = Layout(receiver)
+
+    def add(self, stream: CapturedStream) -> None:
+        """
+        Visit C{stream} from now on.
+        """
+        try:
+            self._watch.add(stream.pair.rtcp)
+        except (OSError, ValueError) as error:
+            # It was closed already; finish() will find nothing to do.
+            self._fail(stream, OSError(errno.EBADF, f"cannot be watched: {error}"))
+            return
+        self._descriptors[stream] = number = stream.pair.rtcp.fileno()
+        self._byDescriptor[number] = stream
+        stream.place = len(self.streams)
+        self.streams.append(stream)
+        self._sockets.append(stream.pair.rtp)
+        self._rows = np.append(self._rows, self._cells.adopt(stream))
+
+    def finish(self, stream: CapturedStream) -> None:
+        """
+        Empty the sockets of C{stream} for the last time and let go of it.
+        """
+        place = stream.place
+        if place < 0:
+            return
+        try:
+            for _ in range(_ROUNDS):
+                if not self._slice(place, [stream.pair.rtp], 0.0)[1]:
+                    break
+            self._slice(place, [stream.pair.rtp], 0.0, final=True)
+        finally:
+            self._watch.remove(stream.pair.rtcp)
+            del self._byDescriptor[self._descriptors.pop(stream)]
+            self._holding.pop(stream, None)
+            self._rows[place] = self._rows[-1]  # the last one takes its place
+            self._rows = self._rows[:-1]
+            self.streams[-1].place, stream.place = place, -1
+            self.streams[place], self._sockets[place] = self.streams[-1], self._sockets[-1]
+            del self.streams[-1], self._sockets[-1]
+            self._cells.release(stream)
+
+    def close(self) -> None:
+        """
+        Give back what the kernel holds.
+        """
+        self._watch.close()
+        self._writer.close()
+
+    def visit(self, begin: int, budget: float) -> int:
+        """
+        One slice: drain C{streams[begin:]} for as long as C{budget} seconds and the
+        arena last, and write what came.
+
+        @return: the index of the first stream that was not visited, to go on with.
+        """
+        return begin + self._slice(begin, islice(self._sockets, begin, None), budget)[0]
+
+    def _slice(
+        self, begin: int, sockets: Iterable[socket.socket], budget: float, final: bool = False
+    ) -> tuple[int, bool]:
+        """
+        @param begin: the place of the stream that the first socket belongs to.
+        @param final: hold no RTCP back.
+        @return: how many sockets were visited, and whether RTP was left in any.
+        """
+        receiver = self._receiver
+        receiver.reset()
+        until = self._monotonic() + budget
+        came, full = receiver.sweep(sockets, _PACKETS, _CONTROL_SLOTS, until)
+        counts = np.array(came, _INT)
+        for index in np.flatnonzero(counts < 0).tolist():
+            self._failed(self.streams[begin + index], -came[index])
+        counts = counts.clip(0)
+        # After the RTP: then all RTCP older than the RTP in hand is in hand too.
+        waited = {stream: len(stream.pending) for stream in self._holding}
+        self._takeControl()
+        control: list[tuple[CapturedStream, int, int]] = []
+        if self._holding:
+            ends = counts.cumsum().tolist()
+            for stream in list(self._holding):
+                index = stream.place - begin
+                if 0 <= index < len(came):
+                    newest = receiver.arrivalOf(ends[index] - 1) if came[index] > 0 else 0
+                    old = 0 if index in full else waited.get(stream, 0)
+                    slots = self._ripen(stream, newest, len(stream.pending) if final else old)
+                    if slots:
+                        control.append((stream, slots, index))
+        if receiver.used:
+            self._flush(self._runsOf(begin, counts, control))
+        return len(came), bool(full)
+
+    def _failed(self, stream: CapturedStream, code: int) -> None:
+        self._fail(stream, OSError(code, os.strerror(code)))
+
+    def _fail(self, stream: CapturedStream, error: OSError) -> None:
+        if stream.failed(error):
+            self._report(stream, error)
+
+    def _takeControl(self) -> None:
+        """
+        Take what waits on the RTCP sockets of all streams.
+        """
+        receiver = self._receiver
+        for number in self._watch.ready():
+            stream = self._byDescriptor[number]
+            limit = min(_CONTROL - len(stream.pending), receiver.slots - receiver.used)
+            count = receiver.receive(stream.pair.rtcp, limit) if limit else 0
+            if count < 0:
+                self._failed(stream, -count)
+            elif count:
+                taken = receiver.take(receiver.used - count)
+                if taken[-1].drops:
+                    stream.rtcpDrops = taken[-1].drops
+                stream.pending += taken
+                self._holding[stream] = None
+
+    def _ripen(self, stream: CapturedStream, newest: int, waited: int) -> int:
+        """
+        Put into slots the RTCP that no RTP still to come can precede: it is no later
+        than the newest RTP in hand, or was already here before the RTP socket was
+        emptied.  So the journal is in arrival order across both sockets.
+
+        @return: how many slots.
+        """
+        receiver, pending, ripe = self._receiver, stream.pending, 0
+        room = receiver.slots - receiver.used
+        while ripe < min(len(pending), room):
+            if ripe >= waited and pending[ripe].arrival > newest:
+                break
+            receiver.place(pending[ripe].arrival, pending[ripe].data, wire=pending[ripe].wire)
+            ripe += 1
+        stream.pending = pending[ripe:]
+        if not stream.pending:
+            del self._holding[stream]
+        return ripe
+
+    def _runsOf(
+        self, begin: int, came: _Rows, control: list[tuple[CapturedStream, int, int]]
+    ) -> Runs:
+        index = np.flatnonzero(came)
+        rows, counts, split = self._rows[begin + index], came[index], len(index)
+        streams = [self.streams[place] for place in (begin + index).tolist()]
+        joins: list[int] = []
+        if control:
+            runs = (came > 0).cumsum() - 1
+            streams += [stream for stream, _, _ in control]
+            rows = np.append(rows, [stream.cell[1] for stream, _, _ in control])
+            counts = np.append(counts, [slots for _, slots, _ in control])
+            joins = [int(runs[place]) if came[place] else -1 for _, _, place in control]
+        firsts = counts.cumsum() - counts
+        batch = self._receiver.batch()
+        octets = np.add.reduceat(batch.length, firsts)
+        return Runs(streams, rows, firsts, counts, split, batch, octets, joins)
+
+    def _flush(self, runs: Runs) -> None:
+        self._count(runs)
+        blocked, heads = self._open(runs)
+        self._layout.describe(runs, self._cells.data["startNs"][runs.rows])
+        plan = self._layout.plan(runs)
+        for stream, head in heads.items():
+            self._layout.putHead(plan, plan.streams.index(stream), head)
+        if blocked:
+            for run, stream in enumerate(plan.streams):
+                if stream in blocked:
+                    stream.unwritten += int(plan.counts[run])
+            plan = plan.without(blocked)
+        if plan.streams:
+            self._write(plan)
+
+    def _count(self, runs: Runs) -> None:
+        batch, split = runs.batch, runs.split
+        cells, rows, others = self._cells.data, runs.rows[:split], runs.rows[split:]
+        cells["packets"][rows] += runs.counts[:split]
+        cells["octets"][rows] += runs.octets[:split]
+        cells["controlPackets"][others] += runs.counts[split:]
+        latest = np.maximum.reduceat(batch.arrival, runs.firsts)
+        earliest = np.minimum.reduceat(batch.arrival, runs.firsts)
+        # A stream may have two runs: one after the other, then.
+        for part in (slice(0, split), slice(split, None)):
+            rows = runs.rows[part]
+            cells["lastNs"][rows] = np.maximum(cells["lastNs"][rows], latest[part])
+            cells["firstNs"][rows] = np.minimum(cells["firstNs"][rows], earliest[part])
+        cut = batch.wire > batch.length
+        if cut.any():
+            lost = np.add.reduceat(cut, runs.firsts, dtype=_INT)
+            np.add.at(cells["truncated"], runs.rows, lost)
+        if batch.drops is not None:
+            drops = np.maximum.reduceat(batch.drops, runs.firsts)[:split]
+            rows = runs.rows[:split]
+            cells["rtpDrops"][rows] = np.maximum(cells["rtpDrops"][rows], drops)
+
+    def _open(self, runs: Runs) -> tuple[set[CapturedStream], dict[CapturedStream, bytes]]:
+        """
+        See that each journal is open and its start known.
+
+        @return: the streams that cannot be written, and the file headers to write.
+        """
+        blocked: set[CapturedStream] = set()
+        heads: dict[CapturedStream, bytes] = {}
+        for run in np.flatnonzero(self._cells.data["position"][runs.rows] == 0).tolist():
+            stream = runs.streams[run]
+            if stream in blocked or stream in heads:
+                continue
+            if stream.file < 0 and not self._opened(stream):
+                blocked.add(stream)
+            elif stream.position == 0:
+                mine = np.repeat(runs.rows == runs.rows[run], runs.counts)
+                stream.startNs = startFor(int(runs.batch.arrival[mine].min()))
+                pair = stream.pair
+                heads[stream] = fileHeader(stream.startNs, pair.host, pair.rtpPort)
+        return blocked, heads
+
+    def _opened(self, stream: CapturedStream) -> bool:
+        now, journal = self._monotonic(), stream.journal
+        if now < journal.retryAt:
+            return False
+        try:
+            stream.file, stream.position, stream.startNs = journal.open()
+        except OSError as error:
+            journal.retryAt = now + _RETRY
+            self._fail(stream, error)
+            return False
+        return True
+
+    def _write(self, plan: Plan) -> None:
+        cells = self._cells.data
+        files, positions = cells["file"][plan.rows], cells["position"][plan.rows]
+        written = self._writer.write(
+            files, positions, self._layout.addresses(plan), 2 * plan.counts
+        )
+        well = written == plan.sizes
+        cells["position"][plan.rows[well]] += plan.sizes[well]
+        for run in np.flatnonzero(~well).tolist():
+            self._mend(plan, run, int(written[run]))
+
+    def _mend(self, plan: Plan, run: int, written: int) -> None:
+        stream = plan.streams[run]
+        data, ends = self._layout.content(plan, run)
+        whole, stream.position, error = stream.journal.mend(
+            stream.file, stream.position, data, ends, written
+        )
+        stream.unwritten += int(plan.counts[run]) - whole
+        if error is not None:
+            self._fail(stream, error)

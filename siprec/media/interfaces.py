@@ -1,0 +1,99 @@
+"""
+What the layers above may ask of the media ports and of the capture.
+"""
+
+import socket
+
+from twisted.internet.defer import Deferred
+from zope.interface import Attribute, Interface
+
+__all__ = ["ICapture", "ICapturedStream", "IPortPair", "IPortPool"]
+
+
+class IPortPair(Interface):
+    """
+    Two bound, non-blocking UDP sockets of one media stream (RFC 3550 section 11).
+    """
+
+    host: str = Attribute("The local address as it was asked for.")
+    rtpPort: int = Attribute("The even port.")
+    rtcpPort: int = Attribute("The odd port after it.")
+    rtp: socket.socket = Attribute("Bound to the RTP port.")
+    rtcp: socket.socket = Attribute("Bound to the RTCP port.")
+
+
+class IPortPool(Interface):
+    """
+    Hands out port pairs of a range.  No method blocks.
+    """
+
+    free: int = Attribute("Pairs of the range that could be handed out now.")
+
+    def allocate(host: str) -> IPortPair:
+        """
+        Bind a pair that nobody uses and nobody used of late.
+
+        @param host: a local address, IPv4 or IPv6 without brackets.
+        @raise NoFreePorts: the range is exhausted.
+        @raise OSError: this host cannot bind that address at all.
+        """
+
+    def claim(host: str, rtpPort: int) -> IPortPair:
+        """
+        Bind given ports, in the range or not, cooling down or not: those of a
+        call that is taken over.
+
+        @param rtpPort: even, 2 to 65534.
+        @raise ValueError: it is not.
+        @raise OSError: one of them is in use, or the address is not of this host.
+        """
+
+    def release(pair: IPortPair) -> None:
+        """
+        Close both sockets; the ports cool down and become free.  Releasing twice
+        does nothing more.
+        """
+
+
+class ICapturedStream(Interface):
+    """
+    One stream being captured.  The numbers grow while it is; they belong to the
+    capture and are only to be read.
+    """
+
+    path: str = Attribute("The journal; there is no file before the first packet.")
+    pair: IPortPair = Attribute("Where the packets come in.")
+    packets: int = Attribute("Packets from the RTP port.")
+    octets: int = Attribute("Octets of those, RTP headers included.")
+    controlPackets: int = Attribute("Packets from the RTCP port.")
+    firstArrival: float | None = Attribute("Seconds since the epoch (UTC), of either port.")
+    lastArrival: float | None = Attribute("Likewise.")
+    truncated: int = Attribute("Packets that were too long to be kept whole.")
+    unwritten: int = Attribute("Packets that came but are not in the journal.")
+    kernelDrops: int = Attribute("Packets the kernel had no room for, as far as it told.")
+    error: str | None = Attribute("What went wrong first, if anything did.")
+
+
+class ICapture(Interface):
+    """
+    Writes what arrives at port pairs to journals.  To be called in the reactor
+    thread; no method blocks.
+    """
+
+    def attach(pair: IPortPair, path: str) -> ICapturedStream:
+        """
+        Begin to capture.  A journal that is already at C{path} is continued.
+
+        @param path: the directory must exist when the first packet comes.
+        @raise CaptureStopped: the capture is not running.
+        """
+
+    def detach(stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:
+        """
+        End it after C{linger} seconds more.  The sockets stay open; only when the
+        Deferred fires may they be closed.
+
+        @return: fires with C{stream} in the reactor thread when all that had come is
+            in the file, and the file is synced and closed.  It does not fail: see
+            L{ICapturedStream.error}.  A stream that is gone already fires at once.
+        """

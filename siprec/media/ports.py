@@ -1,0 +1,199 @@
+"""
+Pairs of UDP ports for media: an even one for RTP and the odd one after it for RTCP
+(RFC 3550 section 11; some session border controllers check the parity).
+"""
+
+import errno
+import random
+import socket
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+
+from attrs import define, field, frozen
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from siprec.media.batch import askForControl
+from siprec.media.interfaces import IPortPair, IPortPool
+
+__all__ = ["NoFreePorts", "PortPair", "PortPool", "enlarge", "openSocket"]
+
+log = Logger()
+
+_SO_RCVBUFFORCE = 33  # asm-generic/socket.h; Python does not name it
+#: The kernel doubles it: 1 MiB holds a second of 50 packets even where each takes a
+#: 16 KiB buffer of the network driver.
+_RECEIVE_BUFFER = 512 * 1024
+#: One second of 50 packets at 4 KiB each, which is what a common driver takes.
+_LEAST_BUFFER = 200 * 1024
+
+
+class NoFreePorts(Exception):
+    """
+    Every pair of the range is in use or cooling down.
+    """
+
+
+@implementer(IPortPair)
+@frozen(eq=False)
+class PortPair:
+    """
+    See L{IPortPair}.
+    """
+
+    host: str
+    rtpPort: int
+    rtcpPort: int
+    rtp: socket.socket
+    rtcp: socket.socket
+
+
+def openSocket(host: str, port: int) -> socket.socket:
+    """
+    @return: a UDP socket bound there, non-blocking, that tells arrival times and drops.
+    @raise OSError: it cannot be bound.
+    """
+    # Numeric only, so that nothing is asked of a name server.
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
+        )[0]
+    except socket.gaierror as error:
+        raise OSError(errno.EADDRNOTAVAIL, f"no IP address: {error.strerror}", host) from error
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        askForControl(sock)
+        sock.bind(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def enlarge(sock: socket.socket) -> int:
+    """
+    @return: the octets that the kernel gives now.
+    """
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+
+@implementer(IPortPool)
+@define(eq=False, repr=False)
+class PortPool:
+    """
+    The pairs of one range.  A pair is used once at a time, whatever the host.
+
+    Free ports are handed out in a random order, and each again only after all
+    others: who goes on sending to a call that is over shall not be recorded in the
+    next one.
+
+    @ivar _seconds: a clock that does not go back.
+    @ivar _cooldown: seconds from the release of a pair to its next use.
+    """
+
+    _lowPort: int
+    _highPort: int
+    _seconds: Callable[[], float]
+    _cooldown: float = 10.0
+    _openSocket: Callable[[str, int], socket.socket] = field(default=openSocket, kw_only=True)
+    _free: OrderedDict[int, None] = field(init=False)
+    _cooling: deque[tuple[float, int]] = field(factory=deque, init=False)
+    _ready: dict[int, float] = field(factory=dict, init=False)
+    _used: Counter[int] = field(factory=Counter, init=False)
+    _warned: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not 1 <= self._lowPort < self._highPort <= 65535:
+            raise ValueError(f"{self._lowPort}-{self._highPort}: not a range of ports")
+        ports = list(range(self._lowPort + self._lowPort % 2, self._highPort, 2))
+        if not ports:
+            raise ValueError(f"{self._lowPort}-{self._highPort}: no even port with its odd one")
+        random.SystemRandom().shuffle(ports)
+        self._free = OrderedDict.fromkeys(ports)
+
+    @property
+    def free(self) -> int:
+        """
+        See L{IPortPool}.
+        """
+        self._warmUp()
+        return len(self._free)
+
+    def _warmUp(self) -> None:
+        now = self._seconds()
+        while self._cooling and self._cooling[0][0] <= now:
+            at, port = self._cooling.popleft()
+            # Else it was claimed meanwhile, and perhaps released once more.
+            if self._ready.get(port) == at:
+                del self._ready[port]
+                self._free[port] = None
+
+    def _cool(self, port: int) -> None:
+        self._ready[port] = at = self._seconds() + self._cooldown
+        self._cooling.append((at, port))
+
+    def allocate(self, host: str) -> PortPair:
+        """
+        See L{IPortPool}.
+        """
+        self._warmUp()
+        while self._free:
+            port, _ = self._free.popitem(last=False)
+            try:
+                return self._bind(host, port)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    self._free[port] = None
+                    raise
+                self._cool(port)  # some other process has it: try again later
+        raise NoFreePorts(f"no free pair in {self._lowPort}-{self._highPort}")
+
+    def claim(self, host: str, rtpPort: int) -> PortPair:
+        """
+        See L{IPortPool}.
+        """
+        if rtpPort % 2 or not 2 <= rtpPort <= 65534:
+            raise ValueError(f"{rtpPort}: not an even port")
+        pair = self._bind(host, rtpPort)
+        self._free.pop(rtpPort, None)
+        self._ready.pop(rtpPort, None)
+        return pair
+
+    def release(self, pair: IPortPair) -> None:
+        """
+        See L{IPortPool}.
+        """
+        if pair.rtp.fileno() < 0:
+            return
+        pair.rtp.close()
+        pair.rtcp.close()
+        port = pair.rtpPort
+        self._used[port] -= 1
+        if not self._used[port]:
+            del self._used[port]
+            if self._lowPort <= port < self._highPort:
+                self._cool(port)
+
+    def _bind(self, host: str, port: int) -> PortPair:
+        rtp = self._openSocket(host, port)
+        try:
+            rtcp = self._openSocket(host, port + 1)
+        except OSError:
+            rtp.close()
+            raise
+        size = enlarge(rtp)
+        if size < _LEAST_BUFFER and not self._warned:
+            self._warned = True
+            log.warn(
+                "receive buffers of {size} octets may not hold one second of media: raise"
+                " the sysctl net.core.rmem_max to {wanted}",
+                size=size,
+                wanted=_RECEIVE_BUFFER,
+            )
+        self._used[port] += 1
+        return PortPair(host, port, port + 1, rtp, rtcp)

@@ -1,0 +1,248 @@
+"""
+One captured stream: what was counted of it, and its journal file.
+"""
+
+import errno
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+import numpy as np
+from attrs import define, field
+from numpy.typing import NDArray
+from zope.interface import implementer
+
+from siprec.media.batch import Held
+from siprec.media.interfaces import ICapturedStream, IPortPair
+from siprec.media.journal import BadJournal, journalEnd
+
+__all__ = ["CapturedStream", "Cells", "JournalFile"]
+
+_NEVER = np.iinfo(np.int64).max
+_CELL = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            *("file", "position", "startNs", "firstNs", "lastNs", "packets", "octets"),
+            *("controlPackets", "truncated", "unwritten", "rtpDrops", "rtcpDrops"),
+        )
+    ]
+)
+
+
+class Cells:
+    """
+    The numbers of many streams, a row each, so that numpy can bring those of all the
+    streams in a slice up to date at once.
+
+    @ivar data: the rows; replaced when there are more.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.data = np.zeros(size, _CELL)
+        self.data["file"], self.data["firstNs"] = -1, _NEVER
+        self._free = list(range(size))
+
+    def adopt(self, stream: "CapturedStream") -> int:
+        """
+        Keep the numbers of C{stream} here from now on.
+
+        @return: its row.
+        """
+        if not self._free:
+            size = len(self.data)
+            self.data = np.concatenate([self.data, self.data])
+            self._free = list(range(size, 2 * size))
+        row = self._free.pop()
+        before, old = stream.cell
+        self.data[row] = before.data[old]
+        stream.cell = (self, row)
+        return row
+
+    def release(self, stream: "CapturedStream") -> None:
+        """
+        Give C{stream} its numbers to keep, and its row to another.
+        """
+        row, own = stream.cell[1], Cells(1)
+        own.data[0] = self.data[row]
+        stream.cell = (own, 0)
+        self._free.append(row)
+
+
+class _Number:
+    """
+    An attribute that lives in a L{Cells}.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, stream: "CapturedStream", owner: type) -> int:
+        cells, row = stream.cell
+        return int(cells.data[self._name][row])
+
+    def __set__(self, stream: "CapturedStream", value: int) -> None:
+        cells, row = stream.cell
+        cells.data[self._name][row] = value
+
+
+@define(eq=False, repr=False)
+class JournalFile:
+    """
+    The file of one journal, which is always written at a known position: the end of
+    a whole record.
+
+    @ivar identity: device and inode of the file, once somebody looked.
+    @ivar retryAt: not before this time is opening worth another try.
+    """
+
+    path: str
+    identity: tuple[int, int] | None = None
+    retryAt: float = 0.0
+    _pwrite: Callable[[int, bytes, int], int] = os.pwrite
+
+    def open(self) -> tuple[int, int, int]:
+        """
+        Open the file; one that is there already is continued.
+
+        @return: the descriptor, the end of the last whole record (0: there is no
+            header yet) and the start time in nanoseconds.
+        @raise OSError: it cannot be opened, or is no journal.
+        """
+        self.identity = None
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+        try:
+            return os.open(self.path, flags | os.O_EXCL, 0o640), 0, 0
+        except FileExistsError:
+            descriptor = os.open(self.path, flags, 0o640)
+        try:
+            header, end = None, 0
+            if os.fstat(descriptor).st_size:
+                header, end = journalEnd(self.path)
+            return descriptor, end, 0 if header is None else header.startNs
+        except BadJournal as error:
+            os.close(descriptor)
+            raise OSError(errno.EEXIST, f"in the way: {error}", self.path) from error
+        except OSError:
+            os.close(descriptor)
+            raise
+
+    def isThere(self) -> bool:
+        """
+        @return: whether the path names the file that it named at the first call.
+        """
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            return False
+        found = status.st_dev, status.st_ino
+        if self.identity is None:
+            self.identity = found
+        return found == self.identity
+
+    def mend(
+        self, descriptor: int, position: int, data: bytes, ends: NDArray[np.int64], written: int
+    ) -> tuple[int, int, OSError | None]:
+        """
+        Complete a write that was cut short, or else take the file back to the end of
+        the last record that is whole.
+
+        @param data: all that was to be written at C{position}.
+        @param ends: where in C{data} each record ends.
+        @param written: how much of it was; 0 or below: none.
+        @return: how many records are in the file, the position then, and why not all.
+        """
+        error: OSError | None = None
+        written = max(written, 0)
+        try:
+            # If nothing was, this tells why, or does it: not all kinds of files can
+            # be written in the other way.
+            while written < len(data):
+                written += self._pwrite(descriptor, data[written:], position + written)
+        except OSError as failure:
+            error = OSError(failure.errno, failure.strerror, self.path)
+        whole = int(ends.searchsorted(written, "right"))
+        good = int(ends[whole - 1]) if whole else 0
+        if written > good:
+            # Failing that, the next write goes over it, and a reader stops before it.
+            with suppress(OSError):
+                os.ftruncate(descriptor, position + good)
+        return whole, position + good, error
+
+
+def _ownCell() -> tuple[Cells, int]:
+    return Cells(1), 0
+
+
+@implementer(ICapturedStream)
+@define(eq=False, repr=False)
+class CapturedStream:
+    """
+    See L{ICapturedStream}.
+
+    @ivar cell: where its numbers are.
+    @ivar place: where it is among the streams being visited.
+    @ivar pending: RTCP packets that wait for the RTP that came before them.
+    @ivar file: the descriptor of the open journal; below 0: none.
+    @ivar position: where the next write goes; 0: the file is to be opened or its
+        header still to be written.
+    @ivar startNs: what the offsets of the records count from.
+    """
+
+    path: str
+    pair: IPortPair
+    journal: JournalFile
+    error: str | None = None
+    pending: list[Held] = field(factory=list)
+    cell: tuple[Cells, int] = field(factory=_ownCell)
+    place: int = -1
+
+    file = _Number()
+    position = _Number()
+    startNs = _Number()
+    firstNs = _Number()
+    lastNs = _Number()
+    packets = _Number()
+    octets = _Number()
+    controlPackets = _Number()
+    truncated = _Number()
+    unwritten = _Number()
+    rtpDrops = _Number()
+    rtcpDrops = _Number()
+
+    @property
+    def kernelDrops(self) -> int:
+        """
+        See L{ICapturedStream}.
+        """
+        return self.rtpDrops + self.rtcpDrops
+
+    @property
+    def firstArrival(self) -> float | None:
+        """
+        See L{ICapturedStream}.
+        """
+        return None if self.firstNs == _NEVER else self.firstNs / 1e9
+
+    @property
+    def lastArrival(self) -> float | None:
+        """
+        See L{ICapturedStream}.
+        """
+        return self.lastNs / 1e9 or None
+
+    def failed(self, error: Exception) -> bool:
+        """
+        @return: whether this is the first failure, the one to report.
+        """
+        if self.error is not None:
+            return False
+        self.error = str(error)
+        return True
+
+    def releaseFile(self) -> int:
+        """
+        @return: the descriptor, which is the caller's to close now; below 0: none.
+        """
+        descriptor, self.file, self.position = self.file, -1, 0
+        return descriptor

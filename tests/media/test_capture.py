@@ -1,0 +1,225 @@
+"""
+Tests of L{siprec.media.capture}.
+"""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from siprec.media.batch import Receiver
+from siprec.media.capture import CapturedStream, CaptureStopped, CaptureThread, ICaptureReactor
+from siprec.media.interfaces import ICapture
+from tests.media.fakes import CuttingWriter, LocalPair, ThreadedClock, packetsOf
+
+
+class CaptureThreadTests(SynchronousTestCase):
+    """
+    L{CaptureThread} with a real thread and a clock for a reactor.
+    """
+
+    def setUp(self) -> None:
+        self.reactor = ThreadedClock()
+        self.writer = CuttingWriter()
+        self.errors: list[tuple[CapturedStream, OSError]] = []
+        self.directory = Path(self.mktemp())
+        self.directory.mkdir()
+        self.capture = self.make()
+
+    def make(self, check: float = 60.0) -> CaptureThread:
+        """
+        @return: a capture that visits a hundred times a second.
+        """
+        return CaptureThread(
+            self.reactor,
+            0.01,
+            onError=lambda *error: self.errors.append(error),
+            receiver=Receiver(1024),
+            makeWriter=lambda capacity: self.writer,
+            check=check,
+        )
+
+    def start(self) -> None:
+        """
+        Start, and stop when the test ends.
+        """
+        self.capture.startService()
+        self.addCleanup(self.stop)
+
+    def stop(self) -> None:
+        """
+        Stop and see that nothing is left behind.
+        """
+        self.reactor.waitFor(self.capture.stopService())
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertTrue(self.writer.closed)
+
+    def attach(self, name: str = "1-0.rtpdump") -> tuple[CapturedStream, LocalPair]:
+        """
+        @return: a stream and its pair.
+        """
+        pair = LocalPair.make(self)
+        return self.capture.attach(pair, str(self.directory / name)), pair
+
+    def test_interfaces(self) -> None:
+        """
+        The capture provides what it promises, and the reactor of these tests too.
+        """
+        verifyObject(ICapture, self.capture)
+        verifyObject(ICaptureReactor, self.reactor)
+
+    def test_detach(self) -> None:
+        """
+        The Deferred fires after the linger, when all that came is in the file and the
+        file is closed; the sockets stay open.
+        """
+        self.start()
+        stream, pair = self.attach()
+        pair.toRTP.send(b"\x80\x00one")
+        done = self.capture.detach(stream, 0.3)
+        self.reactor.advance(0.29)
+        self.assertNoResult(done)
+        pair.toRTP.send(b"\x80\x00two")
+        pair.toRTCP.send(b"\x80\xc9end")
+        self.reactor.advance(0.01)
+        self.assertIs(self.reactor.waitFor(done), stream)
+        self.assertEqual(
+            packetsOf(stream.path),
+            [(b"\x80\x00one", False), (b"\x80\x00two", False), (b"\x80\xc9end", True)],
+        )
+        self.assertEqual((stream.packets, stream.controlPackets, stream.error), (2, 1, None))
+        self.assertLess(stream.file, 0)
+        self.assertGreaterEqual(pair.rtp.fileno(), 0)
+
+    def test_noPackets(self) -> None:
+        """
+        J7: a stream without a packet leaves no file, and that is no error.
+        """
+        self.start()
+        stream, _ = self.attach()
+        done = self.capture.detach(stream, 0)
+        self.reactor.advance(0)
+        self.reactor.waitFor(done)
+        self.assertEqual((list(self.directory.iterdir()), stream.error), ([], None))
+
+    def test_detachTwice(self) -> None:
+        """
+        Who detaches again is told with the first; when it is gone, at once.
+        """
+        self.start()
+        stream, _ = self.attach()
+        first, second = self.capture.detach(stream), self.capture.detach(stream, 5)
+        self.reactor.advance(0.3)
+        self.reactor.waitFor(first)
+        self.assertIs(self.successResultOf(second), stream)
+        self.assertIs(self.successResultOf(self.capture.detach(stream)), stream)
+
+    def test_stop(self) -> None:
+        """
+        Stopping drains and closes all, those that linger and those that do not, before
+        it is done; it may be asked twice.
+        """
+        self.capture.startService()
+        stream, pair = self.attach()
+        other, otherPair = self.attach("1-1.rtpdump")
+        pair.toRTP.send(b"\x80\x00one")
+        otherPair.toRTP.send(b"\x80\x00two")
+        lingering = self.capture.detach(stream)
+        stopping = self.capture.stopService()
+        again = self.capture.stopService()
+        late = self.capture.detach(other)
+        self.assertRaises(CaptureStopped, self.attach)
+        self.reactor.waitFor(stopping)
+        self.successResultOf(lingering)
+        self.successResultOf(late)
+        self.successResultOf(again)
+        self.assertEqual(
+            packetsOf(stream.path) + packetsOf(other.path),
+            [(b"\x80\x00one", False), (b"\x80\x00two", False)],
+        )
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_notRunning(self) -> None:
+        """
+        Without its thread it takes no streams, and stopping it is done at once; it can
+        be started again.
+        """
+        self.assertRaises(CaptureStopped, self.attach)
+        self.successResultOf(self.capture.stopService())
+        self.start()
+        self.stop()
+        self.capture.startService()
+        stream, pair = self.attach()
+        pair.toRTP.send(b"\x80\x00one")
+        self.reactor.waitFor(self.capture.stopService())
+        self.assertEqual(stream.packets, 1)
+
+    def test_errorReported(self) -> None:
+        """
+        A failure is reported in the reactor thread, once, and harms no other stream.
+        """
+        self.start()
+        stream, pair = self.attach("missing/1-0.rtpdump")
+        other, otherPair = self.attach()
+        pair.toRTP.send(b"\x80\x00lost")
+        otherPair.toRTP.send(b"\x80\x00kept")
+        self.reactor.runUntil(lambda: self.errors)
+        done = self.capture.detach(stream, 0), self.capture.detach(other, 0)
+        self.reactor.advance(0)
+        for one in done:
+            self.reactor.waitFor(one)
+        self.assertEqual(
+            [(failed, error.errno) for failed, error in self.errors], [(stream, errno.ENOENT)]
+        )
+        self.assertEqual((stream.unwritten, other.unwritten, len(packetsOf(other.path))), (1, 0, 1))
+
+    def test_removedAndWrittenAnew(self) -> None:
+        """
+        A journal that was removed while it was written is reported while it goes on.
+        """
+        self.capture = self.make(0.05)
+        self.start()
+        stream, pair = self.attach()
+        pair.toRTP.send(b"\x80\x00gone")
+        while not Path(stream.path).exists():
+            os.sched_yield()
+        while stream.journal.identity is None:
+            os.sched_yield()
+        shutil.rmtree(self.directory)
+        self.reactor.runUntil(lambda: self.errors)
+        self.assertEqual(self.errors[0][1].errno, errno.ENOENT)
+
+    def test_removedAtTheEnd(self) -> None:
+        """
+        It is reported at the end if nobody looked before.
+        """
+        self.start()
+        stream, pair = self.attach()
+        pair.toRTP.send(b"\x80\x00gone")
+        while not stream.packets:
+            os.sched_yield()
+        while not Path(stream.path).exists():
+            os.sched_yield()
+        os.unlink(stream.path)
+        done = self.capture.detach(stream, 0)
+        self.reactor.advance(0)
+        self.reactor.waitFor(done)
+        self.assertEqual([error.filename for _, error in self.errors], [stream.path])
+        self.assertIn("removed", stream.error or "")
+
+    def test_syncFails(self) -> None:
+        """
+        A file that cannot be synced is reported, and the stream ends all the same.
+        """
+        self.start()
+        stream, _ = self.attach()
+        reader, writer = os.pipe()  # fsync refuses pipes
+        os.close(reader)
+        done = self.capture.detach(stream, 0)
+        stream.file = writer
+        self.reactor.advance(0)
+        self.reactor.waitFor(done)
+        self.assertEqual([error.errno for _, error in self.errors], [errno.EINVAL])

@@ -1,0 +1,44 @@
+"""
+Tests of L{siprec.media.watch}.
+"""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from siprec.media.watch import Watch
+from tests.media.fakes import LocalPair
+
+
+class WatchTests(SynchronousTestCase):
+    """
+    L{Watch} with local sockets.
+    """
+
+    def setUp(self) -> None:
+        self.watch = Watch()
+        self.addCleanup(self.watch.close)
+        self.pair = LocalPair.make(self)
+
+    def test_ready(self) -> None:
+        """
+        A socket is named as long as something is to be read from it.
+        """
+        self.watch.add(self.pair.rtp)
+        self.watch.add(self.pair.rtcp)
+        self.assertEqual(self.watch.ready(), [])
+        self.pair.toRTCP.send(b"packet")
+        self.assertEqual(self.watch.ready(), [self.pair.rtcp.fileno()])
+        self.assertEqual(self.watch.ready(), [self.pair.rtcp.fileno()])
+        self.pair.rtcp.recv(100)
+        self.assertEqual(self.watch.ready(), [])
+
+    def test_removed(self) -> None:
+        """
+        One that was removed is not named; removing it again, or closed, does nothing.
+        """
+        self.watch.add(self.pair.rtcp)
+        self.pair.toRTCP.send(b"packet")
+        self.watch.remove(self.pair.rtcp)
+        self.assertEqual(self.watch.ready(), [])
+        self.watch.remove(self.pair.rtcp)
+        self.pair.rtcp.close()
+        self.watch.remove(self.pair.rtcp)
