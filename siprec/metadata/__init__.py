@@ -1,0 +1,3 @@
+"""
+Recording metadata (RFC 7865): model, tolerant parser, merge, binding, vendors.
+"""

@@ -1,0 +1,213 @@
+"""
+One element of a metadata document taken apart, before it becomes a value of the
+model: attributes and texts by plain name, and what is left as extensions.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import tzinfo
+from functools import lru_cache
+
+from attrs import Factory, define
+from lxml import etree
+
+from siprec.metadata.dialect import isKnownNamespace, makeNameID, parseTime, plainName
+from siprec.metadata.extension import ExtensionReader, splitTag
+from siprec.metadata.model import Extension, NameID, Reason, Time
+
+__all__ = ["Parts", "PartsReader"]
+
+_MOST_NOTES = 50
+_CAUSE = re.compile(r"-?[0-9]{1,9}")
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_TIMES = frozenset(("associate", "disassociate", "start", "stop"))
+#: What may stand in each element; the rest is extension data.
+_CONTENT = {
+    "group": _TIMES,
+    "session": _TIMES | {"sipsessionid", "reason", "group"},
+    "participant": _TIMES | {"nameid", "aor", "name", "send", "recv"},
+    "stream": _TIMES | {"label", "mode"},
+    "sessionrecordingassoc": _TIMES,
+    "participantsessionassoc": _TIMES | {"param"},
+    "participantstreamassoc": _TIMES | {"send", "recv"},
+    "requestsnapshot": frozenset(("requestreason",)),
+}
+
+
+@lru_cache(4096)
+def _classify(tag: str) -> tuple[str, str, bool]:
+    """
+    @return: namespace, plain name, and whether the namespace is a known one.
+    """
+    namespace, name = splitTag(tag)
+    return namespace, plainName(name), isKnownNamespace(namespace)
+
+
+@define
+class Parts:
+    """
+    What an element holds.
+
+    @ivar kind: its plain name (L{plainName}).
+    @ivar attributes: by plain name, without surrounding blanks.
+    @ivar texts: of the children that have a text only, by plain name.
+    """
+
+    kind: str
+    attributes: dict[str, str]
+    texts: dict[str, list[str]] = Factory(dict)
+    extensions: list[Extension] = Factory(list)
+    names: list[NameID] = Factory(list)
+    reasons: list[Reason] = Factory(list)
+    params: list[tuple[str, str]] = Factory(list)
+    language: str | None = None
+
+    def text(self, *names: str) -> str | None:
+        """
+        @return: the first text that is not blank under one of these names.
+        """
+        for name in names:
+            for text in self.texts.get(name, ()):
+                if text:
+                    return text
+        return None
+
+    def attribute(self, *names: str) -> str | None:
+        """
+        @return: the first of these attributes that is there, even if empty.
+        """
+        for name in names:
+            if (value := self.attributes.get(name)) is not None:
+                return value
+        return None
+
+    def identifiers(self, name: str) -> tuple[str, ...]:
+        """
+        @return: the texts under this name, each once.
+        """
+        return tuple(dict.fromkeys(text for text in self.texts.get(name, ()) if text))
+
+
+@define
+class PartsReader:
+    """
+    Takes the elements of one document apart.
+
+    @ivar notes: what had to be tolerated, as the keys of a dict.
+    """
+
+    _namespace: str
+    _zone: tzinfo
+    notes: dict[str, None]
+    _extensions: ExtensionReader = Factory(ExtensionReader)
+
+    def note(self, text: str) -> None:
+        """
+        Note a leniency, once, and not without end.
+        """
+        if len(self.notes) < _MOST_NOTES:
+            self.notes[text] = None
+
+    def children(self, element: etree._Element) -> Iterator[tuple[etree._Element, str]]:
+        """
+        @return: each child element with its plain name, which is empty for one
+            in a foreign namespace.
+        """
+        for child in element:
+            tag = child.tag
+            if isinstance(tag, str):
+                namespace, name, known = _classify(tag)
+                yield child, name if known or namespace == self._namespace else ""
+
+    def attributes(self, element: etree._Element) -> dict[str, str]:
+        """
+        @return: the attributes without a foreign namespace, by plain name.
+        """
+        found = {}
+        for attribute, value in element.items():
+            _, name, known = _classify(str(attribute))
+            if known:
+                found[name] = str(value).strip()
+        return found
+
+    def take(self, element: etree._Element, kind: str) -> Parts:
+        """
+        @param kind: the element's plain name.
+        """
+        parts = Parts(kind, self.attributes(element))
+        content = _CONTENT[kind]
+        for child, name in self.children(element):
+            if name not in content:
+                self.extend(child, name, parts.extensions)
+            elif name == "nameid":
+                self._takeNameID(child, parts)
+            elif name == "reason":
+                self._takeReason(child, parts)
+            elif name == "param":
+                given = self.attributes(child)
+                parts.params.append((given.get("pname", ""), given.get("pval", "")))
+            else:
+                parts.texts.setdefault(name, []).append(_text(child))
+                if name == "requestreason":
+                    parts.language = child.get(_LANGUAGE)
+        return parts
+
+    def extend(self, element: etree._Element, name: str, into: list[Extension]) -> None:
+        """
+        Read extension data; the drafts' wrapper around it says nothing itself.
+        """
+        wrapped = [child for child in element if isinstance(child.tag, str)]
+        if name != "extensiondata" or not wrapped:
+            wrapped = [element]
+        read = map(self._extensions.read, wrapped)
+        into.extend(extension for extension in read if extension is not None)
+        if self._extensions.truncated:
+            self.note("too much extension data: some of it is left out")
+
+    def time(self, parts: Parts, *names: str) -> Time | None:
+        """
+        @return: the first of these times that is there and not blank.
+        """
+        raw = parts.text(*names) if parts.texts else None
+        if raw is None:
+            return None
+        time = parseTime(raw, self._zone)
+        if time.value is None:
+            self.note(f"not a time: {raw[:40]!r}")
+        elif time.naive:
+            self.note("times without a zone")
+        return time
+
+    def _takeNameID(self, element: etree._Element, parts: Parts) -> None:
+        aor = self.attributes(element).get("aor") or ""
+        names = []
+        for child, name in self.children(element):
+            if name == "name":
+                names.append((_text(child), child.get(_LANGUAGE) or child.get("lang")))
+            elif name == "aor":
+                aor = aor or _text(child)
+            else:
+                self.extend(child, name, parts.extensions)
+        aor = aor or (element.text or "").strip()
+        if not names:
+            parts.names.append(makeNameID(aor))
+        for text, language in names:
+            parts.names.append(makeNameID(aor, text, language))
+
+    def _takeReason(self, element: etree._Element, parts: Parts) -> None:
+        attributes = self.attributes(element)
+        given = attributes.get("cause", "")
+        cause = int(given) if _CAUSE.fullmatch(given) else None
+        if cause is None:
+            self.note("reason without a cause")
+        parts.reasons.append(Reason(_text(element), cause, attributes.get("protocol") or "SIP"))
+
+
+def _text(element: etree._Element) -> str:
+    """
+    @return: its text, or its first child's: a draft has C{<send><id>x</id></send>}.
+    """
+    text = (element.text or "").strip()
+    if not text and len(element):
+        text = (element[0].text or "").strip()
+    return text
