@@ -1,0 +1,175 @@
+"""
+Which parts of a run share one anchor between timestamp and clock time, and what it
+is (CONFORMANCE E13).
+
+All times are nanoseconds.  A I{bin} is a second of packets at most; its I{lowest} is
+the minimum of arrival minus timestamp, a delay plus a constant, which jitter can only
+make larger.
+"""
+
+from collections import deque
+
+import numpy as np
+from attrs import define, field
+from numpy.typing import NDArray
+
+__all__ = ["ABSURD", "DRIFT", "GROUP", "RESTART", "SECOND", "SUSTAINED", "offsets", "segments"]
+
+_Ints = NDArray[np.int64]
+_MS = 1_000_000
+SECOND = 1_000_000_000
+
+#: A deviation of the minima from the model beyond this that lasts for C{SUSTAINED}
+#: begins a new segment.
+RESTART = 200 * _MS
+SUSTAINED = SECOND
+#: A deviation beyond this is not jitter but a timestamp that is wrong by itself.
+ABSURD = 2 * SECOND
+#: Drift is corrected when it is beyond this: ordinary calls stay as they were sent,
+#: to the sample.
+DRIFT = 8 * _MS
+#: The window of the minima that the drift is estimated from.
+GROUP = 10 * SECOND
+
+# Corrections are small, but twice as fast as what is to be corrected can be.
+_CORRECTION = 400e-6
+# Clocks differ by 100 ppm, rarely more; what rises faster is the network, which must
+# not be followed, because its delay goes away again.
+_SKEW = 200e-6
+_HORIZON = 6  # groups on each side
+
+
+@define(eq=False, repr=False)
+class _Segments:
+    """
+    Sorts bins into segments.
+
+    @ivar aside: segments of absurd bins that the stream did not go on from.
+    """
+
+    arrival: list[int]
+    lowest: list[int]
+    clock: list[int]
+    number: list[int] = field(factory=list, init=False)
+    aside: set[int] = field(factory=set, init=False)
+    _count: int = field(default=0, init=False)
+    _current: int = field(default=0, init=False)
+    _begin: int = field(default=0, init=False)
+    # The least delay within the last GROUP: a queue of rising minima.
+    _recent: deque[tuple[int, int]] = field(factory=deque, init=False)
+    _lastAside: tuple[int, int] | None = field(default=None, init=False)
+
+    def run(self) -> None:
+        for each in range(len(self.lowest)):
+            if not each or self.clock[each] != self.clock[each - 1]:
+                self._restart(each)
+            else:
+                self._goOn(each)
+
+    def _restart(self, each: int) -> None:
+        self._current, self._begin = self._next(), self.arrival[each]
+        self._recent.clear()
+        self._join(each)
+
+    def _next(self) -> int:
+        self._count += 1
+        return self._count - 1
+
+    def _join(self, each: int) -> None:
+        while self._recent and self._recent[-1][1] >= self.lowest[each]:
+            self._recent.pop()
+        self._recent.append((self.arrival[each], self.lowest[each]))
+        self.number.append(self._current)
+
+    def _level(self, each: int) -> int:
+        while len(self._recent) > 1 and self._recent[0][0] < self.arrival[each] - GROUP:
+            self._recent.popleft()
+        return self._recent[0][1]
+
+    def _goOn(self, each: int) -> None:
+        deviation = self.lowest[each] - self._level(each)
+        # In a segment's first second a lower minimum is the end of its jitter.
+        young = self.arrival[each] - self._begin < SUSTAINED and -ABSURD <= deviation < 0
+        if abs(deviation) <= RESTART or young:
+            self._join(each)
+        elif self._sustained(each, deviation):
+            self._restart(each)
+        elif abs(deviation) <= ABSURD:
+            self.number.append(self._current)
+        else:
+            self._setAside(each)
+
+    def _setAside(self, each: int) -> None:
+        if self._lastAside is None or abs(self.lowest[each] - self._lastAside[1]) > RESTART:
+            self._lastAside = self._next(), self.lowest[each]
+            self.aside.add(self._lastAside[0])
+        self.number.append(self._lastAside[0])
+
+    def _sustained(self, start: int, deviation: int) -> bool:
+        """
+        @return: whether the bins from C{start} on are all off the model to the
+            same side, for as long as it takes.
+        """
+        level = self.lowest[start] - deviation
+        for each in range(start, len(self.lowest)):
+            off = self.lowest[each] - level
+            if abs(off) <= RESTART or (off > 0) != (deviation > 0):
+                return False
+            if self.arrival[each] - self.arrival[start] >= SUSTAINED:
+                return True
+        return False
+
+
+def segments(arrival: _Ints, lowest: _Ints, clock: _Ints) -> tuple[_Ints, set[int]]:
+    """
+    @param arrival: of the first packet of each bin; one bin at least.
+    @param clock: of its timestamps, in hertz; another one is another segment.
+    @return: the number of each bin's segment, from 0; and which segments are absurd
+        packets only, which the stream did not go on from.
+    """
+    found = _Segments(arrival.tolist(), lowest.tolist(), clock.tolist())
+    found.run()
+    return np.array(found.number, np.int64), found.aside
+
+
+def offsets(arrival: _Ints, lowest: _Ints, quiet: NDArray[np.bool_]) -> tuple[_Ints, int]:
+    """
+    The offset of each bin of one segment: constant, unless the sender's clock drifts.
+
+    @param quiet: which bins begin after a pause.
+    @return: what to add to a timestamp, and how many times that changes.
+    """
+    since = np.maximum.accumulate(arrival - arrival[0])
+    starts = np.flatnonzero(np.diff(since // GROUP, prepend=-1))
+    least = np.minimum.reduceat(lowest, starts)
+    times = since[starts].astype(np.float64)
+    line = _line(times, (least - least[0]).astype(np.float64))
+    offset = np.empty(len(lowest), np.int64)
+    ends = np.append(starts[1:], len(lowest)).tolist()
+    now, steps, last = float(line[0]), 0, 0.0
+    for begin, end, time, wanted in zip(
+        starts.tolist(), ends, times.tolist(), line.tolist(), strict=True
+    ):
+        offset[begin:end] = int(now)
+        if abs(wanted - now) > DRIFT:
+            limit = _CORRECTION * (time - last)
+            now += min(max(wanted - now, -limit), limit)
+            steps += 1
+            # In a silence nobody hears it; else at any boundary of packets.
+            silence = np.flatnonzero(quiet[begin:end])
+            offset[begin + (int(silence[0]) if len(silence) else 0) : end] = int(now)
+        last = time
+    return offset + least[0], steps
+
+
+def _line(times: NDArray[np.float64], least: NDArray[np.float64]) -> NDArray[np.float64]:
+    """
+    @return: the highest line below all minima that is nowhere steeper than a clock
+        can be.
+    """
+    line = least.copy()
+    for distance in range(1, min(_HORIZON, len(least) - 1) + 1):
+        allowed = _SKEW * (times[distance:] - times[:-distance])
+        np.minimum(line[:-distance], least[distance:] + allowed, out=line[:-distance])
+        np.minimum(line[distance:], least[:-distance] + allowed, out=line[distance:])
+    return line

@@ -1,0 +1,329 @@
+"""
+Make the audio file of a recording, and find out all that its journals tell.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from attrs import define, field
+
+from siprec.render.audio import AudioError, Track, writeAudio
+from siprec.render.sequence import MAX_GAPS
+from siprec.render.stream import Stream
+from siprec.render.timeline import gaps
+from siprec.session.manifest import BadManifest, formatTime, parseTime, readManifest
+
+__all__ = ["MAX_EVENTS", "MAX_SECONDS", "RenderError", "renderDirectory"]
+
+#: No call is longer; what seems to be has a wrong time in it.
+MAX_SECONDS = 31 * 86400
+#: How many events of one type are listed for one stream; the rest is counted.
+MAX_EVENTS = 100
+
+_RATE = 8000  # of a file in which nothing was decoded
+_JOURNAL = re.compile(r"([0-9]{1,9})-([0-9]{1,9})\.rtpdump", re.ASCII)
+_SECOND = 1_000_000_000
+
+
+class RenderError(Exception):
+    """
+    A recording cannot be rendered; its journals are as they were.
+    """
+
+
+def renderDirectory(directory: str, format: str = "wav") -> dict[str, Any]:
+    """
+    Read C{recording.json} and the journals of a recording, and write its audio.
+
+    @param directory: the recording's folder; its manifest is not changed.
+    @param format: of the audio file; C{"wav"} is what there is.
+    @return: the manifest's C{duration}, C{streams} (what was counted), C{gaps},
+        C{events} (found in the journals) and C{audio}; plain values, ready for
+        JSON.  C{packets} are all that came, C{duplicates} among them; times are
+        RFC 3339, durations seconds.
+    @raise RenderError: it cannot be done; an older audio file is still there.
+    """
+    if format != "wav":
+        raise RenderError(f"cannot write {format!r}: the format is 'wav'")
+    try:
+        return _Rendering.of(directory).run(f"audio.{format}")
+    except (AudioError, BadManifest, OSError) as error:
+        raise RenderError(str(error)) from error
+
+
+@define(eq=False, repr=False)
+class _Rendering:
+    """
+    The rendering of one recording.
+
+    @ivar start: the recording's begin, nanoseconds since the epoch; the zero of all
+        places.
+    @ivar zero: the place where the audio begins; below 0 with early media.
+    @ivar end: the place where it ends.
+    @ivar omitted: how many gaps of each stream are not listed.
+    """
+
+    directory: str
+    start: int
+    finish: int | None
+    streams: list[Stream]
+    rate: int = field(default=_RATE, init=False)
+    zero: int = field(default=0, init=False)
+    end: int = field(default=0, init=False)
+    omitted: dict[int, int] = field(factory=dict, init=False)
+
+    @classmethod
+    def of(cls, directory: str) -> "_Rendering":
+        manifest = readManifest(directory)
+        try:
+            start = _nanoseconds(manifest["startTime"])
+            finish = manifest.get("endTime")
+            streams = [
+                Stream(directory, entry, _journals(directory, manifest, int(entry["index"])))
+                for entry in sorted(manifest["streams"], key=_channel)
+            ]
+            end = None if finish is None else _nanoseconds(finish)
+            return cls(directory, start, end, streams)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RenderError(f"{directory}: the manifest is damaged: {error!r}") from error
+
+    def run(self, name: str) -> dict[str, Any]:
+        for stream in self.streams:
+            stream.survey()
+        self._place()
+        digest = self._write(name)
+        duration = (self.end - self.zero) / self.rate
+        found = [gap for stream in self.streams for gap in self._gaps(stream)]
+        return {
+            "duration": duration,
+            "streams": [_describe(stream) for stream in self.streams],
+            "gaps": sorted(found, key=lambda gap: (gap["start"], gap["stream"])),
+            "events": sorted(self._events(), key=lambda event: str(event["time"])),
+            "audio": {
+                "file": name,
+                "sampleRate": self.rate,
+                "channels": max(len(self.streams), 1),
+                "sha256": digest,
+                "startTime": self._time(self.zero),
+                "duration": duration,
+            },
+        }
+
+    def _place(self) -> None:
+        """
+        Decide where everything belongs, and how long the audio is.
+        """
+        rates = {
+            decoder.sampleRate
+            for stream in self.streams
+            for kind in stream.payloadTypes
+            if kind in stream.formats and (decoder := stream.formats[kind].decoder)
+        }
+        if len(rates) > 1:
+            raise RenderError(f"{self.directory}: audio of several rates: {sorted(rates)}")
+        self.rate = max(rates, default=_RATE)
+        if not any(stream.payloadTypes for stream in self.streams):
+            return  # nothing came: a recording of length 0 (CONFORMANCE J7)
+        begins, ends = [0], []
+        for stream in self.streams:
+            stream.place(self.start, self.rate)
+            segments = [part for each in stream.placements if each for part in each.segments]
+            begins += [part.begin for part in segments]
+            ends += [part.end for part in segments]
+            if not segments and stream.lastArrival is not None:
+                ends.append(self._sample(stream.lastArrival))
+        if self.finish is not None:
+            ends.append(self._sample(self.finish))
+        self.zero = min(begins)
+        self.end = max(ends)
+        if self.end - self.zero > MAX_SECONDS * self.rate:
+            raise RenderError(
+                f"{self.directory}: {(self.end - self.zero) // self.rate} seconds of audio from "
+                f"{self._time(self.zero)} on cannot be right"
+            )
+
+    def _write(self, name: str) -> str:
+        frames = self.end - self.zero
+        tracks: list[Track] = []
+        try:
+            for stream in self.streams:
+                tracks.append(Track.create(self.directory, frames))
+                stream.mix(tracks[-1], self.zero)
+            if not tracks:
+                # A WAV file has one channel at least.
+                tracks.append(Track.create(self.directory, frames))
+            return writeAudio(self.directory, name, tracks, self.rate)
+        finally:
+            for track in tracks:
+                track.close()
+
+    def _gaps(self, stream: Stream) -> list[dict[str, Any]]:
+        pairs = zip(stream.surveys, stream.placements, strict=False)
+        found = [gap for one, at in pairs if at is not None for gap in gaps(one, at)]
+        self.omitted[stream.index] = max(len(found) - MAX_GAPS, 0)
+        return [
+            {
+                "start": self._time(begin),
+                "end": self._time(end),
+                "stream": stream.index,
+                "cause": "loss",
+            }
+            for begin, end in found[:MAX_GAPS]
+        ]
+
+    def _events(self) -> Iterator[dict[str, Any]]:
+        for stream in self.streams:
+            found = [
+                *_journalEvents(stream, self._time(0)),
+                *_payloadEvents(stream),
+                *_limited(_sourceEvents(stream)),
+                *_limited(_restartEvents(stream)),
+                *_countEvents(stream, self._time(0), self.omitted[stream.index]),
+            ]
+            for event in found:
+                yield {**event, "stream": stream.index}
+
+    def _sample(self, moment: int) -> int:
+        return round((moment - self.start) * self.rate / _SECOND)
+
+    def _time(self, sample: int) -> str:
+        return formatTime((self.start + sample * _SECOND // self.rate) / _SECOND)
+
+
+def _describe(stream: Stream) -> dict[str, Any]:
+    """
+    @return: what the manifest says of a stream once it is rendered.
+    """
+    runs, main = stream.runs, stream.mainFormat
+    longest = max(stream.surveys, key=lambda survey: survey.run.packets, default=None)
+    described = {
+        "index": stream.index,
+        "codec": stream.entry.get("codec"),
+        "payloadType": stream.entry.get("payloadType"),
+        "clockRate": stream.entry.get("clockRate"),
+        "ssrcs": [f"{ssrc:#010x}" for ssrc in dict.fromkeys(run.ssrc for run in runs)],
+        "packets": stream.payloadTypes.total(),
+        "lost": sum(run.lost for run in runs),
+        "duplicates": sum(run.duplicates for run in runs),
+        "reordered": sum(run.reordered for run in runs),
+        "jitter": round(longest.jitter, 6) if longest else 0.0,
+        "firstPacket": _moment(stream.firstArrival),
+        "lastPacket": _moment(stream.lastArrival),
+    }
+    if main is not None:
+        described["codec"] = main.codec
+        described["payloadType"] = main.payloadType
+        described["clockRate"] = main.clockRate
+    return described
+
+
+def _journalEvents(stream: Stream, time: str) -> Iterator[dict[str, Any]]:
+    """
+    Journals that could not be read.
+    """
+    for each in stream.unreadable:
+        yield {
+            "time": time,
+            "type": "journalUnreadable",
+            "file": each.file,
+            "reason": each.reason,
+        }
+
+
+def _payloadEvents(stream: Stream) -> Iterator[dict[str, Any]]:
+    """
+    Payload types whose audio is missing.
+    """
+    for number, count in sorted(stream.payloadTypes.items()):
+        known = stream.formats.get(number)
+        if known is None or not known.known:
+            yield {
+                "time": _moment(stream.firstSeen[number]),
+                "type": "payloadNotDecoded",
+                "payloadType": number,
+                "codec": known.codec if known else None,
+                "packets": count,
+            }
+
+
+def _countEvents(stream: Stream, time: str, omitted: int) -> Iterator[dict[str, Any]]:
+    """
+    Packets that are not rendered, holes that are in no gap, and corrections of a drifting clock.
+    """
+    counts = {
+        "packetsIgnored": stream.ignored,
+        "gapsOmitted": omitted + sum(run.omitted for run in stream.runs),
+        "driftCorrected": sum(each.corrections for each in stream.placements if each),
+    }
+    for kind, count in counts.items():
+        if count:
+            yield {"time": time, "type": kind, "count": count}
+
+
+def _sourceEvents(stream: Stream) -> Iterator[dict[str, Any]]:
+    """
+    Where another SSRC, or other sequence numbers of the same one, begin.
+    """
+    previous = None
+    for run in stream.runs:
+        if previous is not None and run.confirmed:
+            yield {
+                "time": _moment(run.firstArrival),
+                "type": "sequenceRestarted" if previous.ssrc == run.ssrc else "sourceChanged",
+                "ssrc": f"{run.ssrc:#010x}",
+                "previous": f"{previous.ssrc:#010x}",
+            }
+        previous = run
+
+
+def _restartEvents(stream: Stream) -> Iterator[dict[str, Any]]:
+    """
+    Where the timestamps of one source begin anew.
+    """
+    for run, placement in zip(stream.runs, stream.placements, strict=False):
+        for segment in placement.segments[1:] if placement is not None else ():
+            if not segment.aside:
+                yield {
+                    "time": _moment(segment.arrival),
+                    "type": "timestampRestarted",
+                    "ssrc": f"{run.ssrc:#010x}",
+                }
+
+
+def _limited(events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    count = 0
+    last: dict[str, Any] = {}
+    for count, last in enumerate(events, 1):
+        if count <= MAX_EVENTS:
+            yield last
+    if count > MAX_EVENTS:
+        yield {**last, "omitted": count - MAX_EVENTS - 1}
+
+
+def _journals(directory: str, manifest: Mapping[str, Any], index: int) -> list[str]:
+    """
+    @return: the journals of a stream, in the order of the segments: those of the
+        manifest, and those that a crash has kept out of it.
+    """
+    listed = [str(name) for segment in manifest["segments"] for name in segment["files"]]
+    found: dict[int, str] = {}
+    for name in [*listed, *os.listdir(directory)]:
+        match = _JOURNAL.fullmatch(name)
+        if match and int(match[2]) == index:
+            found.setdefault(int(match[1]), name)
+    return [found[segment] for segment in sorted(found)]
+
+
+def _channel(entry: Mapping[str, Any]) -> tuple[int, int]:
+    channel = entry.get("channel")
+    return (int(entry["index"]) if channel is None else int(channel)), int(entry["index"])
+
+
+def _nanoseconds(text: str) -> int:
+    return round(parseTime(text) * 1_000_000) * 1000
+
+
+def _moment(nanoseconds: int | None) -> str | None:
+    return None if nanoseconds is None else formatTime(nanoseconds / _SECOND)

@@ -1,0 +1,288 @@
+"""
+Where on the common time line each packet of a run belongs (CONFORMANCE E13).
+
+Within a segment the RTP timestamp alone tells the place, so that a clean stream is
+contiguous to the sample.  A segment as a whole is put where its I{least delayed}
+packets say: C{arrival - timestamp / clock} is the delay of a packet plus a constant,
+and jitter can only make it larger.  One pass collects the minima (L{Survey}), and
+from all of them L{place} decides.
+"""
+
+import numpy as np
+from attrs import define, field, frozen
+from numpy.typing import NDArray
+
+from siprec.render.anchors import ABSURD, SECOND, offsets, segments
+from siprec.render.sequence import Rows, Run
+
+__all__ = ["Placement", "Segment", "Survey", "gaps", "place"]
+
+_Ints = NDArray[np.int64]
+
+# A step of the delay between two packets that may be the begin of a new segment.
+_JUMP = 100 * 1_000_000
+# What is shorter than this part of a second is no pause between two bins.
+_PAUSE = 10
+
+# Rows of the table of bins.
+_SEQUENCE, _ARRIVAL, _LOWEST, _BEGIN, _END, _CLOCK, _QUIET = range(7)
+
+
+@define(eq=False, repr=False)
+class Survey:
+    """
+    What one pass over a run finds out about its timing, in bounded memory: bins of
+    a second at most, each beginning at a packet.
+
+    @ivar step: how long a packet usually plays, in units of its timestamp.
+    @ivar jitter: interarrival jitter in seconds, as it was at the last packet
+        (RFC 3550 section 6.4.1).
+    """
+
+    run: Run
+    step: int = field(default=0, init=False)
+    _bins: list[_Ints] = field(factory=list, init=False)
+    _late: list[_Ints] = field(factory=list, init=False)
+    _jitter: float = field(default=0.0, init=False)
+    _delay: int | None = field(default=None, init=False)
+    _end: int | None = field(default=None, init=False)
+
+    @property
+    def jitter(self) -> float:
+        """
+        See the class.
+        """
+        return self._jitter / SECOND
+
+    def add(self, found: Rows, arrival: _Ints, ticks: _Ints, clock: _Ints) -> None:
+        """
+        @param arrival: of each row, nanoseconds.
+        @param ticks: how long it plays, in units of its timestamp.
+        @param clock: of the timestamp, in hertz; 0 for a packet whose timestamp
+            is no time of sending (RFC 4733 section 2.2: that of an event is the
+            event's begin, in all of its packets).
+        """
+        timed = found.fresh & (clock > 0)
+        if not timed.any():
+            return
+        clocks, stamps = clock[timed], found.timestamp[timed]
+        ends = stamps + ticks[timed]
+        playing = ticks[timed][ticks[timed] > 0]
+        if len(playing):
+            self.step = int(np.median(playing))
+        delay = arrival[timed] - _nanoseconds(stamps, clocks)
+        self._measureJitter(delay)
+        new = found.advancing[timed]
+        sequence = found.sequence[timed]
+        if new.any():
+            since = arrival[timed][new] - self.run.firstArrival
+            self._addBins(sequence[new], since, delay[new], stamps[new], ends[new], clocks[new])
+        if not new.all():
+            self._addLate(np.stack((sequence[~new], stamps[~new], ends[~new])))
+
+    def _addBins(
+        self,
+        sequence: _Ints,
+        since: _Ints,
+        delay: _Ints,
+        stamps: _Ints,
+        ends: _Ints,
+        clocks: _Ints,
+    ) -> None:
+        first = np.ones(len(sequence), np.bool_)
+        first[1:] = (
+            (np.diff(since // SECOND) != 0)
+            | (np.abs(np.diff(delay)) > _JUMP)
+            | (np.diff(clocks) != 0)
+        )
+        at = np.flatnonzero(first)
+        before = ends[at - 1]
+        before[0] = stamps[0] if self._end is None else self._end
+        self._end = int(ends[-1])
+        self._bins.append(
+            np.stack(
+                (
+                    sequence[at],
+                    since[at],
+                    np.minimum.reduceat(delay, at),
+                    np.minimum.reduceat(stamps, at),
+                    np.maximum.reduceat(ends, at),
+                    clocks[at],
+                    stamps[at] > before,
+                )
+            )
+        )
+
+    def _addLate(self, late: _Ints) -> None:
+        if self._bins:
+            # Nearly all belong into the bins that were just made.
+            recent = late[0] >= self._bins[-1][_SEQUENCE, 0]
+            _widen(self._bins[-1], late[:, recent])
+            late = late[:, ~recent]
+        if late.size:
+            self._late.append(late)
+
+    def _measureJitter(self, delay: _Ints) -> None:
+        previous = delay[0] if self._delay is None else self._delay
+        self._delay = int(delay[-1])
+        steps = np.abs(np.diff(delay, prepend=previous))
+        steps = steps[steps <= ABSURD]  # a timestamp that begins anew is no jitter
+        # J += (|D| - J) / 16 is a filter that has forgotten the 1,000th step before.
+        recent = steps[-1000:]
+        weights = (15 / 16) ** np.arange(len(recent) - 1, -1, -1.0) / 16
+        self._jitter = self._jitter * (15 / 16) ** len(steps) + float((recent * weights).sum())
+
+    def table(self) -> _Ints:
+        """
+        @return: the bins, one per column.
+        """
+        if not self._bins:
+            return np.empty((7, 0), np.int64)
+        bins = np.concatenate(self._bins, axis=1)
+        if self._late:
+            _widen(bins, np.concatenate(self._late, axis=1))
+        self._bins, self._late = [bins], []
+        return bins
+
+
+@frozen
+class Segment:
+    """
+    A part of a run with one anchor.
+
+    @ivar begin: the first sample; C{end}: the one after the last.
+    @ivar arrival: of the first packet, nanoseconds since the epoch.
+    @ivar aside: a packet or few with an absurd timestamp, not a segment that the
+        stream went on with.
+    """
+
+    begin: int
+    end: int
+    arrival: int
+    aside: bool
+
+
+@frozen(eq=False)
+class Placement:
+    """
+    The places of a run's packets.
+
+    @ivar rate: samples a second.
+    @ivar segments: in order.
+    @ivar corrections: how many times drift was corrected.
+    @ivar activity: when packets were there, to the second: begins and ends, in
+        samples; shape C{(2, n)}.
+    """
+
+    rate: int
+    segments: tuple[Segment, ...]
+    corrections: int
+    activity: _Ints
+    _first: _Ints
+    _shift: _Ints
+    _clock: _Ints
+
+    def positions(self, sequence: _Ints, timestamp: _Ints) -> _Ints:
+        """
+        @param sequence: extended; C{timestamp} as well.
+        @return: where each packet begins, in samples after time zero.
+        """
+        part = np.maximum(np.searchsorted(self._first, sequence, side="right") - 1, 0)
+        return _samples(timestamp, self._clock[part], self.rate) + self._shift[part]
+
+    def durations(self, sequence: _Ints, ticks: _Ints) -> _Ints:
+        """
+        @return: ticks of the clock that holds at a sequence number, in samples.
+        """
+        part = np.maximum(np.searchsorted(self._first, sequence, side="right") - 1, 0)
+        return ticks * self.rate // self._clock[part]
+
+
+def place(survey: Survey, zero: int, rate: int) -> Placement | None:
+    """
+    @param zero: what the places count from, nanoseconds since the epoch.
+    @param rate: samples a second.
+    @return: C{None} if no packet of the run tells a time.
+    """
+    bins = survey.table()
+    if not bins.shape[1]:
+        return None
+    arrival, clock = bins[_ARRIVAL], bins[_CLOCK]
+    segment, aside = segments(arrival, bins[_LOWEST], clock)
+    order = np.argsort(segment, kind="stable")
+    starts = np.flatnonzero(np.diff(segment[order], prepend=-1))
+    offset = np.empty(len(order), np.int64)
+    corrections = 0
+    for own in np.split(order, starts[1:]):
+        offset[own], steps = offsets(arrival[own], bins[_LOWEST, own], bins[_QUIET, own] > 0)
+        corrections += steps
+    # Python's numbers: a time since the epoch times a rate is beyond 64 bits.
+    values = {each: round((each - zero) * rate / SECOND) for each in set(offset.tolist())}
+    shift = np.array([values[each] for each in offset.tolist()], np.int64)
+    begin = _samples(bins[_BEGIN], clock, rate) + shift
+    end = _samples(bins[_END], clock, rate) + shift
+    columns = zip(
+        np.minimum.reduceat(begin[order], starts).tolist(),
+        np.maximum.reduceat(end[order], starts).tolist(),
+        (arrival[order[starts]] + survey.run.firstArrival).tolist(),
+        strict=True,
+    )
+    parts = [Segment(*times, aside=number in aside) for number, times in enumerate(columns)]
+    regular = np.array([not part.aside for part in parts])[segment]
+    own = segment[regular]
+    pause = begin[regular][1:] > end[regular][:-1] + rate // _PAUSE
+    breaks = np.flatnonzero(np.concatenate(([True], (np.diff(own) != 0) | pause)))
+    changes = np.ones(len(offset), np.bool_)
+    changes[1:] = (np.diff(offset) != 0) | (np.diff(clock) != 0)
+    return Placement(
+        rate=rate,
+        segments=tuple(parts),
+        corrections=corrections,
+        activity=np.stack(
+            (
+                np.minimum.reduceat(begin[regular], breaks),
+                np.maximum.reduceat(end[regular], breaks),
+            )
+        ),
+        first=bins[_SEQUENCE, changes],
+        shift=shift[changes],
+        clock=clock[changes],
+    )
+
+
+def gaps(survey: Survey, placement: Placement) -> list[tuple[int, int]]:
+    """
+    @return: each time in which packets of the run were lost, in samples; one per
+        hole, however many packets are missing there.
+    """
+    holes = survey.run.missing
+    columns = [(hole.first, hole.last, hole.begin, hole.end) for hole in holes]
+    first, last, before, after = np.array(columns, np.int64).reshape(-1, 4).T
+    begin = placement.positions(first - 1, before)
+    # The hole may lie in a pause, where the timestamp went on by more than what
+    # was lost.
+    longest = placement.durations(first, (last - first + 1) * survey.step)
+    end = np.minimum(placement.positions(last + 1, after), begin + longest)
+    some = end > begin
+    return list(zip(begin[some].tolist(), end[some].tolist(), strict=True))
+
+
+def _widen(bins: _Ints, late: _Ints) -> None:
+    """
+    What came late is heard in the bin of its sequence number.
+    """
+    sequence, begin, end = late
+    column = np.searchsorted(bins[_SEQUENCE], sequence, side="right") - 1
+    column = np.maximum(column, 0)
+    np.minimum.at(bins[_BEGIN], column, begin)
+    np.maximum.at(bins[_END], column, end)
+
+
+def _nanoseconds(timestamp: _Ints, clock: _Ints) -> _Ints:
+    seconds, rest = np.divmod(timestamp, clock)
+    return seconds * SECOND + rest * SECOND // clock
+
+
+def _samples(timestamp: _Ints, clock: _Ints, rate: int) -> _Ints:
+    seconds, rest = np.divmod(timestamp, clock)
+    return seconds * rate + rest * rate // clock

@@ -1,0 +1,171 @@
+"""
+Tests of L{siprec.render.anchors}.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from twisted.trial.unittest import SynchronousTestCase
+
+from siprec.render.anchors import DRIFT, SECOND, offsets, segments
+
+_MS = 1_000_000
+
+
+def _ints(values: Sequence[float], unit: int) -> NDArray[np.int64]:
+    return np.array([round(value * unit) for value in values], np.int64)
+
+
+class SegmentTests(SynchronousTestCase):
+    """
+    Where a new anchor is needed (CONFORMANCE E13).
+    """
+
+    def _segments(
+        self, times: Sequence[float], lowest: Sequence[float], clock: Sequence[int] = ()
+    ) -> tuple[list[int], set[int]]:
+        """
+        @param times: seconds; C{lowest}: milliseconds.
+        """
+        clocks = np.array(clock or [8000] * len(times), np.int64)
+        found, aside = segments(_ints(times, SECOND), _ints(lowest, _MS), clocks)
+        return found.tolist(), aside
+
+    def test_E13_steady(self) -> None:
+        """
+        Minima that stay within 200 ms need one anchor.
+        """
+        found, aside = self._segments([0, 1, 2, 3], [5, 190, 0, 100])
+        self.assertEqual((found, aside), ([0, 0, 0, 0], set()))
+
+    def test_E13_sustained(self) -> None:
+        """
+        More than 200 ms off the model for a second: a new anchor, where it began.
+        """
+        found, _ = self._segments([0, 1, 2, 3, 4], [0, 0, 300, 301, 302])
+        self.assertEqual(found, [0, 0, 1, 1, 1])
+        found, _ = self._segments([0, 1, 2, 3, 4], [0, 0, -300, -301, -302])
+        self.assertEqual(found, [0, 0, 1, 1, 1])
+
+    def test_E13_passing(self) -> None:
+        """
+        A delay that goes away again within the second needs none; nor does one in
+        the last second, of which nobody knows.
+        """
+        found, _ = self._segments([0, 1, 2, 2.5, 3, 4], [0, 0, 300, 900, 0, 500])
+        self.assertEqual(found, [0] * 6)
+
+    def test_E13_otherSide(self) -> None:
+        """
+        Deviations to both sides are no sustained one.
+        """
+        found, _ = self._segments([0, 1, 2, 2.4, 2.8, 3.2, 4], [0, 0, 300, -300, 300, 0, 0])
+        self.assertEqual(found, [0] * 7)
+
+    def test_E13_startJitter(self) -> None:
+        """
+        What comes late at the begin belongs to what is on time within a second.
+        """
+        found, _ = self._segments([0, 0.3, 0.6, 1, 2], [900, 500, 0, 0, 0])
+        self.assertEqual(found, [0] * 5)
+
+    def test_absurd(self) -> None:
+        """
+        A timestamp that is seconds off, and soon right again, is put aside; those
+        that agree lie together.
+        """
+        found, aside = self._segments(
+            [0, 1, 2, 2.1, 2.2, 3, 3.1, 4], [0, 0, 9e6, 9e6, -9e6, 0, 9e6, 0]
+        )
+        self.assertEqual(found, [0, 0, 1, 1, 2, 0, 3, 0])
+        self.assertEqual(aside, {1, 2, 3})
+
+    def test_E13_clock(self) -> None:
+        """
+        Another clock rate is another segment at once.
+        """
+        found, aside = self._segments([0, 1, 2], [0, 7e8, 7e8], [8000, 16000, 16000])
+        self.assertEqual((found, aside), ([0, 1, 1], set()))
+
+    def test_oldLevel(self) -> None:
+        """
+        The model follows what was least within ten seconds, so that drift over
+        hours is no reason for a new anchor.
+        """
+        times = list(range(0, 7200, 2))
+        found, _ = self._segments(times, [time * 0.1 for time in times])
+        self.assertEqual(set(found), {0})
+
+
+class OffsetTests(SynchronousTestCase):
+    """
+    Drift of the sender's clock.
+    """
+
+    def _offsets(
+        self, times: Sequence[float], lowest: Sequence[float], quiet: Sequence[int] = ()
+    ) -> tuple[NDArray[np.int64], int]:
+        flags = np.zeros(len(times), np.bool_)
+        flags[list(quiet)] = True
+        return offsets(_ints(times, SECOND), _ints(lowest, _MS), flags)
+
+    def test_E13_minimum(self) -> None:
+        """
+        The offset is the least delay there is, and one for all of an ordinary call.
+        """
+        found, steps = self._offsets(range(60), [40 - each % 9 for each in range(60)])
+        self.assertEqual((set(found.tolist()), steps), ({32 * _MS}, 0))
+
+    def test_E13_drift(self) -> None:
+        """
+        A clock that is off by 100 ppm, to either side, is followed for hours within
+        12 ms, in steps of no more than 4 ms, beginning at the drift of 8 ms.
+        """
+        times = np.arange(7200)
+        for sign in (-1, 1):
+            true = sign * times * 0.1
+            jitter = np.random.default_rng(1).exponential(5, len(times))
+            found, steps = self._offsets(times.tolist(), (true + jitter).tolist())
+            error = np.abs(found / _MS - true)
+            self.assertLess(error.max(), 12)
+            self.assertLessEqual(np.abs(np.diff(found)).max(), 4 * _MS)
+            self.assertGreater(steps, 100)
+            first = int(np.flatnonzero(np.diff(found))[0]) + 1
+            self.assertGreater(abs(true[first]), DRIFT / _MS - 2)
+
+    def test_E13_lateMinimum(self) -> None:
+        """
+        A begin that is all late is moved to where the rest of the minute says, but
+        for what a clock might have drifted until then.
+        """
+        found, steps = self._offsets(range(60), [60] * 20 + [0] * 40)
+        self.assertEqual((set(found.tolist()), steps), ({4 * _MS}, 0))
+
+    def test_congestion(self) -> None:
+        """
+        A network that is slow for a while is not taken for a clock.
+        """
+        lowest = [60 if 100 <= time < 140 else 0 for time in range(300)]
+        _, steps = self._offsets(range(300), lowest)
+        self.assertEqual(steps, 0)
+
+    def test_E13_afterPause(self) -> None:
+        """
+        What a clock drifted in a long pause is corrected at once after it.
+        """
+        times = [*range(60), *range(3600, 3660)]
+        lowest = [time * 0.1 for time in times]
+        found, steps = self._offsets(times, lowest)
+        self.assertEqual(steps, 1)
+        self.assertLess(np.abs(found - _ints(lowest, _MS)).max(), 8 * _MS)
+
+    def test_quiet(self) -> None:
+        """
+        A correction is made after a pause, if there is one within the window.
+        """
+        times = list(range(200))
+        found, _ = self._offsets(times, [time * 0.1 for time in times], quiet=[97, 107])
+        changes = np.flatnonzero(np.diff(found)) + 1
+        self.assertIn(int(changes[0]), (97, 107, 90, 80))
+        self.assertTrue({97, 107} & set(changes.tolist()))

@@ -1,0 +1,109 @@
+"""
+Tests of L{siprec.render.decode}.
+"""
+
+import numpy as np
+from twisted.trial.unittest import SynchronousTestCase
+
+from siprec.render.decode import decoderFor, formatsFor
+
+
+def _decode(codec: str, *payloads: bytes) -> list[int]:
+    decoder = decoderFor(codec, 8000)
+    assert decoder is not None
+    length = np.array([len(payload) for payload in payloads], np.int64)
+    start = np.cumsum(length) - length
+    data = np.frombuffer(b"".join(payloads), np.uint8)
+    return list(decoder.decode(data, start, length).tolist())
+
+
+class G711Tests(SynchronousTestCase):
+    """
+    ITU-T G.711 by table.
+    """
+
+    def test_mulaw(self) -> None:
+        """
+        Both zeros, the smallest and the largest steps of mu-law are those of
+        G.711 table 2, times four.
+        """
+        codes = bytes([0xFF, 0x7F, 0xFE, 0x7E, 0x80, 0x00, 0xEF])
+        self.assertEqual(_decode("PCMU", codes), [0, 0, 8, -8, 32124, -32124, 132])
+
+    def test_alaw(self) -> None:
+        """
+        The smallest and the largest values of A-law, and the begin of the second
+        segment, are those of G.711 table 1, times sixteen.
+        """
+        codes = bytes([0xD5, 0x55, 0xD4, 0xAA, 0x2A, 0xC5])
+        self.assertEqual(_decode("pcma", codes), [8, -8, 24, 32256, -32256, 264])
+
+    def test_lengths(self) -> None:
+        """
+        Payloads of one length and of different lengths, empty ones too, decode to
+        the same samples one after the other.
+        """
+        data = bytes(range(60))
+        whole = _decode("PCMU", data)
+        self.assertEqual(_decode("PCMU", data[:20], data[20:40], data[40:]), whole)
+        self.assertEqual(_decode("PCMU", data[:7], b"", data[7:40], data[40:]), whole)
+        self.assertEqual(_decode("PCMU"), [])
+
+    def test_unknown(self) -> None:
+        """
+        What cannot be decoded has no decoder: another codec, or G.711 at another
+        rate.
+        """
+        self.assertIsNone(decoderFor("opus", 48000))
+        self.assertIsNone(decoderFor("PCMU", 16000))
+
+
+class FormatTests(SynchronousTestCase):
+    """
+    What payload types stand for.
+    """
+
+    def test_static(self) -> None:
+        """
+        The static payload types of RFC 3551 that matter are known without having
+        been negotiated.
+        """
+        found = formatsFor([])
+        self.assertEqual(
+            {number: each.codec for number, each in found.items()},
+            {0: "PCMU", 8: "PCMA", 13: "CN", 19: "CN"},
+        )
+        self.assertTrue(all(each.known for each in found.values()))
+
+    def test_E4_silent(self) -> None:
+        """
+        Comfort noise and events are known, play nothing, and only the timestamp of
+        an event is no time of sending.
+        """
+        found = formatsFor([{"payloadType": 101, "codec": "telephone-event", "clockRate": 8000}])
+        length = np.array([1, 4])
+        for number in (13, 101):
+            self.assertTrue(found[number].known)
+            self.assertEqual(found[number].ticks(length).tolist(), [0, 0])
+        self.assertTrue(found[13].timed)
+        self.assertFalse(found[101].timed)
+
+    def test_dynamic(self) -> None:
+        """
+        A negotiated format is decoded by its name, wherever it lies; two channels
+        in one stream are not decoded.
+        """
+        found = formatsFor(
+            [
+                {"payloadType": 96, "codec": "pcma", "clockRate": 8000, "channels": 1},
+                {"payloadType": 97, "codec": "PCMU", "clockRate": 8000, "channels": 2},
+                {"payloadType": 98, "codec": "opus", "clockRate": 48000, "channels": 2},
+                {"payloadType": 128, "codec": "PCMU", "clockRate": 8000, "channels": 1},
+            ]
+        )
+        self.assertNotIn(128, found)
+        self.assertIsNotNone(found[96].decoder)
+        self.assertEqual(found[96].ticks(np.array([160])).tolist(), [160])
+        self.assertFalse(found[97].known)
+        self.assertFalse(found[98].known)
+        self.assertEqual(found[98].clockRate, 48000)
