@@ -19,10 +19,12 @@ __all__ = [
     "SETTINGS",
     "ConfigError",
     "HttpSettings",
+    "ManholeSettings",
     "MediaSettings",
     "MetadataSettings",
     "NodeSettings",
     "RecordingsSettings",
+    "SessionSettings",
     "Setting",
     "Settings",
     "SipSettings",
@@ -99,6 +101,18 @@ class StoreSettings:
 
 
 @frozen
+class SessionSettings:
+    """
+    The life of sessions; all in seconds.  C{timeout}: a call without any sign
+    of life is ended after it.
+    """
+
+    heartbeatInterval: float
+    cleanupInterval: float
+    timeout: float
+
+
+@frozen
 class RecordingsSettings:
     """
     Recordings on disk.  C{directory} is absolute; C{minFree} is in bytes.
@@ -129,6 +143,18 @@ class HttpSettings:
 
 
 @frozen
+class ManholeSettings:
+    """
+    The SSH shell.  C{listen} is an endpoint string; empty: none.  The others
+    are absolute paths: the public keys that may log in, and our private one.
+    """
+
+    listen: str
+    authorizedKeys: str
+    hostKey: str
+
+
+@frozen
 class Settings:
     """
     Everything that can be configured, one attribute for each table of the file.
@@ -138,9 +164,11 @@ class Settings:
     sip: SipSettings
     media: MediaSettings
     store: StoreSettings
+    session: SessionSettings
     recordings: RecordingsSettings
     metadata: MetadataSettings
     http: HttpSettings
+    manhole: ManholeSettings
 
 
 _GROUPS: dict[str, type[Any]] = {
@@ -148,9 +176,11 @@ _GROUPS: dict[str, type[Any]] = {
     "sip": SipSettings,
     "media": MediaSettings,
     "store": StoreSettings,
+    "session": SessionSettings,
     "recordings": RecordingsSettings,
     "metadata": MetadataSettings,
     "http": HttpSettings,
+    "manhole": ManholeSettings,
 }
 
 

@@ -82,7 +82,7 @@ _WATCHABLE: Mapping[str, _Watchable] = {
 }
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Watched(Collector):
     """
     Asks each watched part for its value when the registry is scraped.

@@ -21,11 +21,13 @@ __all__ = [
     "choice",
     "directory",
     "escapeInterface",
+    "filePath",
     "headerPatterns",
     "hostPort",
     "httpListen",
     "interfaceAddress",
     "listenStrings",
+    "manholeListen",
     "mediaAddress",
     "nodeName",
     "portRange",
@@ -62,6 +64,7 @@ _TLS_FIELDS = _TCP_FIELDS | {
 }
 _SIP_FIELDS = {"udp": frozenset({"interface"}), "tcp": _TCP_FIELDS, "ssl": _TLS_FIELDS}
 _HTTP_FIELDS = {"tcp": _TCP_FIELDS, "ssl": _TLS_FIELDS}
+_SSH_FIELDS = {"tcp": _TCP_FIELDS}
 
 
 def whole(lowest: int, highest: int) -> Check:
@@ -207,6 +210,21 @@ def httpListen(value: object) -> str:
     return _endpoint(text, _HTTP_FIELDS) if text else ""
 
 
+def manholeListen(value: object) -> str:
+    """
+    Check where to listen for SSH: a C{tcp:} endpoint string, or empty text for
+    not at all.  Who comes in there may do everything that this process may, so
+    an address that others can reach must be written down: it is not a default.
+    """
+    text = _text(value)
+    if not text:
+        return ""
+    endpoint = _endpoint(text, _SSH_FIELDS)
+    if splitEndpoint(endpoint)[2].get("interface"):
+        return endpoint
+    raise ValueError(f"an address after the port of {text!r}, such as ':interface=127.0.0.1'")
+
+
 def storeURL(value: object) -> str:
     """
     Check the address of the session store.
@@ -225,6 +243,18 @@ def directory(value: object) -> str:
     text = _text(value)
     if not text or "\0" in text:
         raise ValueError("the path of a folder")
+    return os.path.abspath(text)
+
+
+def filePath(value: object) -> str:
+    """
+    Check the path of a file, which need not be there yet.
+
+    @return: the absolute path, as a daemon may change its working directory.
+    """
+    text = _text(value)
+    if not text or "\0" in text or text.endswith("/"):
+        raise ValueError("the path of a file")
     return os.path.abspath(text)
 
 

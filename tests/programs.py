@@ -22,6 +22,7 @@ PACKAGES = {
     "redis-server": "redis-server",
     "sipp": "sip-tester",
     "sox": "sox",
+    "ssh": "openssh-client",
     "tshark": "tshark",
 }
 """

@@ -57,6 +57,11 @@ class LoadSettingsTests(SynchronousTestCase):
                     "pollInterval": 0.2,
                 },
                 "store": {"url": "memory:"},
+                "session": {
+                    "heartbeatInterval": 1.0,
+                    "cleanupInterval": 300,
+                    "timeout": 3600,
+                },
                 "recordings": {
                     "directory": os.path.abspath("recordings"),
                     "format": "wav",
@@ -65,6 +70,11 @@ class LoadSettingsTests(SynchronousTestCase):
                 },
                 "metadata": {"exclude": ()},
                 "http": {"listen": "tcp:8080:interface=127.0.0.1"},
+                "manhole": {
+                    "listen": "",
+                    "authorizedKeys": os.path.abspath("authorized_keys"),
+                    "hostKey": os.path.abspath("manhole_host_key"),
+                },
             },
         )
 
@@ -232,6 +242,7 @@ class TableTests(SynchronousTestCase):
                 "store": "store.url",
                 "recordings": "recordings.directory",
                 "http": "http.listen",
+                "manhole": "manhole.listen",
             },
         )
         self.assertEqual([s.option for s in SETTINGS if s.repeatable and s.option], ["sip"])

@@ -188,6 +188,17 @@ class CheckTests(SynchronousTestCase):
         self.refused(values.httpListen, "'tcp:PORT", "udp:8080", "8080")
         self.refused(values.httpListen, "text", 8080)
 
+    def test_manholeListen(self) -> None:
+        """
+        The SSH shell is off, or at one address that is named: who leaves it
+        out would open the process to everybody.
+        """
+        for value in ("", "tcp:2222:interface=127.0.0.1", "tcp:0:interface=\\:\\:1"):
+            self.assertEqual(values.manholeListen(value), value)
+        self.refused(values.manholeListen, "an address after", "tcp:2222", "tcp:2222:interface=")
+        self.refused(values.manholeListen, "'tcp:PORT", "ssl:22:interface=127.0.0.1", "2222")
+        self.refused(values.manholeListen, "text", 2222, True)
+
     def test_storeURL(self) -> None:
         """
         Only the store that exists is taken; another is named as out of reach.
@@ -203,6 +214,14 @@ class CheckTests(SynchronousTestCase):
         self.assertEqual(values.directory("./a"), os.path.join(os.getcwd(), "a"))
         self.assertEqual(values.directory("/var/lib/siprec"), "/var/lib/siprec")
         self.refused(values.directory, "the path of a folder", "", "a\0b")
+
+    def test_filePath(self) -> None:
+        """
+        A file's path is made absolute at once.
+        """
+        self.assertEqual(values.filePath("./a"), os.path.join(os.getcwd(), "a"))
+        self.assertEqual(values.filePath("/etc/siprec/keys"), "/etc/siprec/keys")
+        self.refused(values.filePath, "the path of a file", "", "a\0b", "/etc/")
 
     def test_headerPatterns(self) -> None:
         """

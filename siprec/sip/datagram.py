@@ -54,7 +54,7 @@ def facingAddress(host: str) -> str | None:
     return address
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class FacingAddresses:
     """
     Remembers L{facingAddress}es for a while: addresses move, and peers that

@@ -73,7 +73,7 @@ class Invalid:
 Framed = Request | Response | Ping | Invalid
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class StreamFramer:
     """
     Cuts the bytes of one stream into messages.  Its cost is linear in the

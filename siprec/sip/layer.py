@@ -89,8 +89,13 @@ class SipLayer:
         clock: IReactorTime,
         transport: ISipTransport | None = None,
         user: ITransactionUser | None = None,
+        unforeseen: Callable[[], object] = _nothing,
     ) -> None:
+        """
+        @param unforeseen: is called at each error that nothing had foreseen.
+        """
         self.user = user
+        self._unforeseen = unforeseen
         self.counters: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()
         self.responses: Counter[str] = Counter()
@@ -354,6 +359,7 @@ class SipLayer:
             call(*args, **kwargs)
         except Exception:
             self.counters["unhandledErrors"] += 1
+            self._unforeseen()
             self._log.failure("unhandled error in {call}", call=call)
             if transaction is not None and not transaction.answered:
                 response = makeResponse(transaction.request, 500, toTag=transaction.toTag)

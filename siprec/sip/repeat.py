@@ -106,7 +106,7 @@ def _repetition() -> "TypeMachineBuilder[_Repetition, _Core]":
 _Machine = _repetition().build()
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class AnswerRepeater:
     """
     Repeats the answers to the INVITEs of one dialog.

@@ -18,7 +18,7 @@ from siprec.sip.transaction import Effect, Effects, Finished, StartTimer, StopTi
 _log = Logger()
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class TransactionRunner:
     """
     Carries out the effects of one machine: the timers itself, all else by
@@ -99,7 +99,7 @@ class TransactionRunner:
         self.run(getattr(self._machine, f"timer{name}")())
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Surroundings:
     """
     What every transaction of one layer shares.

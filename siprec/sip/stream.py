@@ -30,8 +30,11 @@ from siprec.sip.matching import plainHost
 #: ones are attacks or broken connections.
 MESSAGE_TIME = 30.0
 
+#: Seconds that a peer whose stream is broken has for reading our answer.
+_LINGER = 5.0
 
-@define(eq=False)
+
+@define(eq=False, repr=False)
 class StreamSurroundings:
     """
     What all stream connections of one transport share.
@@ -125,6 +128,8 @@ class StreamConnection(Protocol):
         """
         Some bytes came.
         """
+        if not self.isOpen:
+            return
         events = self._framer.feed(data)
         for event in events:
             if not self._open:
@@ -154,6 +159,29 @@ class StreamConnection(Protocol):
             # TLS would wait for a producer.
             self.transport.unregisterProducer()
             self.transport.loseConnection()
+
+    def _refuse(self) -> None:
+        """
+        Close the connection, but so that the peer can read our last answer: to
+        close while it still sends would reset the connection, and the answer
+        would be gone with it.
+        """
+        if not self._open:
+            return
+        if self.flow.transport != "TCP":
+            # TLS has no half of a connection that could be closed alone.
+            self.close()
+            return
+        self._open = False
+        self._stopDeadline()
+        self.transport.unregisterProducer()
+        self.transport.loseWriteConnection()
+        # What still comes is passed over until the peer closes or this ends.
+        self._deadline = self._around.clock.callLater(_LINGER, self._lingered)
+
+    def _lingered(self) -> None:
+        self._deadline = None
+        self.transport.abortConnection()
 
     def abort(self) -> None:
         """
@@ -198,7 +226,7 @@ class StreamConnection(Protocol):
             self._around.receiver.badMessage(event.error, self.flow)
             if event.fatal:
                 self._around.counters["brokenStreams"] += 1
-                self.close()
+                self._refuse()
         else:
             self._around.receiver.messageReceived(event, self.flow)
 

@@ -12,7 +12,7 @@ from siprec.sip.repeat import AnswerRepeater, Effects
 from siprec.sip.transaction import Send, StartTimer, StopTimer
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Answers:
     """
     The answers of one call, carried out on a clock.

@@ -55,7 +55,7 @@ class _Surroundings(Protocol):
     def flowTo(self, uri: str) -> Deferred[Flow]: ...
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class RecordingCall:
     """
     One recording session.

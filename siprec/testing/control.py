@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 
 
 @implementer(IWorkers)
-@define(eq=False)
+@define(eq=False, repr=False)
 class ImmediateWorkers:
     """
     Does the work at once, in the thread that asks.
@@ -36,7 +36,7 @@ class ImmediateWorkers:
 
 
 @implementer(INodeControl)
-@define(eq=False)
+@define(eq=False, repr=False)
 class FakeControl:
     """
     A node that only notes what was asked of it.

@@ -23,7 +23,7 @@ def sdpOf(message: Request | Response) -> bytes | None:
     return None
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Descriptions:
     """
     Our side of the offers and answers of one call (RFC 3264).

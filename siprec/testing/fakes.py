@@ -20,7 +20,7 @@ _LOCAL = ("192.0.2.1", 5060)
 
 
 @implementer(ISipTransport)
-@define(eq=False)
+@define(eq=False, repr=False)
 class FakeSipTransport:
     """
     Keeps what is sent.
@@ -77,7 +77,7 @@ class FakeSipTransport:
 
 
 @implementer(IPortPair)
-@define(eq=False)
+@define(eq=False, repr=False)
 class FakePortPair:
     """
     A pair of ports without sockets.
@@ -94,7 +94,7 @@ class FakePortPair:
 
 
 @implementer(IPortPool)
-@define(eq=False)
+@define(eq=False, repr=False)
 class FakePortPool:
     """
     Hands out the even ports from C{first} on.
@@ -147,7 +147,7 @@ class FakePortPool:
 
 
 @implementer(ICapturedStream)
-@define(eq=False)
+@define(eq=False, repr=False)
 class FakeCapturedStream:
     """
     A stream to which a test says what came.
@@ -167,7 +167,7 @@ class FakeCapturedStream:
 
 
 @implementer(ICapture)
-@define(eq=False)
+@define(eq=False, repr=False)
 class FakeCapture:
     """
     Captures nothing.

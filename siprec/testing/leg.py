@@ -39,7 +39,7 @@ class NotAnswered(Exception):
     """
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Leg:
     """
     One stream.

@@ -58,7 +58,7 @@ class SentPacket:
     data: bytes
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class RTPSender:
     """
     Sends packets, each at its time.  What sends one says whether it did: a
@@ -136,7 +136,7 @@ class RTPSender:
             done.callback(result)
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class MediaSockets:
     """
     A peer's pair of sockets for one stream: RTP on an even port, RTCP on the

@@ -245,6 +245,13 @@ class TCPTransport(StringTransport):
 
     def loseWriteConnection(self) -> None:
         """
-        See L{ITCPTransport}; not used.
+        See L{ITCPTransport}.
         """
-        raise NotImplementedError
+        self.options.append(("halfClosed", True))
+
+    @property
+    def halfClosed(self) -> bool:
+        """
+        Whether the sending side was closed.
+        """
+        return ("halfClosed", True) in self.options

@@ -121,22 +121,39 @@ class StreamTests(SynchronousTestCase):
         """
         If nobody can tell where the next message begins, the request is
         answered first, and then the connection closed; nothing after it is read.
+        The peer has 5 s to read the answer: to close at once, while it still
+        sends, would reset the connection and take the answer away.
         """
+        self.wire = transport = TCPTransport()
         connection = self.connect()
         answered: list[bool] = []
 
         def answer() -> None:
             connection.send(b"400")
-            answered.append(self.wire.disconnecting)
+            answered.append(transport.halfClosed)
 
         self.receiver.react = answer
         broken = wire().replace(b"Content-Length: 0", b"Content-Length: -999")
         connection.dataReceived(broken + wire("BYE"))
         connection.dataReceived(wire("BYE"))
-        self.assertEqual((answered, self.wire.value()), ([False], b"400"))
-        self.assertTrue(self.wire.disconnecting)
+        self.assertEqual((answered, transport.value()), ([False], b"400"))
+        self.assertTrue(transport.halfClosed)
+        self.assertFalse(connection.isOpen)
         self.assertEqual(self.methods(), [])
         self.assertEqual(self.counters, {"brokenStreams": 1})
+        self.clock.advance(4.9)
+        self.assertFalse(transport.disconnected)
+        self.clock.advance(0.2)
+        self.assertTrue(transport.disconnected)
+
+    def test_D2_fatalTLS(self) -> None:
+        """
+        TLS is closed as a whole, and a peer that closes first ends the wait.
+        """
+        connection = self.connect(self.secure)
+        connection.handshakeCompleted()
+        connection.dataReceived(wire().replace(b"Content-Length: 0", b"Content-Length: x"))
+        self.assertTrue(self.wire.disconnecting)
 
     def test_closedMeanwhile(self) -> None:
         """

@@ -1,0 +1,229 @@
+"""
+The user agent server: takes the requests of SRCs and keeps their calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import define, field
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from siprec.metadata.vendor import keptHeaders
+from siprec.sip.dialog import Dialog
+from siprec.sip.flow import Flow
+from siprec.sip.interfaces import IServerTransaction, ISipTransport, ITransactionUser
+from siprec.sip.layer import SipLayer
+from siprec.sip.message import Request, makeResponse
+from siprec.uas.admission import (
+    ALLOW,
+    Admission,
+    Profile,
+    Refusal,
+    checkAccept,
+    checkHeaders,
+    checkMethod,
+    recognise,
+)
+from siprec.uas.around import RETRY_AFTER, Surroundings, warning
+from siprec.uas.bodies import ACCEPT, BadBody, readBodies
+from siprec.uas.call import Call
+
+log = Logger()
+
+#: A dialog's identification: Call-ID, our tag, the peer's (RFC 3261 section 12).
+DialogID = tuple[str, str, str]
+
+
+def describeDialog(request: Request, flow: Flow, exclude: Sequence[str]) -> dict[str, Any]:
+    """
+    @param exclude: patterns of header names that must not be kept.
+    @return: the manifest's C{sip}.
+    """
+    headers = keptHeaders(list(request.headers), exclude)
+    return {
+        "from": request.headers.get("From"),
+        "to": request.headers.get("To"),
+        "userAgent": request.headers.get("User-Agent"),
+        "remoteAddress": f"{flow.remote[0]}:{flow.remote[1]}",
+        "transport": flow.transport,
+        "headers": headers,
+    }
+
+
+@implementer(ITransactionUser)
+@define(eq=False, repr=False)
+class Recorder:
+    """
+    @ivar calls: every dialog that has not ended.
+    @ivar maxSessions: above so many calls new ones are refused; 0: no limit.
+    """
+
+    _around: Surroundings
+    _layer: SipLayer
+    _transport: ISipTransport
+    profile: Profile = "lenient"
+    maxSessions: int = 0
+    calls: dict[DialogID, Call] = field(factory=dict, init=False)
+    _opening: dict[IServerTransaction, Call] = field(factory=dict, init=False)
+
+    # What the transaction layer tells.
+
+    def requestReceived(
+        self, transaction: IServerTransaction, request: Request, flow: Flow
+    ) -> None:
+        """
+        See L{ITransactionUser.requestReceived}.
+        """
+        refusal = checkMethod(request) or checkHeaders(request)
+        if refusal is not None:
+            self._refuse(transaction, refusal)
+        elif request.toTag is not None:
+            self._inDialog(transaction, request)
+        elif request.method == "INVITE":
+            self._invite(transaction, request, flow)
+        elif request.method == "OPTIONS":
+            self._options(transaction)
+        else:
+            # Outside a dialog these mean nothing (RFC 3261 section 15.1.2).
+            self._refuse(transaction, Refusal(481, "no such dialog"))
+
+    def ackReceived(self, ack: Request, flow: Flow) -> None:
+        """
+        See L{ITransactionUser.ackReceived}.
+        """
+        call = self._find(ack)
+        if call is not None:
+            call.ackReceived(ack, flow)
+
+    def cancelReceived(self, transaction: IServerTransaction, cancel: Request) -> None:
+        """
+        See L{ITransactionUser.cancelReceived}.
+        """
+        call = self._opening.get(transaction)
+        if call is not None:
+            call.cancel()
+
+    def transactionEnded(self, transaction: IServerTransaction) -> None:
+        """
+        See L{ITransactionUser.transactionEnded}.
+        """
+
+    # What the node asks for.
+
+    def notReady(self) -> list[str]:
+        """
+        @return: why no call can be taken now; empty when one can.
+        """
+        reasons = self._around.service.notReady()
+        if self.maxSessions and len(self.calls) >= self.maxSessions:
+            reasons.append(f"{len(self.calls)} calls are running, the limit")
+        return reasons
+
+    def stopCalls(self, cause: int, reason: str) -> None:
+        """
+        End every call from our side.
+        """
+        for call in list(self.calls.values()):
+            call.stop(cause, reason)
+
+    # Requests.
+
+    def _find(self, request: Request) -> Call | None:
+        return self.calls.get((request.callID, request.toTag or "", request.fromTag or ""))
+
+    def _inDialog(self, transaction: IServerTransaction, request: Request) -> None:
+        call = self._find(request)
+        if call is None:
+            self._refuse(transaction, Refusal(481, "no such dialog"))
+        else:
+            call.requestReceived(transaction, request)
+
+    def _options(self, transaction: IServerTransaction) -> None:
+        # The same as an INVITE would get (RFC 3261 section 11.2).
+        reasons = self.notReady()
+        if reasons:
+            self._refuse(transaction, self._unavailable(reasons))
+            return
+        headers = [
+            ("Contact", self._contact(transaction.flow)),
+            ("Allow", ALLOW),
+            ("Accept", ACCEPT),
+            ("Accept-Encoding", "identity"),
+            ("Accept-Language", "en"),
+            ("Supported", "timer"),
+        ]
+        self._respond(transaction, 200, headers)
+
+    def _invite(self, transaction: IServerTransaction, request: Request, flow: Flow) -> None:
+        admission = self._admit(request)
+        if isinstance(admission, Refusal):
+            self._around.metrics.invites.labels("rejected").inc()
+            self._refuse(transaction, admission)
+            return
+        call = Call(
+            around=self._around,
+            invite=transaction,
+            bodies=admission[1],
+            dialog=Dialog.fromInvite(request, transaction.toTag, self._contact(flow)),
+            flow=flow,
+            onEnd=self._ended,
+        )
+        dialog = call.dialog
+        self.calls[dialog.callID, dialog.localTag, dialog.remoteTag] = call
+        self._opening[transaction] = call
+        log.info(
+            "{callID}: INVITE from {host}, admitted by {rule}",
+            callID=request.callID,
+            host=flow.remote[0],
+            rule=admission[0].rule,
+        )
+        call.begin().addCallback(lambda _: self._opening.pop(transaction, None))
+
+    def _admit(self, request: Request) -> tuple[Admission, Any] | Refusal:
+        """
+        The order of these checks is that of RFC 3261 section 8.2.
+        """
+        if self._layer.merged(request):
+            return Refusal(482, "this INVITE came by another way already")
+        try:
+            bodies = readBodies(request.headers, request.body)
+        except BadBody as error:
+            return Refusal(error.status, error.why, error.headers)
+        refusal = checkAccept(request)
+        if refusal is not None:
+            return refusal
+        admission = recognise(request, bodies, self.profile)
+        if isinstance(admission, Refusal):
+            return admission
+        reasons = self.notReady()
+        if reasons:
+            return self._unavailable(reasons)
+        return admission, bodies
+
+    def _unavailable(self, reasons: list[str]) -> Refusal:
+        # A peer that is told when to come back goes to another node until then
+        # (RFC 3261 section 21.5.4).
+        return Refusal(503, "; ".join(reasons), (("Retry-After", str(RETRY_AFTER)),))
+
+    def _refuse(self, transaction: IServerTransaction, refusal: Refusal) -> None:
+        self._respond(transaction, refusal.status, [*refusal.headers, warning(refusal.why)])
+
+    def _respond(
+        self, transaction: IServerTransaction, status: int, headers: list[tuple[str, str]]
+    ) -> None:
+        transaction.respond(
+            makeResponse(transaction.request, status, toTag=transaction.toTag, headers=headers)
+        )
+
+    def _contact(self, flow: Flow) -> str:
+        host, port = self._transport.advertised(flow)
+        literal = f"[{host}]" if ":" in host else host
+        transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
+        return f"<sip:{literal}:{port}{transport}>;+sip.srs"
+
+    def _ended(self, call: Call) -> None:
+        dialog = call.dialog
+        self.calls.pop((dialog.callID, dialog.localTag, dialog.remoteTag), None)

@@ -1,0 +1,3 @@
+"""
+Recording sessions: their model, manifest and service.
+"""

@@ -1,0 +1,140 @@
+"""
+The files of one recording while it runs, written in worker threads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.python.failure import Failure
+
+from siprec.session.interfaces import IWorkers
+from siprec.session.manifest import Manifest, syncDirectory, writeManifest
+from siprec.session.model import RecordingSession
+from siprec.session.running import RunningRecordings
+
+
+def createRecording(
+    recording: RecordingSession,
+    manifest: Manifest,
+    documents: list[tuple[str, bytes]],
+    running: RunningRecordings,
+) -> None:
+    """
+    Make a recording's directory with what is known at its start.  Blocks.
+
+    @param documents: file names and bytes of the metadata that came with the
+        INVITE.
+    @raise OSError: it could not be made; nothing is left of it but folders of
+        its date.
+    """
+    # The marker first: a crash may leave a marker without a directory, which
+    # costs nothing, but never a directory that nobody remembers.
+    try:
+        running.add(recording.id, recording.directory)
+        os.makedirs(recording.directory, exist_ok=False)
+    except BaseException:
+        running.remove(recording.id)
+        raise
+    try:
+        for name, data in documents:
+            _write(os.path.join(recording.directory, name), data)
+        writeManifest(recording.directory, manifest, durable=False)
+    except BaseException:
+        removeRecording(recording, running)
+        raise
+
+
+def removeRecording(recording: RecordingSession, running: RunningRecordings) -> None:
+    """
+    Undo L{createRecording}.  Blocks.
+    """
+    if os.path.isdir(recording.directory):
+        for name in os.listdir(recording.directory):
+            os.unlink(os.path.join(recording.directory, name))
+        os.rmdir(recording.directory)
+    running.remove(recording.id)
+
+
+def _write(path: str, data: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def _update(
+    directory: str, documents: Mapping[str, bytes], manifest: Manifest, durable: bool
+) -> None:
+    # The manifest names the documents, so they come first.
+    for name, data in documents.items():
+        _write(os.path.join(directory, name), data)
+    if durable:
+        for each in manifest["metadata"]:
+            # One that somebody has deleted meanwhile is not ours to miss.
+            with suppress(FileNotFoundError), open(os.path.join(directory, each["file"])) as file:
+                os.fsync(file.fileno())
+    writeManifest(directory, manifest, durable=durable)
+    if durable:
+        syncDirectory(os.path.dirname(directory))
+
+
+@define(eq=False, repr=False)
+class RecordingFiles:
+    """
+    Manifest and metadata documents of a recording that runs.
+
+    Writes of one recording never overtake each other, and while one is at work
+    a burst of changes becomes one more: of the last.  What cannot be written is
+    told to C{onError} and tried again with the next change.
+
+    @ivar describe: gives the manifest as it is at the time of the write.
+    """
+
+    directory: str
+    _workers: IWorkers
+    _describe: Callable[[], Manifest]
+    _onError: Callable[[Failure], None]
+    _turn: DeferredLock = field(factory=DeferredLock, init=False)
+    _pending: bool = field(default=False, init=False)
+    _unwritten: dict[str, bytes] = field(factory=dict, init=False)
+
+    def manifestChanged(self) -> None:
+        """
+        Write the manifest soon.
+        """
+        if not self._pending:
+            self._pending = True
+            self._turn.run(self._writeChanges).addErrback(self._onError)
+
+    def writeDocument(self, name: str, data: bytes) -> None:
+        """
+        Write a document as it came, and the manifest.
+        """
+        self._unwritten[name] = data
+        self.manifestChanged()
+
+    def finish(self, manifest: Manifest) -> Deferred[None]:
+        """
+        Write a manifest that must outlive a power cut, after all else.
+
+        @return: fires when it is on the disk, or fails with C{OSError}.
+        """
+        return self._turn.run(self._write, manifest, True)
+
+    def _writeChanges(self) -> Deferred[None]:
+        # From here on a change is too late for this write and makes another.
+        self._pending = False
+        return self._write(self._describe(), False)
+
+    def _write(self, manifest: Manifest, durable: bool) -> Deferred[None]:
+        documents = dict(self._unwritten)
+
+        def written(_: None) -> None:
+            for name in documents:
+                del self._unwritten[name]
+
+        done = self._workers.run(_update, self.directory, documents, manifest, durable)
+        return done.addCallback(written)

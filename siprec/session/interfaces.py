@@ -1,0 +1,48 @@
+"""
+What the session service needs of the rest of the house.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class RendererStopped(Exception):
+    """
+    The node is stopping; what was not rendered is, when it starts again.
+    """
+
+
+class IWorkers(Interface):
+    """
+    Threads for what blocks (files, mostly), never the reactor's own, which
+    resolve names.
+    """
+
+    def run(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_T]:
+        """
+        @return: fires in the reactor thread with what C{function} returned,
+            or fails with what it raised.
+        """
+
+
+class IRenderer(Interface):
+    """
+    Makes audio of journals.
+    """
+
+    def render(directory: str) -> Deferred[dict[str, Any]]:
+        """
+        @param directory: a recording's directory with its manifest.
+        @return: fires with what was found and written (see
+            L{siprec.render.recording.renderDirectory}), or fails with the
+            reason, or with L{RendererStopped}; the journals are as they were
+            in every case.
+        """

@@ -1,0 +1,243 @@
+"""
+C{recording.json}: what a recording is, told to people and programs.
+
+The keys are a contract: they may be added to, never renamed or dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from siprec.session.model import RecordingSession, StreamInfo
+
+#: The manifest's file name inside a recording's directory.
+NAME = "recording.json"
+
+#: Version of the layout below.
+SCHEMA = 1
+
+#: Types of events after which packets may be missing: a journal could not be
+#: written; the node died before all was written.
+JOURNAL_ERROR, RECOVERED = "journalError", "recovered"
+
+Manifest = dict[str, Any]
+
+# What the renderer finds out about a stream; a manifest without rendering has
+# the keys all the same, so that readers need no special case.
+_UNRENDERED: Mapping[str, object] = {
+    "packets": 0,
+    "lost": 0,
+    "duplicates": 0,
+    "reordered": 0,
+    "jitter": 0.0,
+    "firstPacket": None,
+    "lastPacket": None,
+}
+
+
+class BadManifest(Exception):
+    """
+    C{recording.json} is there but is not one of ours.
+    """
+
+
+def formatTime(seconds: float) -> str:
+    """
+    @param seconds: since the Unix epoch.
+    @return: RFC 3339, UTC, with microseconds: C{2026-01-05T09:00:00.000000Z}.
+    """
+    # Rounded here, because datetime truncates and 0.1 + 0.2 would lose one.
+    moment = datetime.fromtimestamp(round(seconds * 1_000_000) // 1_000_000, UTC)
+    micro = round(seconds * 1_000_000) % 1_000_000
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{micro:06d}Z"
+
+
+def parseTime(text: str) -> float:
+    """
+    @param text: what L{formatTime} wrote, or any RFC 3339 time with a zone.
+    @return: seconds since the Unix epoch.
+    @raise ValueError: it is not such a time.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return moment.timestamp()
+
+
+def _optionalTime(seconds: float | None) -> str | None:
+    return None if seconds is None else formatTime(seconds)
+
+
+def describeStream(stream: StreamInfo) -> Manifest:
+    """
+    @return: the manifest's entry of a stream before it is rendered.
+    """
+    first = stream.formats[0] if stream.formats else None
+    return {
+        "index": stream.index,
+        "label": stream.label,
+        "channel": stream.channel,
+        "participant": stream.participant,
+        "confidence": stream.confidence,
+        "kind": stream.kind,
+        "mediaIndex": stream.mediaIndex,
+        "direction": stream.direction,
+        "active": stream.active,
+        "codec": first.codec if first else None,
+        "payloadType": first.payloadType if first else None,
+        "clockRate": first.clockRate if first else None,
+        "formats": [
+            {
+                "payloadType": each.payloadType,
+                "codec": each.codec,
+                "clockRate": each.clockRate,
+                "channels": each.channels,
+                "fmtp": each.fmtp,
+            }
+            for each in stream.formats
+        ],
+        "ssrcs": [],
+        **_UNRENDERED,
+    }
+
+
+def describe(recording: RecordingSession) -> Manifest:
+    """
+    @return: the manifest of a recording as the session knows it; what only
+        the journals can tell (counts, gaps, audio) is empty until
+        L{withRendering}.
+    """
+    return {
+        "schema": SCHEMA,
+        "id": recording.id,
+        "state": recording.state,
+        "callID": recording.callID,
+        "sessions": list(recording.sessions),
+        "startTime": formatTime(recording.startTime),
+        "endTime": _optionalTime(recording.endTime),
+        "duration": None,
+        "nodes": list(recording.nodes),
+        "participants": [
+            {"id": each.id, "name": each.name, "aor": each.aor, "streams": list(each.streams)}
+            for each in recording.participants
+        ],
+        "streams": [describeStream(each) for each in recording.streams],
+        "segments": [
+            {
+                "node": each.node,
+                "epoch": each.epoch,
+                "start": formatTime(each.start),
+                "end": _optionalTime(each.end),
+                "files": list(each.files),
+            }
+            for each in recording.segments
+        ],
+        "gaps": [],
+        "events": [{**each, "time": formatTime(each["time"])} for each in recording.events],
+        "sip": dict(recording.sip),
+        "vendor": dict(recording.vendor),
+        "metadata": [
+            {
+                "file": each.file,
+                "time": formatTime(each.time),
+                "mode": each.mode,
+                "status": each.status,
+                "notes": list(each.notes),
+            }
+            for each in recording.metadata
+        ],
+        "audio": None,
+        "endReason": recording.endReason,
+    }
+
+
+def withRendering(manifest: Manifest, rendering: Mapping[str, Any], state: str) -> Manifest:
+    """
+    @param rendering: what C{siprec.render.recording.renderDirectory} gave.
+    @return: the manifest with everything the journals told, in C{state}.
+    """
+    found = {each["index"]: each for each in rendering["streams"]}
+    # What an earlier rendering had found is found again by this one.
+    events = [each for each in manifest["events"] if each.get("source") != "journal"]
+    events += [{**each, "source": "journal"} for each in rendering["events"]]
+    return {
+        **manifest,
+        "state": state,
+        "duration": rendering["duration"],
+        "streams": [{**each, **found.get(each["index"], {})} for each in manifest["streams"]],
+        "gaps": rendering["gaps"],
+        "events": sorted(events, key=lambda event: str(event["time"])),
+        "audio": rendering["audio"],
+    }
+
+
+def isWhole(manifest: Mapping[str, Any]) -> bool:
+    """
+    @return: whether every packet that came until the end is in a journal, as
+        far as we know, so that nothing but the audio can be missing.
+    """
+    return (
+        all(each["end"] for each in manifest["segments"])
+        and not any(each["type"] in (JOURNAL_ERROR, RECOVERED) for each in manifest["events"])
+        and not any(each.get("unwritten") for each in manifest["streams"])
+    )
+
+
+def readManifest(directory: str) -> Manifest:
+    """
+    @raise OSError: there is none, or it cannot be read.
+    @raise BadManifest: it is not JSON of our schema.
+    """
+    with open(os.path.join(directory, NAME), "rb") as file:
+        raw = file.read()
+    try:
+        manifest = json.loads(raw)
+    except ValueError as error:
+        raise BadManifest(f"{directory}: {NAME} is not JSON: {error}") from error
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        raise BadManifest(f"{directory}: {NAME} is not of schema {SCHEMA}")
+    return manifest
+
+
+def writeManifest(directory: str, manifest: Mapping[str, Any], *, durable: bool = True) -> None:
+    """
+    Replace the manifest in one step: a reader sees the old or the new one.
+
+    @param durable: also survive a power cut (fsync of file and directory).
+    @raise OSError: it could not be written; the old one is still there.
+    """
+    path = os.path.join(directory, NAME)
+    temporary = f"{path}.new"
+    # Bytes of a header that were no UTF-8 stand as surrogates in the text; JSON
+    # has an escape for those, so that nothing is lost and the file stays valid.
+    data = json.dumps(manifest, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data + b"\n")
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        raise
+    if durable:
+        syncDirectory(directory)
+
+
+def syncDirectory(directory: str) -> None:
+    """
+    Make the names in a directory survive a power cut.
+
+    @raise OSError: the directory is gone or its file system is broken.
+    """
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

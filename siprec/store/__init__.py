@@ -1,0 +1,3 @@
+"""
+Stores of sessions and snapshots.
+"""

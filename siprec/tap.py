@@ -1,0 +1,136 @@
+"""
+C{twistd siprec}: options and the making of the service.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from attrs import define
+from twisted.application.service import IService, Service
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
+from twisted.python import usage
+
+from siprec.config import SETTINGS, ConfigError, Settings, loadSettings
+from siprec.node import Node, makeNode
+from siprec.session.running import NodeInUse
+from siprec.sip.errors import SipError
+
+
+class Options(usage.Options):
+    """
+    Options of C{twistd siprec}.  Each overrides its key in the TOML file.
+    """
+
+    settings: Settings
+
+    optParameters = [
+        ["config", "c", None, "Configuration file (TOML)."],
+        *(
+            [each.option, None, None, each.meaning]
+            for each in SETTINGS
+            if each.option is not None and not each.repeatable
+        ),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._repeated: dict[str, list[str]] = {}
+
+    def opt_sip(self, listen: str) -> None:
+        """
+        Where to listen: udp:PORT[:interface=IP], or Twisted's tcp: and ssl:
+        strings.  May be given several times.
+        """
+        self._repeated.setdefault("sip", []).append(listen)
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Parse a command line.
+
+        @raise SystemExit: it is wrong, or the configuration is.  twistd would
+            print a usage error below all of its help and end with status 0.
+        """
+        try:
+            super().parseOptions(None if options is None else list(options))
+        except usage.UsageError as error:
+            raise SystemExit(f"siprec: {error}") from error
+
+    def postOptions(self) -> None:
+        """
+        Read the configuration.
+
+        @raise usage.UsageError: it is wrong.
+        """
+        given = {**self, **self._repeated}
+        overrides = {
+            each.key: given[each.option]
+            for each in SETTINGS
+            if each.option is not None and given.get(each.option) is not None
+        }
+        try:
+            self.settings = loadSettings(self["config"], overrides)
+        except ConfigError as error:
+            raise usage.UsageError(str(error)) from error
+
+
+@define(eq=False, repr=False, slots=False)
+class Program(Service):
+    """
+    A node as twistd runs it: with an exit status that says how it went.
+
+    @ivar daemon: whether twistd has gone into the background.
+    """
+
+    node: Node
+    _reactor: Any
+    daemon: bool = False
+
+    def startService(self) -> None:
+        """
+        Start the node.
+
+        @raise SystemExit: it cannot start; twistd would show a traceback.
+        @raise Exception: the same in a daemon, whose parent process waits
+            until twistd has told it of the exception.
+        """
+        try:
+            self.node.startService()
+        except (NodeInUse, SipError, OSError) as error:
+            if self.daemon:
+                raise
+            raise SystemExit(f"siprec: {error}") from error
+        super().startService()
+        # After the reactor's own handler, with which twistd would end itself
+        # by the same signal once more after an orderly stop.
+        self._reactor.callWhenRunning(signal.signal, signal.SIGTERM, self._terminate)
+
+    def stopService(self) -> Deferred[None]:
+        """
+        See L{Node.stopService}.
+        """
+        super().stopService()
+        return self.node.stopService()
+
+    def _terminate(self, number: int, frame: FrameType | None) -> None:
+        self._reactor.callFromThread(self._stopReactor)
+
+    def _stopReactor(self) -> None:
+        with suppress(ReactorNotRunning):  # by the second of two signals
+            self._reactor.stop()
+
+
+def makeService(options: Options) -> IService:
+    """
+    @return: the node, to be started by twistd.
+    """
+    from twisted.internet import reactor
+
+    twistd = options.parent
+    daemon = twistd is not None and not twistd["nodaemon"]
+    return Program(makeNode(reactor, options.settings), reactor, daemon)

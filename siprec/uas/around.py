@@ -1,0 +1,53 @@
+"""
+What all calls of a node share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define
+from twisted.internet.interfaces import IReactorTime
+
+from siprec.metrics import Metrics
+from siprec.session.service import SessionService
+from siprec.sip.flow import Flow
+from siprec.sip.headers import quote
+from siprec.sip.message import Request
+from siprec.uas.negotiation import Negotiation
+from siprec.uas.outgoing import Outgoing
+
+#: Seconds after which a peer may try again what there is no room for now.
+RETRY_AFTER = 10
+
+# Most characters of a warning.
+_WARNING = 200
+
+
+def warning(text: str) -> tuple[str, str]:
+    """
+    @return: a Warning header for people to read (RFC 3261 section 20.43).
+    """
+    # Much of it may be the peer's own text: a response must fit a datagram.
+    return ("Warning", f"399 siprec {quote(text[:_WARNING])}")
+
+
+@define(eq=False, repr=False)
+class Surroundings:
+    """
+    @ivar now: gives seconds since the Unix epoch.
+    @ivar mediaHosts: gives, for a flow, the address to advertise for media and
+        the one to bind.
+    @ivar describe: gives the manifest's C{sip} for an INVITE.
+    @ivar negotiation: gives the offer/answer state of a new dialog.
+    """
+
+    service: SessionService
+    outgoing: Outgoing
+    clock: IReactorTime
+    now: Callable[[], float]
+    metrics: Metrics
+    mediaHosts: Callable[[Flow], tuple[str, str]]
+    describe: Callable[[Request, Flow], dict[str, Any]]
+    negotiation: Callable[[], Negotiation]

@@ -1,0 +1,168 @@
+"""
+Offer and answer of one dialog, and the recorded streams that follow from them
+(RFC 3264; RFC 7866 section 7.2).
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+from twisted.logger import Logger
+
+from siprec.ids import newSessionNumber
+from siprec.media.ports import NoFreePorts
+from siprec.sdp.answer import LocalMedia, makeAnswer, makeOffer
+from siprec.sdp.choice import Choice, Policy, answered, choose
+from siprec.sdp.model import SessionDescription
+from siprec.session.live import LiveRecording, StreamRequest
+from siprec.session.model import Format
+from siprec.uas.bodies import BadBody
+
+log = Logger()
+
+
+def _formats(choice: Choice) -> tuple[Format, ...]:
+    return tuple(
+        Format(each.payloadType, each.name, each.clockRate, each.channels, each.fmtp)
+        for each in choice.codecs
+    )
+
+
+def _request(choice: Choice) -> StreamRequest:
+    return StreamRequest(
+        mediaIndex=choice.index,
+        label=choice.label,
+        formats=_formats(choice),
+        direction=choice.direction,
+    )
+
+
+@define(eq=False, repr=False)
+class Negotiation:
+    """
+    @ivar policy: what may be recorded.
+    @ivar sessionID: of our o= line, for the life of the dialog.
+    @ivar local: the description that we sent last, or C{None}.
+    @ivar remote: the peer's last description, or C{None}.
+    """
+
+    policy: Policy
+    sessionID: int = field(factory=newSessionNumber)
+    local: SessionDescription | None = field(default=None, init=False)
+    remote: SessionDescription | None = field(default=None, init=False)
+    _choices: tuple[Choice, ...] = field(default=(), init=False)
+
+    def begin(self, offer: SessionDescription) -> list[StreamRequest]:
+        """
+        Look at the offer of the first INVITE.
+
+        @return: the streams to record; empty if there is none that can be.
+        """
+        self.remote = offer
+        self._choices = choose(offer, self.policy)
+        return [_request(each) for each in self._choices if each.accepted]
+
+    def refusals(self) -> str:
+        """
+        @return: why each refused line was refused, for a Warning.
+        """
+        refused = (each for each in self._choices if not each.accepted)
+        return "; ".join(f"line {each.index + 1}: {each.reason}" for each in refused)
+
+    def firstAnswer(self, live: LiveRecording) -> SessionDescription:
+        """
+        @return: the answer to what L{begin} looked at; its streams are bound.
+        """
+        assert self.remote is not None, "begin() comes first"
+        return self._answer(self.remote, live)
+
+    def check(self, offer: SessionDescription) -> None:
+        """
+        Look whether an offer of the running session can be taken up.
+
+        @raise BadBody: it has streams, but none that can be recorded.  Refusing
+            it keeps the session as it is (RFC 3261 section 14.2); to answer it
+            would end every stream.
+        """
+        choices = choose(offer, self.policy)
+        wanted = [each for each in choices if offer.media[each.index].port]
+        if wanted and not any(each.accepted for each in choices):
+            raise BadBody(488, "; ".join(each.reason for each in wanted))
+
+    def answer(self, offer: SessionDescription, live: LiveRecording) -> SessionDescription:
+        """
+        Take up an offer of the running session: streams that are new in it are
+        bound and captured, those that it gives up are let go, the others keep
+        their ports.
+
+        @return: our answer; the same as the last one, version included, if
+            nothing has changed.
+        """
+        if self.remote is not None:
+            for oddity in offer.irregularities(self.remote):
+                live.event("sdpIrregular", reason=oddity)
+        self.remote = offer
+        self._choices = tuple(self._apply(each, live) for each in choose(offer, self.policy))
+        live.startCapture()
+        return self._answer(offer, live)
+
+    def offer(self, live: LiveRecording) -> SessionDescription:
+        """
+        @return: our own offer, the answer to a re-INVITE that brought none
+            (RFC 3261 section 14.2).
+        """
+        assert self.local is not None, "the first answer comes first"
+        self.local = makeOffer(self.local, self._choices, self._places(live))
+        return self.local
+
+    def peerAnswered(self, answer: SessionDescription, live: LiveRecording) -> None:
+        """
+        Take in the peer's answer to L{offer}.
+        """
+        self.remote = answer
+        self._choices = tuple(self._apply(each, live) for each in answered(self._choices, answer))
+
+    def _apply(self, choice: Choice, live: LiveRecording) -> Choice:
+        stream = live.stream(choice.index)
+        if stream is None:
+            return self._add(choice, live) if choice.accepted else choice
+        if not choice.accepted:
+            live.event("streamRemoved", stream=stream.index, label=stream.label)
+            live.dropStream(stream.index)
+            return choice
+        live.addFormats(stream.index, _formats(choice))
+        if choice.direction != stream.direction:
+            kind = "streamPaused" if choice.direction == "inactive" else "streamResumed"
+            live.event(kind, stream=stream.index, label=choice.label)
+        if choice.direction != stream.direction or choice.label != stream.label:
+            live.changeStream(stream.index, direction=choice.direction, label=choice.label)
+        return choice
+
+    def _add(self, choice: Choice, live: LiveRecording) -> Choice:
+        try:
+            stream = live.bindStream(_request(choice))
+        except (NoFreePorts, OSError) as error:
+            # The streams that run already must not suffer: the new line alone
+            # is refused.
+            log.error(
+                "{recording}: no port for a further stream",
+                recording=live.recording.id,
+                mediaIndex=choice.index,
+            )
+            live.event("streamRefused", label=choice.label, reason=str(error))
+            return choice.refused(str(error))
+        live.event("streamAdded", stream=stream.index, label=stream.label)
+        return choice
+
+    def _answer(self, offer: SessionDescription, live: LiveRecording) -> SessionDescription:
+        self.local = makeAnswer(
+            offer, self._choices, self._places(live), self.sessionID, self.local
+        )
+        return self.local
+
+    def _places(self, live: LiveRecording) -> dict[int, LocalMedia]:
+        places = {}
+        for choice in self._choices:
+            stream = live.stream(choice.index)
+            if stream is not None:
+                places[choice.index] = LocalMedia(stream.host, stream.port)
+        return places

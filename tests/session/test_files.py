@@ -1,0 +1,312 @@
+"""
+Tests of L{siprec.session.files}.
+"""
+
+from __future__ import annotations
+
+import os
+
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from siprec.session.files import RecordingFiles, createRecording, removeRecording
+from siprec.session.interfaces import IRenderer, IWorkers
+from siprec.session.manifest import Manifest, describe, readManifest
+from siprec.session.running import RunningRecordings
+from siprec.store.interfaces import ISnapshotStore
+from tests.session.recordings import (
+    NODE,
+    FakeRenderer,
+    FakeStore,
+    HeldWorkers,
+    session,
+)
+
+
+class FakeTests(SynchronousTestCase):
+    """
+    The fakes of these tests are what they stand for.
+    """
+
+    def test_interfaces(self) -> None:
+        """
+        They provide the interfaces.
+        """
+        verifyObject(IWorkers, HeldWorkers())
+        verifyObject(IRenderer, FakeRenderer())
+        verifyObject(ISnapshotStore, FakeStore())
+
+    def test_store(self) -> None:
+        """
+        The store keeps and lists nothing while it is away.
+        """
+        store = FakeStore()
+        self.assertEqual(self.successResultOf(store.list()), [])
+        store.away = True
+        self.failureResultOf(store.list())
+        self.failureResultOf(store.load("x"))
+
+
+class CreateTests(SynchronousTestCase):
+    """
+    The begin of a recording on disk.
+    """
+
+    def setUp(self) -> None:
+        self.root = os.path.abspath(self.mktemp())
+        self.running = RunningRecordings(self.root, NODE)
+        self.running.acquire()
+        self.addCleanup(self.running.release)
+        self.recording = session(self.root)
+        self.manifest = describe(self.recording)
+
+    def markers(self) -> list[str]:
+        return os.listdir(os.path.join(self.root, ".running", NODE))
+
+    def create(self, *documents: tuple[str, bytes]) -> None:
+        createRecording(self.recording, self.manifest, list(documents), self.running)
+
+    def test_created(self) -> None:
+        """
+        Marker, directory, documents byte for byte, manifest.
+        """
+        self.create(("metadata-1.xml", b"\xff\0<"))
+        self.assertEqual(self.markers(), [self.recording.id])
+        self.assertEqual(readManifest(self.recording.directory), self.manifest)
+        with open(os.path.join(self.recording.directory, "metadata-1.xml"), "rb") as file:
+            self.assertEqual(file.read(), b"\xff\0<")
+
+    def test_removed(self) -> None:
+        """
+        Undoing it leaves nothing; so does undoing it twice.
+        """
+        self.create(("metadata-1.xml", b""))
+        for _ in range(2):
+            removeRecording(self.recording, self.running)
+            self.assertFalse(os.path.exists(self.recording.directory))
+            self.assertEqual(self.markers(), [])
+
+    def test_noMarker(self) -> None:
+        """
+        If the marker cannot be written there is neither marker nor directory.
+        """
+        marker = os.path.join(self.root, ".running", NODE, self.recording.id)
+        os.symlink("/dev/full", marker)
+        self.assertRaises(OSError, self.create)
+        self.assertEqual(self.markers(), [])
+        self.assertFalse(os.path.exists(self.recording.directory))
+
+    def test_noDirectory(self) -> None:
+        """
+        If the directory cannot be made there is no marker.
+        """
+        with open(os.path.join(self.root, "2026"), "w"):
+            pass
+        self.assertRaises(OSError, self.create)
+        self.assertEqual(self.markers(), [])
+
+    def test_noDocument(self) -> None:
+        """
+        If a document cannot be written nothing of the others is left either.
+        """
+        self.assertRaises(OSError, self.create, ("1.xml", b""), ("no/2.xml", b""))
+        self.assertEqual(self.markers(), [])
+        self.assertFalse(os.path.exists(self.recording.directory))
+
+    def test_noJSON(self) -> None:
+        """
+        The same for an error that nothing had foreseen.
+        """
+        self.manifest["sip"] = object()
+        self.assertRaises(TypeError, self.create)
+        self.assertEqual(self.markers(), [])
+        self.assertFalse(os.path.exists(self.recording.directory))
+
+    def test_inTheWay(self) -> None:
+        """
+        A directory that was there before is not ours to remove.
+        """
+        os.makedirs(os.path.join(self.recording.directory))
+        with open(os.path.join(self.recording.directory, "1-0.rtpdump"), "w"):
+            pass
+        self.assertRaises(OSError, self.create)
+        self.assertEqual(os.listdir(self.recording.directory), ["1-0.rtpdump"])
+
+
+class FilesTests(SynchronousTestCase):
+    """
+    The files of a recording that runs.
+    """
+
+    def setUp(self) -> None:
+        root = os.path.abspath(self.mktemp())
+        self.recording = session(root)
+        self.directory = self.recording.directory
+        os.makedirs(self.directory)
+        self.workers = HeldWorkers()
+        self.errors: list[Failure] = []
+        self.number = 0
+        self.described: list[int] = []
+        self.files = RecordingFiles(self.directory, self.workers, self.describe, self.errors.append)
+
+    def describe(self) -> Manifest:
+        """
+        @return: the manifest with the number of the last change.
+        """
+        self.described.append(self.number)
+        return {**describe(self.recording), "number": self.number}
+
+    def change(self, times: int = 1) -> None:
+        """
+        Change something, and say so.
+        """
+        for _ in range(times):
+            self.number += 1
+            self.files.manifestChanged()
+
+    def onDisk(self) -> int:
+        """
+        @return: the number of the change that is on the disk.
+        """
+        number: int = readManifest(self.directory)["number"]
+        return number
+
+    def breakDirectory(self) -> None:
+        """
+        Make that nothing can be written.
+        """
+        os.rename(self.directory, f"{self.directory}.away")
+
+    def mendDirectory(self) -> None:
+        """
+        Undo L{breakDirectory}.
+        """
+        os.rename(f"{self.directory}.away", self.directory)
+
+    def test_burst(self) -> None:
+        """
+        While a write is at work, any number of changes is one write: of the
+        last.
+        """
+        self.change(100)
+        self.assertEqual(self.described, [1])
+        self.assertEqual(self.workers.work(), 1)
+        self.assertEqual(self.onDisk(), 1)
+        self.assertEqual(self.workers.work(), 1)
+        self.assertEqual(self.onDisk(), 100)
+        self.assertEqual(self.described, [1, 100])
+        self.assertEqual(self.workers.work(), 0)
+
+    def test_changeWithinWrite(self) -> None:
+        """
+        A change that comes while a write is at work is not lost.
+        """
+        self.change()
+        self.change()
+        self.workers.work()
+        self.change()
+        self.workers.work()
+        self.assertEqual(self.onDisk(), 2)
+        self.workers.work()
+        self.assertEqual(self.onDisk(), 3)
+
+    def test_order(self) -> None:
+        """
+        Writes do not overtake each other: the final one comes after all that
+        was asked for before, and only one is at work at a time.
+        """
+        self.change(2)
+        finished = self.files.finish({**self.describe(), "number": -1})
+        for expected in (1, 2):
+            self.assertEqual(len(self.workers.waiting), 1)
+            self.assertNoResult(finished)
+            self.workers.work()
+            self.assertEqual(self.onDisk(), expected)
+        self.workers.work()
+        self.successResultOf(finished)
+        self.assertEqual(self.onDisk(), -1)
+
+    def test_document(self) -> None:
+        """
+        A document is on the disk before the manifest that names it.
+        """
+        self.files.writeDocument("metadata-1.xml", b"<a/>")
+        self.assertEqual(os.listdir(self.directory), [])
+        self.workers.work()
+        with open(os.path.join(self.directory, "metadata-1.xml"), "rb") as file:
+            self.assertEqual(file.read(), b"<a/>")
+        self.assertEqual(self.onDisk(), 0)
+
+    def test_error(self) -> None:
+        """
+        What cannot be written is told, and tried again with the next change:
+        the manifest and the document.
+        """
+        self.breakDirectory()
+        self.files.writeDocument("metadata-1.xml", b"<a/>")
+        self.workers.work()
+        [failure] = self.errors
+        failure.trap(OSError)
+        self.mendDirectory()
+        self.assertEqual(os.listdir(self.directory), [])
+        self.change()
+        self.workers.work()
+        self.assertEqual(sorted(os.listdir(self.directory)), ["metadata-1.xml", "recording.json"])
+        self.assertEqual(self.onDisk(), 1)
+        self.assertEqual(len(self.errors), 1)
+
+    def test_writtenOnce(self) -> None:
+        """
+        A document that is on the disk is not written again.
+        """
+        self.files.writeDocument("metadata-1.xml", b"<a/>")
+        self.workers.work()
+        os.unlink(os.path.join(self.directory, "metadata-1.xml"))
+        self.change()
+        self.workers.work()
+        self.assertEqual(os.listdir(self.directory), ["recording.json"])
+
+    def test_badDescription(self) -> None:
+        """
+        An error in describing the recording is told as well, and does not
+        stop the writes after it.
+        """
+        self.recording = None  # type: ignore[assignment]
+        self.change()
+        [failure] = self.errors
+        failure.trap(AttributeError)
+        self.assertEqual(self.workers.waiting, [])
+        self.recording = session("/r")
+        self.change()
+        self.workers.work()
+        self.assertEqual(self.onDisk(), 2)
+
+    def test_finish(self) -> None:
+        """
+        The final write takes with it what could not be written before; that a
+        document was deleted by hand does not hold it up.
+        """
+        self.breakDirectory()
+        self.files.writeDocument("metadata-2.xml", b"<b/>")
+        self.workers.work()
+        self.mendDirectory()
+        finished = self.files.finish({**self.describe(), "number": -1})
+        self.workers.work()
+        self.successResultOf(finished)
+        self.assertEqual(sorted(os.listdir(self.directory)), ["metadata-2.xml", "recording.json"])
+
+    def test_finishFails(self) -> None:
+        """
+        If the final write fails, whoever asked for it is told, and can ask
+        again.
+        """
+        self.breakDirectory()
+        finished = self.files.finish(self.describe())
+        self.workers.work()
+        self.failureResultOf(finished, OSError)
+        self.assertEqual(self.errors, [])
+        self.mendDirectory()
+        again = self.files.finish(self.describe())
+        self.workers.work()
+        self.successResultOf(again)

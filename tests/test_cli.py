@@ -1,0 +1,150 @@
+"""
+Tests of L{siprec.cli}.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from siprec import __version__, cli
+from siprec.session.manifest import Manifest, readManifest, writeManifest
+from tests.render.journals import audioOf, talk, writeRecording
+
+
+class RenderTests(SynchronousTestCase):
+    """
+    C{siprec render DIRECTORY}.
+    """
+
+    def setUp(self) -> None:
+        self.directory = self.mktemp()
+
+    def run_(self, *arguments: str) -> tuple[int, str, str]:
+        """
+        @return: exit status, output and errors of the command.
+        """
+        output, errors = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+            try:
+                status = cli.main(arguments)
+            except SystemExit as end:
+                status = int(end.code or 0)
+        return status, output.getvalue(), errors.getvalue()
+
+    def error(self, *arguments: str) -> str:
+        """
+        @return: the one line that is printed before the end with status 1.
+        """
+        status, output, errors = self.run_(*arguments)
+        self.assertEqual((status, output), (1, ""))
+        self.assertEqual(errors.count("\n"), 1, errors)
+        self.assertTrue(errors.startswith("siprec: "))
+        return errors
+
+    def record(self, state: str = "complete", **changes: Any) -> Manifest:
+        """
+        Write a recording that is over.
+        """
+        journals = {"1-0.rtpdump": talk(50), "1-1.rtpdump": talk(25, seed=2)}
+        if not os.path.exists(self.directory):
+            writeRecording(self.directory, journals, streams=((), ()), end=1.0)
+        manifest = readManifest(self.directory)
+        manifest["segments"][0]["end"] = manifest["endTime"]
+        manifest |= {"state": state, "endReason": "bye", **changes}
+        writeManifest(self.directory, manifest)
+        return manifest
+
+    def test_again(self) -> None:
+        """
+        The audio is made again, as often as one likes, and the manifest says
+        what was found; the journals are as they were.
+        """
+        self.record()
+        found = []
+        for _ in range(2):
+            status, output, errors = self.run_("render", self.directory)
+            self.assertEqual((status, errors), (0, ""))
+            self.assertEqual(
+                output, f"{self.directory}/audio.wav: 1.000 s, 2 channels, 75 packets\n"
+            )
+            found.append(readManifest(self.directory))
+        self.assertEqual(found[0], found[1])
+        self.assertEqual(found[0]["state"], "complete")
+        self.assertEqual([each["packets"] for each in found[0]["streams"]], [50, 25])
+        self.assertEqual(audioOf(self.directory).shape, (2, 8000))
+
+    def test_renderHadFailed(self) -> None:
+        """
+        A recording that only lacked its audio is complete then.
+        """
+        event = {"time": "2026-01-05T09:00:02.000000Z", "type": "renderFailed", "reason": "x"}
+        self.record("incomplete", events=[event])
+        self.assertEqual(self.run_("render", self.directory)[0], 0)
+        manifest = readManifest(self.directory)
+        self.assertEqual((manifest["state"], manifest["events"]), ("complete", [event]))
+
+    def test_incomplete(self) -> None:
+        """
+        One that lacks packets stays incomplete.
+        """
+        event = {"time": "2026-01-05T09:00:02.000000Z", "type": "recovered"}
+        self.record("incomplete", events=[event])
+        self.assertEqual(self.run_("render", self.directory)[0], 0)
+        self.assertEqual(readManifest(self.directory)["state"], "incomplete")
+
+    def test_running(self) -> None:
+        """
+        What a node is still at is left to it.
+        """
+        for state in ("recording", "finishing"):
+            before = self.record(state)
+            self.assertIn(f"the recording is {state}", self.error("render", self.directory))
+            self.assertEqual(readManifest(self.directory), before)
+            self.assertNotIn("audio.wav", os.listdir(self.directory))
+
+    def test_noRecording(self) -> None:
+        """
+        A directory without a manifest, or none at all, is named.
+        """
+        self.assertIn(self.directory, self.error("render", self.directory))
+        os.makedirs(self.directory)
+        self.assertIn("No such file", self.error("render", self.directory))
+
+    def test_badManifest(self) -> None:
+        """
+        So is one whose manifest is not ours, or lacks what ours have.
+        """
+        os.makedirs(self.directory)
+        for text, why in (
+            ("{", "is not JSON"),
+            ("{}", "is not of schema 1"),
+            ('{"schema": 1}', "the manifest has no 'state'"),
+        ):
+            with open(os.path.join(self.directory, "recording.json"), "w") as file:
+                file.write(text)
+            errors = self.error("render", self.directory)
+            self.assertIn(why, errors)
+            self.assertIn(self.directory, errors)
+
+    def test_renderError(self) -> None:
+        """
+        What cannot be rendered is said in one line, and changes nothing.
+        """
+        before = self.record(startTime="never")
+        self.assertIn("damaged", self.error("render", self.directory))
+        self.assertEqual(readManifest(self.directory), before)
+
+    def test_usage(self) -> None:
+        """
+        Wrong arguments end with status 2 and the usage; C{--version} tells.
+        """
+        for arguments in ((), ("render",), ("nonsense",)):
+            status, _, errors = self.run_(*arguments)
+            self.assertEqual(status, 2)
+            self.assertIn("usage: siprec", errors)
+        self.assertEqual(self.run_("--version"), (0, f"siprec {__version__}\n", ""))

@@ -1,0 +1,328 @@
+"""
+Tests for L{siprec.uas.call}: what changes while a call runs.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from siprec.testing.offer import makeMetadata
+from tests.uas.kit import METADATA, ONE, THREE, TWO, RecorderTestCase, lines, offer, renamed, sdp
+
+HELD = (evolve(ONE, direction="inactive"), TWO)
+LATER = makeMetadata(["Ann", "Carol"], ["1", "2"])
+BOTH = [(10000, "recvonly", "1"), (10002, "recvonly", "2")]
+
+
+class OfferTests(RecorderTestCase):
+    """
+    Offers of the running session (RFC 3264 section 8).
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.first = self.src.call()
+
+    def test_holdAndResume(self) -> None:
+        """
+        A line offered inactive is answered inactive, and received again when
+        it is offered sendonly; its port stays (A16).
+        """
+        held = self.src.reinvite(sdp=offer(*HELD, version=2))
+        self.assertEqual(lines(held), [(10000, "inactive", "1"), (10002, "recvonly", "2")])
+        self.assertEqual(self.house.manifest["streams"][0]["direction"], "inactive")
+        resumed = self.src.reinvite(sdp=offer(version=3))
+        self.assertEqual(lines(resumed), BOTH)
+        self.assertEqual(self.house.events(), ["streamPaused", "streamResumed"])
+
+    def test_A4_contact(self) -> None:
+        """
+        The 200 to a re-INVITE or an UPDATE says C{+sip.srs}, too.
+        """
+        for response in (
+            self.src.reinvite(sdp=offer(version=2)),
+            self.src.update(metadata=LATER),
+        ):
+            contact = response.headers.get("Contact")
+            self.assertEqual(contact, "<sip:192.0.2.1:5060>;+sip.srs")
+
+    def test_A19_version(self) -> None:
+        """
+        The answer to the same offer is the same to the byte, C{o=} version
+        included; an answer that changed has the next version.
+        """
+        self.assertEqual(self.src.reinvite(sdp=offer()).body, self.first.body)
+        held = self.src.reinvite(sdp=offer(*HELD, version=2))
+        self.assertEqual(sdp(held).origin.version, 2)
+        self.assertEqual(sdp(held).origin.sessionID, sdp(self.first).origin.sessionID)
+
+    def test_A19_versionBack(self) -> None:
+        """
+        A version that goes back is followed, and noted.
+        """
+        self.src.reinvite(sdp=offer(*HELD, version=2))
+        self.assertEqual(lines(self.src.reinvite(sdp=offer(version=1))), BOTH)
+        self.assertIn("sdpIrregular", self.house.events())
+
+    def test_added(self) -> None:
+        """
+        A further line is a further stream with a journal of its own.
+        """
+        response = self.src.reinvite(sdp=offer(ONE, TWO, THREE, version=2))
+        self.assertEqual(lines(response), [*BOTH, (10004, "recvonly", "3")])
+        manifest = self.house.manifest
+        self.assertEqual(self.house.events(), ["streamAdded"])
+        self.assertEqual(manifest["segments"][0]["files"][-1], "1-2.rtpdump")
+        self.assertEqual(len(self.house.capture.attached), 3)
+
+    def test_removed(self) -> None:
+        """
+        A line offered with port 0 is answered with port 0.  What is still on
+        its way is captured, so the stream ends with the recording.
+        """
+        response = self.src.reinvite(sdp=offer(evolve(ONE, port=0), TWO, version=2))
+        self.assertEqual(lines(response), [(0, "inactive", "1"), (10002, "recvonly", "2")])
+        self.assertEqual([each["active"] for each in self.house.manifest["streams"]], [False, True])
+        self.assertEqual(len(self.house.capture.attached), 2)
+
+    def test_A16_slotReused(self) -> None:
+        """
+        A line that was removed and comes back with another label is another
+        stream in the same place.
+        """
+        self.src.reinvite(sdp=offer(evolve(ONE, port=0), TWO, version=2))
+        response = self.src.reinvite(sdp=offer(THREE, TWO, version=3))
+        self.assertEqual(lines(response), [(10004, "recvonly", "3"), (10002, "recvonly", "2")])
+        streams = self.house.manifest["streams"]
+        self.assertEqual(
+            [(each["index"], each["mediaIndex"], each["label"]) for each in streams],
+            [(0, 0, "1"), (1, 1, "2"), (2, 0, "3")],
+        )
+
+    def test_labelsSwapped(self) -> None:
+        """
+        A label that changes takes its participant along.
+        """
+        swapped = offer(renamed(ONE, "2"), renamed(TWO, "1"), version=2)
+        response = self.src.reinvite(sdp=swapped)
+        self.assertEqual([label for _, _, label in lines(response)], ["2", "1"])
+        people = {each["id"]: each["name"] for each in self.house.manifest["participants"]}
+        streams = self.house.manifest["streams"]
+        self.assertEqual([people[each["participant"]] for each in streams], ["Bob", "Ann"])
+
+    def test_noPort(self) -> None:
+        """
+        Where there is no port or no socket for a further line, that line alone
+        is refused.
+        """
+        self.house.ports.free = 0
+        self.house.ports.failure = OSError(24, "Too many open files")
+        response = self.src.reinvite(sdp=offer(ONE, TWO, THREE, version=2))
+        self.assertEqual(lines(response), [*BOTH, (0, "inactive", "3")])
+        [event] = self.house.manifest["events"]
+        self.assertEqual((event["type"], event["label"]), ("streamRefused", "3"))
+
+    def test_nothingLeft(self) -> None:
+        """
+        An offer of which nothing can be recorded is refused, and the session
+        goes on as it was (RFC 3261 section 14.2); giving up every line is the
+        peer's right.
+        """
+        unknown = offer(version=2).replace(b"m=audio", b"m=video")
+        refused = self.src.reinvite(sdp=unknown)
+        self.assertEqual(refused.status, 488)
+        self.assertIn("video is not recorded", refused.headers.get("Warning") or "")
+        streams = self.house.manifest["streams"]
+        self.assertEqual([each["active"] for each in streams], [True, True])
+        gone = offer(*(evolve(each, port=0) for each in (ONE, TWO)), version=3)
+        self.assertEqual(self.src.reinvite(sdp=gone).status, 200)
+
+    def test_update(self) -> None:
+        """
+        An UPDATE with an offer is answered like a re-INVITE (RFC 3311).
+        """
+        response = self.src.update(sdp=offer(*HELD, version=2))
+        self.assertEqual(lines(response)[0], (10000, "inactive", "1"))
+        self.assertEqual(self.house.wait(40), [])
+
+    def test_saved(self) -> None:
+        """
+        Each change is in the store before it is promised.
+        """
+        response = self.src.reinvite(sdp=offer(*HELD, version=2))
+        snapshot = self.house.store.saved[-1]
+        self.assertEqual(snapshot.dialog.localSDP, response.body)
+        self.assertEqual(snapshot.dialog.remoteSDP, offer(*HELD, version=2))
+        self.assertEqual(snapshot.dialog.remoteCSeq, 2)
+        self.assertTrue(snapshot.dialog.confirmed)
+        self.assertEqual(snapshot.recording.streams[0].direction, "inactive")
+
+    def test_badBody(self) -> None:
+        """
+        A change that cannot be read is refused; the session stays as it was
+        (RFC 3261 section 14.2).
+        """
+        self.assertEqual(self.src.reinvite(sdp=b"v=0\r\n").status, 400)
+        strange = self.src.make("INVITE", body=(b"x", None))
+        strange = evolve(strange, headers=strange.headers.replacing("Content-Type", "text/plain"))
+        refused = self.src.ask(strange)
+        self.assertEqual(refused.status, 415)
+        self.assertIn("application/sdp", refused.headers.get("Accept") or "")
+        self.assertEqual(self.src.reinvite(sdp=offer()).body, self.first.body)
+
+    def test_unforeseen(self) -> None:
+        """
+        A mistake of ours costs the change, not the call: the peer may try it
+        again.
+        """
+        self.house.ports.free = 0
+        self.house.ports.failure = ZeroDivisionError()
+        response = self.src.reinvite(sdp=offer(ONE, TWO, THREE, version=2))
+        self.assertEqual((response.status, response.headers.get("Retry-After")), (500, "10"))
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.src.reinvite(sdp=offer(version=3)).status, 200)
+
+
+class OfferlessTests(RecorderTestCase):
+    """
+    A re-INVITE without a description asks for our offer (RFC 3261 section
+    14.2, RFC 8068 section 3.4.1; CONFORMANCE A18).
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.first = self.src.call()
+        self.response = self.src.ask(self.src.make("INVITE", body=(None, LATER)))
+
+    def test_offer(self) -> None:
+        """
+        The 200 has the lines, ports and labels that hold, from the same origin.
+        """
+        self.assertEqual(self.response.status, 200)
+        self.assertEqual(self.response.body, self.first.body)
+        self.assertEqual(self.house.document(2), LATER)
+
+    def test_answerInAck(self) -> None:
+        """
+        The answer comes in the ACK, and metadata may come along; each counts
+        once, however often the ACK comes.
+        """
+        for _ in range(3):
+            self.src.ack(body=(offer(*HELD, version=2), METADATA))
+        self.assertEqual(self.house.events(), ["streamPaused"])
+        self.assertEqual(len(self.house.manifest["metadata"]), 3)
+        self.assertEqual(self.house.manifest["streams"][0]["direction"], "inactive")
+
+    def test_refusedInAck(self) -> None:
+        """
+        The peer's answer may refuse a line.
+        """
+        self.src.ack(body=(offer(evolve(ONE, port=0), TWO, version=2), None))
+        self.assertEqual(self.house.events(), ["streamRemoved"])
+
+    def test_unreadableAck(self) -> None:
+        """
+        An answer that cannot be read is noted; the lines stay as they were.
+        """
+        self.src.ack(body=(b"v=0\r\n", None))
+        self.assertEqual(self.house.events(), ["bodyIrregular"])
+        self.assertEqual(self.src.reinvite(sdp=offer()).body, self.first.body)
+
+    def test_glare(self) -> None:
+        """
+        An UPDATE with an offer, before ours is answered, gets 491 (RFC 3311
+        section 5.2); one without is taken.
+        """
+        self.assertEqual(self.src.update(sdp=offer(version=2)).status, 491)
+        self.assertEqual(self.src.update(metadata=LATER).status, 200)
+        self.src.ack(body=(offer(version=2), None))
+        self.assertEqual(self.src.update(sdp=offer(version=3)).status, 200)
+
+    def test_superseded(self) -> None:
+        """
+        An offer of the peer's, in a further INVITE, takes the place of ours:
+        a late answer to ours does nothing.
+        """
+        asked = self.src.last
+        self.assertEqual(self.src.ask(self.src.make("INVITE", body=(offer(), None))).status, 200)
+        self.src.last = asked
+        self.src.ack(body=(offer(*HELD, version=2), None))
+        self.assertEqual(self.house.events(), [])
+
+
+class MetadataTests(RecorderTestCase):
+    """
+    Metadata of the running session (CONFORMANCE A15, A34, A38).
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.src.call()
+
+    def _names(self) -> set[str]:
+        return {each["name"] for each in self.house.manifest["participants"]}
+
+    def test_A15_update(self) -> None:
+        """
+        An UPDATE with metadata only: its labels are those of the description
+        that holds.
+        """
+        response = self.src.update(metadata=LATER)
+        self.assertEqual((response.status, response.body), (200, b""))
+        manifest = self.house.manifest
+        people = {each["id"]: each["name"] for each in manifest["participants"]}
+        speakers = [people[each["participant"]] for each in manifest["streams"]]
+        self.assertEqual(speakers, ["Ann", "Carol"])
+
+    def test_A34_bye(self) -> None:
+        """
+        Metadata in the BYE is in the finished recording.
+        """
+        self.assertEqual(self.src.bye(metadata=LATER).status, 200)
+        self.assertEqual(self.house.document(2), LATER)
+        self.assertIn("Carol", self._names())
+        self.assertEqual(self.house.manifest["state"], "complete")
+
+    def test_A34_info(self) -> None:
+        """
+        Metadata in an INFO is taken, and saved before the answer.
+        """
+        saved = len(self.house.store.saved)
+        response = self.src.ask(self.src.make("INFO", body=(None, LATER)))
+        self.assertEqual(response.status, 200)
+        self.assertIn("Carol", self._names())
+        self.assertEqual(len(self.house.store.saved), saved + 1)
+
+    def test_otherInfo(self) -> None:
+        """
+        An INFO about something else is answered, and does nothing.
+        """
+        dtmf = self.src.make("INFO", ("Content-Type", "application/dtmf-relay"))
+        response = self.src.ask(evolve(dtmf, body=b"Signal=5\r\n"))
+        self.assertEqual((response.status, self.house.events()), (200, []))
+
+    def test_infoPackage(self) -> None:
+        """
+        No Info-Package is known here (RFC 6086 section 4.2.2).
+        """
+        response = self.src.ask(self.src.make("INFO", ("Info-Package", "dtmf")))
+        self.assertEqual((response.status, response.headers.get("Recv-Info")), (469, ""))
+
+    def test_A38_broken(self) -> None:
+        """
+        A re-INVITE is never refused for its metadata: the change of the media
+        would be lost.
+        """
+        response = self.src.reinvite(sdp=offer(*HELD, version=2), metadata=b"broken")
+        self.assertEqual(response.status, 200)
+        self.assertEqual(self.house.document(2), b"broken")
+        self.assertEqual(self.house.events(), ["metadataError", "streamPaused"])
+        self.assertIn("Ann", self._names())
+
+    def test_unreadableBye(self) -> None:
+        """
+        A BYE is a BYE, whatever is in it.
+        """
+        bye = self.src.make("BYE", ("Content-Type", "multipart/mixed"))
+        self.assertEqual(self.src.ask(evolve(bye, body=b"?")).status, 200)
+        self.assertEqual(self.house.events(), ["bodyIrregular", "bye"])

@@ -1,0 +1,200 @@
+"""
+Tests for L{siprec.uas.negotiation}.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from siprec.ids import newRecordingID, nodeID
+from siprec.media.ports import NoFreePorts
+from siprec.sdp.choice import Policy
+from siprec.sdp.model import SessionDescription
+from siprec.sdp.parse import parseSDP
+from siprec.session.live import LiveRecording, firstSegment
+from siprec.session.model import RecordingSession
+from siprec.testing.fakes import FakeCapture, FakePortPool
+from siprec.testing.offer import OfferedStream
+from siprec.uas.negotiation import Negotiation
+from tests.uas.house import START
+from tests.uas.kit import ONE, THREE, TWO, offer, renamed
+
+HELD = evolve(ONE, direction="inactive")
+GONE = evolve(ONE, port=0)
+
+
+def parsed(*streams: OfferedStream, version: int = 1) -> SessionDescription:
+    """
+    @return: an offer or answer of the client's.
+    """
+    return parseSDP(offer(*streams, version=version))
+
+
+class NegotiationTests(SynchronousTestCase):
+    """
+    Offers of a client, and the streams that follow from them.
+    """
+
+    def setUp(self) -> None:
+        self.ports = FakePortPool(10000, 10, failure=NoFreePorts("none"))
+        self.capture = FakeCapture()
+        self.live = LiveRecording(
+            recording=RecordingSession(
+                id=newRecordingID(),
+                callID="x",
+                startTime=START,
+                directory="/nowhere",
+                segments=(firstSegment(nodeID("n1"), START),),
+            ),
+            node=nodeID("n1"),
+            advertise="192.0.2.1",
+            bind="0.0.0.0",
+            ports=self.ports,
+            capture=self.capture,
+            now=lambda: START,
+        )
+        self.negotiation = Negotiation(Policy(), 5)
+
+    def _begin(self, *streams: OfferedStream) -> SessionDescription:
+        for request in self.negotiation.begin(parsed(*streams)):
+            self.live.bindStream(request)
+        self.live.startCapture()
+        return self.negotiation.firstAnswer(self.live)
+
+    def _answer(self, *streams: OfferedStream, version: int = 2) -> list[tuple[int, str]]:
+        return self._lines(self.negotiation.answer(parsed(*streams, version=version), self.live))
+
+    def _lines(self, description: SessionDescription) -> list[tuple[int, str]]:
+        return [
+            (media.port, description.direction(index))
+            for index, media in enumerate(description.media)
+        ]
+
+    def _events(self) -> list[Any]:
+        return [each["type"] for each in self.live.recording.events]
+
+    def test_first(self) -> None:
+        """
+        Each line that can be recorded asks for a stream, with the formats that
+        the answer takes.
+        """
+        requests = self.negotiation.begin(parsed(ONE, TWO))
+        self.assertEqual(
+            [(each.mediaIndex, each.label, each.direction) for each in requests],
+            [(0, "1", "recvonly"), (1, "2", "recvonly")],
+        )
+        self.assertEqual([each.codec for each in requests[1].formats], ["PCMA"])
+        answer = self._begin(ONE, TWO)
+        self.assertEqual(answer.origin.sessionID, 5)
+        self.assertEqual(self.negotiation.local, answer)
+
+    def test_refusals(self) -> None:
+        """
+        Lines that cannot be recorded ask for nothing, and it is said why.
+        """
+        video = parseSDP(offer(ONE, TWO).replace(b"m=audio 40000", b"m=video 40000"))
+        [request] = self.negotiation.begin(video)
+        self.assertEqual(request.mediaIndex, 1)
+        self.assertIn("line 1: video is not recorded", self.negotiation.refusals())
+
+    def test_refusalsOnlyRefused(self) -> None:
+        """
+        A line that is taken needs no reason.
+        """
+        self.negotiation.begin(parsed(ONE, GONE))
+        self.assertEqual(self.negotiation.refusals(), "line 2: port 0 in the offer")
+
+    def test_own(self) -> None:
+        """
+        Each dialog has an C{o=} of its own.
+        """
+        self.assertNotEqual(Negotiation(Policy()).sessionID, Negotiation(Policy()).sessionID)
+
+    def test_notReady(self) -> None:
+        """
+        A10: a recorder that is not ready answers inactive.
+        """
+        self.negotiation = Negotiation(Policy(receiving=False), 5)
+        self.assertEqual(self._lines(self._begin(ONE)), [(10000, "inactive")])
+
+    def test_unchanged(self) -> None:
+        """
+        The same offer again changes nothing.
+        """
+        first = self._begin(ONE, TWO)
+        again = self.negotiation.answer(parsed(ONE, TWO), self.live)
+        self.assertEqual(again.serialize(), first.serialize())
+        self.assertEqual(self._events(), [])
+
+    def test_changes(self) -> None:
+        """
+        Hold, resume, removal and reuse, one after the other.
+        """
+        self._begin(ONE, TWO)
+        second = (10002, "recvonly")
+        self.assertEqual(self._answer(HELD, TWO, version=2), [(10000, "inactive"), second])
+        self.assertEqual(self._answer(ONE, TWO, version=3), [(10000, "recvonly"), second])
+        self.assertEqual(self._answer(GONE, TWO, version=4), [(0, "inactive"), second])
+        self.assertEqual(self._answer(THREE, TWO, version=5), [(10004, "recvonly"), second])
+        self.assertEqual(
+            self._events(), ["streamPaused", "streamResumed", "streamRemoved", "streamAdded"]
+        )
+        self.assertEqual(
+            [each.path for each in self.capture.attached],
+            [f"/nowhere/1-{index}.rtpdump" for index in range(3)],
+        )
+
+    def test_formats(self) -> None:
+        """
+        Payload types that a later offer brings are known from then on; those
+        before stay known.
+        """
+        self._begin(ONE)
+        self._answer(evolve(ONE, law=TWO.law))
+        [stream] = self.live.recording.streams
+        self.assertEqual([each.codec for each in stream.formats], ["PCMA", "PCMU"])
+
+    def test_label(self) -> None:
+        """
+        A line that is relabelled stays the same stream.
+        """
+        self._begin(ONE)
+        self._answer(renamed(ONE, "x"))
+        [stream] = self.live.recording.streams
+        self.assertEqual((stream.label, stream.port), ("x", 10000))
+
+    def test_noPort(self) -> None:
+        """
+        A further line without a port is refused, the others go on.
+        """
+        self._begin(ONE)
+        self.ports.free = 0
+        self.assertEqual(self._answer(ONE, TWO), [(10000, "recvonly"), (0, "inactive")])
+        self.assertEqual(self._events(), ["streamRefused"])
+        self.ports.free = 1
+        self.assertEqual(self._answer(ONE, TWO, version=3)[1], (10002, "recvonly"))
+
+    def test_irregular(self) -> None:
+        """
+        A19: an odd C{o=} is noted and its content followed.
+        """
+        self._begin(ONE)
+        self._answer(HELD, version=1)
+        self.assertEqual(self._events(), ["sdpIrregular", "streamPaused"])
+
+    def test_A18_offer(self) -> None:
+        """
+        Our own offer has what holds; the peer's answer to it may pause or
+        refuse a line.
+        """
+        first = self._begin(ONE, TWO)
+        self.assertEqual(self.negotiation.offer(self.live), first)
+        self.negotiation.peerAnswered(parsed(HELD, evolve(TWO, port=0), version=2), self.live)
+        self.assertEqual(self._events(), ["streamPaused", "streamRemoved"])
+        offered = self.negotiation.offer(self.live)
+        self.assertEqual(self._lines(offered), [(10000, "inactive"), (0, "inactive")])
+        self.assertEqual(offered.origin.version, 2)
+        self.assertEqual(self.negotiation.remote, parsed(HELD, evolve(TWO, port=0), version=2))

@@ -1,0 +1,244 @@
+"""
+Tests for L{siprec.uas.outgoing}.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from siprec.sdp.parse import parseSDP
+from siprec.sip.dialog import Dialog
+from siprec.sip.flow import Flow
+from siprec.sip.interfaces import FlowGone, TransactionTimeout
+from siprec.sip.layer import SipLayer
+from siprec.sip.message import Request, Response, makeResponse
+from siprec.sip.sessiontimer import Agreed
+from siprec.uas.outgoing import Outgoing, refreshRequest
+from tests.uas.house import Wire
+from tests.uas.kit import PEER, offer
+
+LOCAL = ("192.0.2.1", 5060)
+UDP = Flow("UDP", LOCAL, (PEER, 5071))
+TCP = Flow("TCP", LOCAL, (PEER, 33000), 900)
+DIALOG = Dialog(
+    callID="one",
+    localTag="ours",
+    remoteTag="theirs",
+    localAddr="<sip:srs@192.0.2.1>",
+    remoteAddr="<sip:src@192.0.2.7>",
+    remoteTarget="sip:src@192.0.2.8:5080",
+    localContact="<sip:192.0.2.1:5060>;+sip.srs",
+    localCSeq=0,
+    remoteCSeq=1,
+)
+
+
+class _OutgoingTestCase(SynchronousTestCase):
+    """
+    A layer on a wire.
+    """
+
+    def setUp(self) -> None:
+        self.clock, self.wire = Clock(), Wire()
+        self.layer = SipLayer(self.clock, self.wire)
+        self.outgoing = Outgoing(self.layer, self.wire)
+        self.addCleanup(self.layer.stop)
+
+    def send(self, dialog: Dialog, flow: Flow, method: str = "UPDATE") -> Deferred[Response]:
+        """
+        Send a request.
+        """
+        after, self.request = dialog.request(method)
+        return Deferred.fromCoroutine(self.outgoing.send(after, self.request, flow))
+
+    def reached(self) -> list[tuple[str, tuple[str, int], int]]:
+        """
+        @return: transport, address and connection that each message went by.
+        """
+        return [(flow.transport, flow.remote, flow.connection) for flow, _ in self.wire.sent]
+
+    def answer(self, status: int = 200, *headers: tuple[str, str]) -> None:
+        """
+        Answer what was sent last.
+        """
+        request = self.wire.take()[-1]
+        assert isinstance(request, Request)
+        self.layer.messageReceived(makeResponse(request, status, headers=headers), UDP)
+
+
+class WayTests(_OutgoingTestCase):
+    """
+    The way that a request takes.
+    """
+
+    def _way(self, target: str, flow: Flow = UDP) -> tuple[str, tuple[str, int], int]:
+        self.wire.sent.clear()
+        self.send(evolve(DIALOG, remoteTarget=target), flow).addErrback(lambda failure: None)
+        [way] = self.reached()
+        return way
+
+    def test_UDP(self) -> None:
+        """
+        To the next hop where that is an address, from the local address that
+        the peer knows.
+        """
+        self.assertEqual(self._way("sip:192.0.2.8:5080")[1], ("192.0.2.8", 5080))
+        self.assertEqual(self.wire.sent[0][0].local, LOCAL)
+        self.assertEqual(self._way("sip:192.0.2.8")[1], ("192.0.2.8", 5060))
+        self.assertEqual(self._way("sip:[2001:db8::8]")[1], ("2001:db8::8", 5060))
+
+    def test_UDPElsewhere(self) -> None:
+        """
+        Else back to where the peer's requests come from.
+        """
+        for target in ("sip:src.example.com", "tel:+4930123", "no URI"):
+            self.assertEqual(self._way(target)[1], (PEER, 5071), target)
+
+    def test_route(self) -> None:
+        """
+        A route comes before the target.
+        """
+        routed = evolve(DIALOG, routeSet=("<sip:192.0.2.99:5090;lr>",))
+        self.send(routed, UDP).addErrback(lambda failure: None)
+        self.assertEqual(self.reached(), [("UDP", ("192.0.2.99", 5090), 0)])
+
+    def test_openConnection(self) -> None:
+        """
+        An open connection is used, wherever the target points.
+        """
+        self.assertEqual(self._way("sip:10.0.0.1", TCP), ("TCP", TCP.remote, 900))
+
+    def test_closedConnection(self) -> None:
+        """
+        A closed one is replaced: by one to the target, which may be a name,
+        and never to the port that the peer's own connection came from.
+        """
+        self.wire.closed.add(TCP)
+        self.assertEqual(self._way("sip:192.0.2.8", TCP)[1], ("192.0.2.8", 5060))
+        self.assertEqual(self._way("sip:src.example.com", TCP)[1], ("src.example.com", 5060))
+        tls = evolve(TCP, transport="TLS")
+        self.wire.closed.add(tls)
+        self.assertEqual(self._way("sip:src.example.com", tls)[1], ("src.example.com", 5061))
+
+
+class SendTests(_OutgoingTestCase):
+    """
+    What becomes of a request.
+    """
+
+    def test_response(self) -> None:
+        """
+        The final response is the result, whatever it says.
+        """
+        sending = self.send(DIALOG, UDP)
+        self.answer(500)
+        self.assertEqual(self.successResultOf(sending).status, 500)
+        self.assertEqual(self.wire.take(), [])
+
+    def test_timeout(self) -> None:
+        """
+        A peer that does not answer.
+        """
+        sending = self.send(DIALOG, UDP)
+        self.clock.pump([0.5] * 64)
+        self.failureResultOf(sending, TransactionTimeout)
+
+    def test_gone(self) -> None:
+        """
+        A peer that cannot be reached.
+        """
+        self.wire.gone = True
+        self.failureResultOf(self.send(DIALOG, UDP), FlowGone)
+        self.failureResultOf(self.send(DIALOG, TCP), FlowGone)
+
+    def test_acknowledged(self) -> None:
+        """
+        Each 2xx to an INVITE is acknowledged, to where its Contact points.
+        """
+        sending = self.send(DIALOG, UDP, "INVITE")
+        [invite] = self.wire.take()
+        assert isinstance(invite, Request)
+        contact = ("Contact", "<sip:src@192.0.2.9>")
+        for _ in range(2):
+            self.layer.messageReceived(makeResponse(invite, 200, headers=[contact]), UDP)
+            [ack] = self.wire.take()
+            assert isinstance(ack, Request)
+            self.assertEqual((ack.method, ack.cseq.number), ("ACK", invite.cseq.number))
+            self.assertEqual(ack.uri, "sip:src@192.0.2.9")
+        self.assertEqual(self.successResultOf(sending).status, 200)
+
+    def test_rejectedInvite(self) -> None:
+        """
+        The ACK to a rejection is the transaction's.
+        """
+        sending = self.send(DIALOG, UDP, "INVITE")
+        self.answer(488)
+        self.assertEqual(self.successResultOf(sending).status, 488)
+        [ack] = self.wire.take()
+        assert isinstance(ack, Request)
+        self.assertEqual((ack.method, len(ack.vias)), ("ACK", 1))
+
+
+class ByeTests(_OutgoingTestCase):
+    """
+    The end of a dialog.
+    """
+
+    def _bye(self) -> Deferred[Dialog]:
+        return Deferred.fromCoroutine(self.outgoing.bye(DIALOG, UDP, 408, 'no "ACK"'))
+
+    def test_reason(self) -> None:
+        """
+        The BYE says why (RFC 3326), and uses up a number.
+        """
+        ending = self._bye()
+        [bye] = self.wire.take()
+        assert isinstance(bye, Request)
+        self.assertEqual(bye.headers.get("Reason"), r'SIP;cause=408;text="no \"ACK\""')
+        self.assertNoResult(ending)
+        self.layer.messageReceived(makeResponse(bye, 200), UDP)
+        self.assertEqual(self.successResultOf(ending).localCSeq, bye.cseq.number)
+
+    def test_unanswered(self) -> None:
+        """
+        The dialog is over without an answer, too.
+        """
+        ending = self._bye()
+        self.clock.pump([0.5] * 64)
+        self.assertEqual(self.successResultOf(ending).localCSeq, 1)
+
+
+class RefreshTests(SynchronousTestCase):
+    """
+    The request that refreshes a session (RFC 4028 section 7.4).
+    """
+
+    agreed = Agreed(90, "uas", ours=True)
+    local = parseSDP(offer())
+
+    def test_update(self) -> None:
+        """
+        An UPDATE without a description, where the peer takes that.
+        """
+        dialog, request = refreshRequest(DIALOG, self.agreed, self.local, updates=True)
+        self.assertEqual((request.method, request.body), ("UPDATE", b""))
+        self.assertEqual(request.headers.get("Session-Expires"), "90;refresher=uac")
+        self.assertEqual(dialog.localCSeq, request.cseq.number)
+
+    def test_invite(self) -> None:
+        """
+        Else a re-INVITE with the description as it was sent last.
+        """
+        _, request = refreshRequest(DIALOG, self.agreed, self.local, updates=False)
+        self.assertEqual((request.method, request.body), ("INVITE", self.local.serialize()))
+        self.assertEqual(request.headers.get("Content-Type"), "application/sdp")
+
+    def test_nothingSent(self) -> None:
+        """
+        Where no description was sent there is none to repeat.
+        """
+        _, request = refreshRequest(DIALOG, self.agreed, None, updates=False)
+        self.assertEqual(request.method, "UPDATE")
