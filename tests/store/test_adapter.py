@@ -1,0 +1,416 @@
+"""
+Tests of L{siprec.store.adapter}.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from siprec.session.model import CallSnapshot, SessionData
+from siprec.store.adapter import TIME_TO_LIVE, SnapshotAdapter
+from siprec.store.backup import BackupSessionStore
+from siprec.store.interfaces import (
+    CorruptRecord,
+    ISnapshotStore,
+    NotOwner,
+    SessionDeleted,
+    SessionNotFound,
+    StoreUnavailable,
+    VersionConflict,
+)
+from siprec.store.memory import MemorySessionStore
+from siprec.store.memorysessions import SessionMemory
+from tests.store.contract import makeData, makeSnapshot, makeSnapshotStoreTests
+from tests.store.samples import N1, N2
+from tests.store.shaky import ShakyStore
+
+
+def overMemory() -> ISnapshotStore:
+    """
+    @return: the adapter over an empty memory.
+    """
+    return ISnapshotStore(MemorySessionStore(Clock(), N1))
+
+
+def overBackup() -> ISnapshotStore:
+    """
+    @return: the adapter over two empty memories.
+    """
+    clock = Clock()
+    primary, second = MemorySessionStore(clock, N1), MemorySessionStore(clock, N1)
+    return ISnapshotStore(BackupSessionStore(primary, second, clock))
+
+
+class MemoryContractTests(makeSnapshotStoreTests(overMemory)):  # type: ignore[misc]
+    """
+    The adapter over a memory keeps the contract of snapshot stores.
+    """
+
+
+class BackupContractTests(makeSnapshotStoreTests(overBackup)):  # type: ignore[misc]
+    """
+    The adapter over two stores keeps the contract of snapshot stores.
+    """
+
+
+class AdapterTestCase(SynchronousTestCase):
+    """
+    An adapter over a store that can be made not to answer.
+    """
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.memory = SessionMemory(self.clock.seconds)
+        self.shaky = ShakyStore(MemorySessionStore(self.clock, N1, self.memory))
+        self.adapter = self.adapt()
+
+    def adapt(self) -> SnapshotAdapter:
+        """
+        @return: an adapter as a node has it after a new start.
+        """
+        return SnapshotAdapter(self.shaky, ttl=100.0, now=lambda: 5000.0)
+
+    def save(self, snapshot: CallSnapshot | None = None, key: str = "a") -> None:
+        """
+        A save succeeds.
+        """
+        call = self.adapter.save(key, snapshot or makeSnapshot(key))
+        self.assertIsNone(self.successResultOf(call))
+
+    def load(self, key: str = "a") -> CallSnapshot:
+        """
+        @return: what a load fires with.
+        """
+        snapshot: CallSnapshot = self.successResultOf(self.adapter.load(key))
+        return snapshot
+
+
+class RecordTests(AdapterTestCase):
+    """
+    What the adapter makes of a snapshot.
+    """
+
+    def test_lifted(self) -> None:
+        """
+        What is searched for is lifted out of the snapshot: who it is, where it
+        lies, its communication sessions and vendor fields.
+        """
+        snapshot = makeSnapshot("a")
+        recording = evolve(
+            snapshot.recording,
+            state="finishing",
+            sessions=("s1", "s2"),
+            vendor={"ucid": ["0001"]},
+        )
+        snapshot = evolve(snapshot, recording=recording)
+        self.save(snapshot)
+        self.assertEqual(
+            self.memory.get("a"),
+            SessionData(
+                sessionID="a",
+                callID="c1@src.example",
+                status="finishing",
+                startTime=1000.25,
+                lastUpdate=5000.0,
+                recordingPath="/r/2026/01/05/a",
+                nodeID=N1,
+                snapshot=snapshot,
+                sessions=("s1", "s2"),
+                metadata={"queue": "sales"},
+                vendor={"ucid": ["0001"]},
+                version=1,
+                epoch=1,
+            ),
+        )
+        self.assertEqual(self.memory.listBySession("s2"), ["a"])
+
+    def test_lifetime(self) -> None:
+        """
+        Each save gives the record its time to live anew.
+        """
+        self.save()
+        self.clock.advance(99)
+        self.save()
+        self.clock.advance(99)
+        self.assertEqual(self.load(), makeSnapshot("a"))
+
+    def test_defaults(self) -> None:
+        """
+        By adaptation it is for the store's node, and a record lives for a day.
+        """
+        adapter = ISnapshotStore(self.shaky)
+        self.successResultOf(adapter.save("a", makeSnapshot("a")))
+        data = self.memory.get("a")
+        self.assertEqual((data.nodeID, data.remaining), (N1, TIME_TO_LIVE))
+
+    def test_onlyOwn(self) -> None:
+        """
+        Only the calls of this node are listed.
+        """
+        self.save()
+        self.memory.store(makeData("b", nodeID=N2), 100.0)
+        self.assertEqual(self.successResultOf(self.adapter.list()), ["a"])
+
+    def test_withoutSnapshot(self) -> None:
+        """
+        A record that another layer made without a snapshot is no snapshot; it
+        gets one by a save, which keeps what was there.
+        """
+        self.memory.store(makeData("a", metadata={"case": 7}), 100.0)
+        self.failureResultOf(self.adapter.load("a"), SessionNotFound)
+        self.save()
+        self.assertEqual(self.memory.get("a").metadata, {"case": 7, "queue": "sales"})
+        self.assertEqual(self.memory.get("a").version, 2)
+
+
+class MetadataTests(AdapterTestCase):
+    """
+    The free metadata belong to those who put them there.
+    """
+
+    def put(self, **metadata: object) -> None:
+        """
+        A program changes the record through the rich layer.
+        """
+        data = self.memory.get("a")
+        self.memory.update(evolve(data, metadata=metadata), 100.0)
+
+    def test_othersStay(self) -> None:
+        """
+        What a program puts into the record survives each save, even where it
+        has changed what the snapshot said at first.
+        """
+        self.save()
+        self.put(queue="support", case=7)
+        self.save(evolve(makeSnapshot("a"), lastActivity=2000.0))
+        self.assertEqual(self.memory.get("a").metadata, {"queue": "support", "case": 7})
+        self.assertEqual(self.load().metadata, {"queue": "sales"})
+
+    def test_changesFollow(self) -> None:
+        """
+        What changes in the snapshot's metadata changes in the record's.
+        """
+        self.save()
+        self.put(queue="sales", case=7)
+        self.save(evolve(makeSnapshot("a"), metadata={"queue": "billing", "agent": "x"}))
+        self.assertEqual(
+            self.memory.get("a").metadata, {"queue": "billing", "agent": "x", "case": 7}
+        )
+        self.save(evolve(makeSnapshot("a"), metadata={"agent": "x"}))
+        self.assertEqual(self.memory.get("a").metadata, {"agent": "x", "case": 7})
+
+    def test_afterRestart(self) -> None:
+        """
+        The same holds for an adapter that did not write the record itself,
+        whether it has loaded it or not.
+        """
+        self.save()
+        self.put(queue="sales", case=7)
+        for agent in ("x", "y"):
+            self.adapter = self.adapt()
+            if agent == "y":
+                self.load()
+            self.save(evolve(makeSnapshot("a"), metadata={"agent": agent}))
+            self.assertEqual(self.memory.get("a").metadata, {"agent": agent, "case": 7})
+
+
+class ConflictTests(AdapterTestCase):
+    """
+    A save is made once it is known to be ours to make.
+    """
+
+    def test_oneRoundTrip(self) -> None:
+        """
+        Saves of a call cost one call of the store each.
+        """
+        for _ in range(3):
+            self.save()
+        self.assertEqual(self.shaky.calls, ["store", "update", "update"])
+
+    def test_lostAnswers(self) -> None:
+        """
+        A save that was made though its answer was lost is followed by one that
+        succeeds: the first of a call, and a later one.
+        """
+        self.shaky.unanswered = {0}
+        self.failureResultOf(self.adapter.save("a", makeSnapshot("a")), StoreUnavailable)
+        self.save()
+        self.assertEqual(self.shaky.calls, ["store", "store", "get", "update"])
+        self.shaky.unanswered = {4}
+        self.failureResultOf(self.adapter.save("a", makeSnapshot("a")), StoreUnavailable)
+        later = evolve(makeSnapshot("a"), lastActivity=2000.0)
+        self.save(later)
+        self.assertEqual(self.load(), later)
+
+    def test_inTurn(self) -> None:
+        """
+        Of two saves under way at once, the later one stays, even if the first
+        has to be tried again.
+        """
+        self.save()
+        self.memory.update(self.memory.get("a"), 100.0)
+        self.shaky.held = []
+        snapshots = [evolve(makeSnapshot("a"), lastActivity=float(each)) for each in range(3)]
+        calls = [self.adapter.save("a", each) for each in snapshots]
+        other = self.adapter.save("b", makeSnapshot("b"))
+        self.assertEqual(self.shaky.calls, ["store", "update", "store"])
+        self.shaky.letGo()
+        for call in [*calls, other]:
+            self.successResultOf(call)
+        self.assertEqual(self.load(), snapshots[-1])
+        self.assertEqual(self.adapter._turns, {})
+
+    def test_takenOver(self) -> None:
+        """
+        Once another node has the call, this one neither saves nor deletes it;
+        it can still load it.
+        """
+        self.save()
+        self.memory.claim("a", N2, 1)
+        claimed = self.memory.get("a")
+        for _ in range(2):
+            for call in (self.adapter.save("a", makeSnapshot("a")), self.adapter.delete("a")):
+                error = self.failureResultOf(call, NotOwner).value
+                self.assertEqual((error.owner, error.epoch), (N2, 2))
+        self.assertEqual(self.memory.get("a"), claimed)
+        self.assertEqual(self.load(), makeSnapshot("a"))
+        self.failureResultOf(self.adapter.save("a", makeSnapshot("a")), NotOwner)
+
+    def test_takenOverByUs(self) -> None:
+        """
+        A call that this node has claimed is saved in its new epoch, and
+        deleted.
+        """
+        other = SnapshotAdapter(self.shaky, N2)
+        self.successResultOf(other.save("a", makeSnapshot("a")))
+        self.load()
+        self.memory.claim("a", N1, 1)
+        self.save()
+        self.assertEqual((self.memory.get("a").epoch, self.memory.get("a").version), (2, 3))
+        self.memory.claim("a", N1, 2)
+        self.save()
+        self.memory.claim("a", N1, 3)
+        self.successResultOf(self.adapter.delete("a"))
+        self.assertFalse(self.memory.exists("a"))
+
+    def test_storeLostIt(self) -> None:
+        """
+        A call whose record the store has lost is saved again, in the epoch
+        that it had.
+        """
+        self.save()
+        self.memory.claim("a", N1, 1)
+        self.save()
+        self.memory.delete("a", None, 0.0)
+        self.save()
+        data = self.memory.get("a")
+        self.assertEqual((data.epoch, data.version), (2, 4))
+        self.save()
+        self.assertEqual(self.memory.get("a").version, 5)
+
+    def test_lostAndRestored(self) -> None:
+        """
+        If the lost record is back when the call is saved, that one is written
+        on.
+        """
+        self.save()
+        data = self.memory.get("a")
+        self.memory.delete("a", None, 0.0)
+        self.shaky.held = []
+        call = self.adapter.save("a", makeSnapshot("a"))
+        (update,) = self.shaky.held
+        self.shaky.held = []
+        update()
+        self.memory.replicate(evolve(data, version=8), 100.0)
+        self.shaky.letGo()
+        self.successResultOf(call)
+        self.assertEqual(self.memory.get("a").version, 9)
+
+    def test_lostWhileLookedAt(self) -> None:
+        """
+        A record that goes away between a conflict and the look at it is saved
+        anew.
+        """
+        self.memory.store(makeData("a"), 100.0)
+        self.shaky.held = []
+        call = self.adapter.save("a", makeSnapshot("a"))
+        (store,) = self.shaky.held
+        self.shaky.held = []
+        store()
+        self.memory.delete("a", None, 0.0)
+        self.shaky.letGo()
+        self.successResultOf(call)
+        self.assertEqual(self.memory.get("a").version, 1)
+
+    def test_endedElsewhere(self) -> None:
+        """
+        A node that slept while another took its call over and ended it does
+        not bring the call back.
+        """
+        self.save()
+        self.memory.claim("a", N2, 1)
+        other = SnapshotAdapter(MemorySessionStore(self.clock, N2, self.memory))
+        self.successResultOf(other.delete("a"))
+        self.failureResultOf(self.adapter.save("a", makeSnapshot("a")), SessionDeleted)
+        self.assertFalse(self.memory.exists("a"))
+
+    def test_neverEnding(self) -> None:
+        """
+        A save that meets another writer each time gives up and says so.
+        """
+        self.save()
+        self.shaky.errors["update"] = VersionConflict("a", 1, 2)
+        self.failureResultOf(self.adapter.save("a", makeSnapshot("a")), VersionConflict)
+        self.assertEqual(self.shaky.calls.count("update"), 8)
+
+
+class FailureTests(AdapterTestCase):
+    """
+    No failure of the store is taken for another.
+    """
+
+    def calls(self) -> list[Deferred[None] | Deferred[CallSnapshot] | Deferred[list[str]]]:
+        """
+        @return: one of each.
+        """
+        return [
+            self.adapter.save("a", makeSnapshot("a")),
+            self.adapter.load("a"),
+            self.adapter.delete("a"),
+            self.adapter.list(),
+        ]
+
+    def test_away(self) -> None:
+        """
+        Each method fails with L{StoreUnavailable} while the store is away, and
+        works when it is back.
+        """
+        self.shaky.away = True
+        for call in self.calls():
+            self.failureResultOf(call, StoreUnavailable)
+        self.shaky.away = False
+        self.save()
+        self.assertEqual(self.load(), makeSnapshot("a"))
+
+    def test_corrupt(self) -> None:
+        """
+        A record that cannot be read is left alone: it is neither loaded nor
+        written over nor deleted.
+        """
+        self.memory.store(makeData("a"), 100.0)
+        self.shaky.errors["get"] = CorruptRecord("a", "garbage")
+        for call in self.calls()[:3]:
+            self.failureResultOf(call, CorruptRecord)
+        self.assertEqual(self.memory.get("a"), makeData("a", version=1, epoch=1))
+
+    def test_deleteUnknown(self) -> None:
+        """
+        A call that this adapter has not seen is deleted if it is this node's.
+        """
+        self.save()
+        self.adapter = self.adapt()
+        self.assertIsNone(self.successResultOf(self.adapter.delete("a")))
+        self.assertFalse(self.memory.exists("a"))
