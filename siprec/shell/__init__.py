@@ -1,0 +1,3 @@
+"""
+The shell to look inside a node with: its commands, and how they come over SSH.
+"""
