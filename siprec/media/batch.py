@@ -217,9 +217,11 @@ class Receiver:
         self._messages["control"] = controls
         self._messages["controllen"] = _CONTROL.itemsize
         self._address = self._messages.ctypes.data
-        self._view = memoryview(self.memory)  # type: ignore[arg-type]
-        self._messageView = memoryview(self._messages.view(np.uint8))  # type: ignore[arg-type]
-        self._controlView = memoryview(self._control.view(np.uint8))  # type: ignore[arg-type]
+        # By the attribute, since before Python 3.12 no type says that an array
+        # is a buffer.
+        self._view = self.memory.data
+        self._messageView = self._messages.view(np.uint8).data
+        self._controlView = self._control.view(np.uint8).data
 
     def reset(self) -> None:
         """
