@@ -118,6 +118,12 @@ class Dialogue:
             # It would go up to the reactor, and end the node.
             self.end()
             return False
+        except Exception as error:
+            # Python 3.13.0 fails to say what is wrong with a line that holds a
+            # zero byte; its buffer would keep that line for ever.
+            self.interpreter.resetBuffer()
+            self.addOutput(f"{type(error).__name__}: {error}\n")
+            return False
         finally:
             self._running = False
 

@@ -80,6 +80,20 @@ class DialogueTests(SynchronousTestCase):
         self.dialogue.lineReceived(b"\xff\x00")
         self.assertIn("Error", self.say())
 
+    def test_brokenInterpreter(self) -> None:
+        """
+        If the interpreter itself fails with a line, that is said, and the next
+        line is a new one.
+        """
+
+        def push(line: bytes) -> bool:
+            self.dialogue.interpreter.buffer.append("left")
+            raise TypeError("nothing to compare")
+
+        self.patch(self.dialogue.interpreter, "push", push)
+        self.assertIn("TypeError: nothing to compare", self.say("1"))
+        self.assertEqual(self.dialogue.interpreter.buffer, [])
+
     def test_hostileText(self) -> None:
         """
         What is printed cannot steer the terminal.
