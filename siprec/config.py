@@ -94,10 +94,15 @@ class MediaSettings:
 @frozen
 class StoreSettings:
     """
-    Where the state of running sessions is kept.
+    Where the state of running sessions is kept.  C{backup} and C{passwordFile}
+    may be empty; C{timeout} is in seconds.
     """
 
     url: str
+    backup: str
+    passwordFile: str
+    prefix: str
+    timeout: float
 
 
 @frozen

@@ -61,6 +61,10 @@ _WATCHABLE: Mapping[str, _Watchable] = {
         GaugeMetricFamily, "Bytes free where the recordings are written."
     ),
     "siprec_ready": _Watchable(GaugeMetricFamily, "1 if a new session can be taken, else 0."),
+    "siprec_store_waiting": _Watchable(
+        GaugeMetricFamily, "Snapshots that are still to be written to the store."
+    ),
+    "siprec_store_away": _Watchable(GaugeMetricFamily, "1 while the store does not answer."),
     "siprec_media_packets_total": _Watchable(
         CounterMetricFamily, "RTP and RTCP packets written to the journals."
     ),

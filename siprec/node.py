@@ -10,12 +10,10 @@ from typing import Any, cast
 
 from attrs import define, field
 from twisted.application.service import IService, Service
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import (
     Deferred,
     DeferredList,
     TimeoutError,
-    fail,
     maybeDeferred,
     succeed,
 )
@@ -27,6 +25,7 @@ from zope.interface import implementer
 
 from siprec import __version__
 from siprec.config import Settings
+from siprec.control import NodeControl
 from siprec.manhole import ManholeService
 from siprec.media.capture import CaptureThread
 from siprec.media.ports import PortPool
@@ -34,21 +33,22 @@ from siprec.metrics import Metrics
 from siprec.recorder import Recorder, describeDialog
 from siprec.render.process import Renderer
 from siprec.sdp.choice import Policy
-from siprec.session.archive import locate
+from siprec.session.model import CallSnapshot
 from siprec.session.recovery import Recovery
 from siprec.session.running import Orphan, RunningRecordings
 from siprec.session.service import SessionService
 from siprec.session.workers import Workers
 from siprec.shell.interfaces import IShellNode
-from siprec.sip.flow import Flow
 from siprec.sip.layer import SipLayer
 from siprec.sip.transport import TransportService
-from siprec.store.memory import MemorySnapshotStore
+from siprec.state import Callbacks, State, makeState
+from siprec.store.opening import openStore
 from siprec.uas.admission import Profile
-from siprec.uas.around import Surroundings
+from siprec.uas.around import Surroundings, mediaHosts
+from siprec.uas.call import Call
 from siprec.uas.negotiation import Negotiation
 from siprec.uas.outgoing import Outgoing
-from siprec.web.interfaces import NotRunning
+from siprec.watching import watchNode
 from siprec.web.site import makeSite
 
 log = Logger()
@@ -57,16 +57,23 @@ log = Logger()
 #: and of that what is for the last writes.
 _LAST_STEPS, _GRACE = 3.0, 0.5
 
-#: Of what the SIP layer counts, that which nobody got an answer to.
-_DROPPED = ("badMessages", "strayAcks", "strayResponses", "lateResponses", "afterStop")
+
+def _nothing(error: BaseException) -> None:
+    """
+    Nobody wants to know why the node could not start.
+    """
 
 
 @implementer(IShellNode)
 @define(eq=False, repr=False, slots=False)
-class Node(Service):
+class Node(NodeControl, Service):
     """
     Everything that one process of the recorder is made of.  L{makeNode} puts
     it together.
+
+    @ivar onRefused: called with the reason if the node turns out not to be
+        able to start after C{startService} has returned, because its store had
+        to be asked first.
     """
 
     settings: Settings
@@ -79,14 +86,17 @@ class Node(Service):
     renderer: Renderer
     workers: Workers
     archive: Workers
-    store: MemorySnapshotStore
+    state: State
     running_: RunningRecordings
     recovery: Recovery
+    _now: Callable[[], float]
     _reactor: Any
+    onRefused: Callable[[BaseException], None] = _nothing
     manhole: ManholeService = field(init=False)
     _http: IListeningPort | None = field(default=None, init=False)
     _recovering: Deferred[None] = field(factory=lambda: succeed(None), init=False)
     _started: list[IService] = field(factory=list, init=False)
+    _beginning: Deferred[None] = field(factory=lambda: succeed(None), init=False)
 
     @manhole.default
     def _makeManhole(self) -> ManholeService:
@@ -97,29 +107,58 @@ class Node(Service):
 
     def startService(self) -> None:
         """
-        Start everything; nothing has been taken from the network before all of
-        it is there.  If a part cannot start, those before it are stopped again.
+        Start everything; nothing is taken from the network before all of it is
+        there.  If a part cannot start, those before it are stopped again.
+        Where the store has to be asked over a network, this returns before
+        the answer is there; see C{onRefused}.
 
         @raise NodeInUse: another live process is this node.
+        @raise LeaseHeld: the same, as the store says.
         @raise ListenFailed: a SIP address cannot be had.
         @raise OSError: the recordings directory cannot be written, the address
             for HTTP or the SSH shell cannot be had, or the shell's keys.
         """
         try:
             orphans = self._becomeNode()
-            for part in (
-                *(self.workers, self.archive, self.capture),
-                *(self.renderer, self.sessions, self.transport, self.manhole),
-            ):
-                part.startService()
-                self._started.append(part)
-            self._listenHTTP()
+            for part in (self.workers, self.archive, self.capture, self.renderer, self.sessions):
+                self._start(part)
         except BaseException:
             self._takeBack()
             raise
         super().startService()
-        recovering = Deferred.fromCoroutine(self.recovery.run(orphans))
-        self._recovering = recovering.addErrback(
+        refused: list[BaseException] = []
+        self._beginning = Deferred.fromCoroutine(self._begin(orphans))
+        self._beginning.addErrback(lambda failure: _keep(refused, failure))
+        if refused:
+            self.running = False
+            self._takeBack()
+            raise refused[0]
+        self._beginning.addCallback(lambda _: self._refused(refused))
+
+    def _start(self, part: IService) -> None:
+        part.startService()
+        self._started.append(part)
+
+    def _refused(self, reasons: list[BaseException]) -> None:
+        if reasons and self.running:
+            self.running = False
+            self._takeBack()
+            self.onRefused(reasons[0])
+
+    async def _begin(self, orphans: list[Orphan]) -> None:
+        await self.state.begin()
+        self._started.append(self.state)
+        resumed = await self._resume()
+        # Only now: a request for a call that is not taken up yet would be told
+        # that there is no such call.
+        self._start(self.transport)
+        self._start(self.manhole)
+        self._listenHTTP()
+        for call in resumed:
+            call.moveMedia()
+        recordings = {call.live.recording.id for call in resumed if call.live is not None}
+        left = [each for each in orphans if each.id not in recordings]
+        self._recovering = Deferred.fromCoroutine(self.recovery.run(left)).addErrback(
             lambda failure: log.failure("recovery failed", failure)
         )
         log.info(
@@ -129,6 +168,36 @@ class Node(Service):
             addresses=", ".join(f"{t} {h}:{p}" for t, h, p in self.sipAddresses),
             directory=self.settings.recordings.directory,
         )
+
+    async def _resume(self) -> list[Call]:
+        """
+        Go on with the calls that an earlier life of this node had.
+        """
+        resumed = []
+        for snapshot in await self.state.mine():
+            identity = snapshot.recording.id
+            silent = self._now() - snapshot.lastActivity
+            if snapshot.recording.state != "recording" or silent > self.settings.session.timeout:
+                # Its files are all that is left of it: recovery finishes them.
+                self.state.keeper.delete(identity)
+                continue
+            try:
+                resumed.append(await self._takeUp(snapshot))
+            except Exception:
+                log.failure("{recording}: not taken up", recording=identity)
+                self.state.keeper.delete(identity)
+        return resumed
+
+    async def _takeUp(self, snapshot: CallSnapshot) -> Call:
+        media = self.settings.media
+        epoch = snapshot.recording.segments[-1].epoch
+        live = await self.sessions.resume(snapshot, epoch, media.bind, media.address)
+        try:
+            return await self.recorder.resume(snapshot, live)
+        except Exception:
+            # There is no dialog to go on with; what there is of it is kept.
+            self.sessions.finish(live, "nodeDied")
+            raise
 
     def _becomeNode(self) -> list[Orphan]:
         try:
@@ -154,10 +223,13 @@ class Node(Service):
         @return: fires when nothing is left, at the latest after
             C{node.drain_timeout}.
         """
+        if not self.running:
+            return succeed(None)
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        self._beginning.cancel()
         self.sessions.draining = True
         self.recorder.stopCalls(503, "drained")
         timeout = self.settings.node.drainTimeout
@@ -171,10 +243,10 @@ class Node(Service):
         self.layer.stop()
         # What was being rendered has just been given up, and says so in files.
         await self._until(end, self.sessions.drained())
+        await self._until(end, self.state.stopService())
         self.sessions.stopService()
         self.archive.stopService()
         self.workers.stopService()
-        self.store.clear()
         self.running_.release()
 
     async def _until(self, end: float, done: Deferred[None]) -> bool:
@@ -205,25 +277,6 @@ class Node(Service):
             if not success:
                 log.error("{part} has not stopped: {why}", part=part, why=repr(result.value))
 
-    @property
-    def sipAddresses(self) -> list[tuple[str, str, int]]:
-        """
-        Transport, host and port of each SIP listener.
-        """
-        return self.transport.addresses
-
-    @property
-    def httpAddress(self) -> tuple[str, int] | None:
-        """
-        Host and port of the HTTP server, or C{None} where there is none.
-        """
-        if self._http is None:
-            return None
-        address = self._http.getHost()
-        if not isinstance(address, IPv4Address | IPv6Address):
-            return None
-        return address.host, address.port
-
     def _listenHTTP(self) -> None:
         listen = self.settings.http.listen
         if not listen:
@@ -241,66 +294,10 @@ class Node(Service):
             raise OSError(f"http.listen {listen}: {outcome.getErrorMessage()}") from outcome.value
         self._http = outcome
 
-    # INodeControl.
 
-    def notReady(self) -> list[str]:
-        """
-        See L{INodeControl.notReady}.
-        """
-        return self.recorder.notReady()
-
-    def nodes(self) -> Deferred[list[dict[str, Any]]]:
-        """
-        See L{INodeControl.nodes}.
-        """
-        return succeed(
-            [
-                {
-                    "id": self.settings.node.id,
-                    "version": __version__,
-                    "sessions": len(self.sessions.recordings),
-                    "ready": not self.notReady(),
-                    "draining": self.sessions.draining,
-                    "sip": [f"{t.lower()}:{h}:{p}" for t, h, p in self.sipAddresses],
-                }
-            ]
-        )
-
-    def drain(self) -> Deferred[None]:
-        """
-        See L{INodeControl.drain}.
-        """
-        if not self.sessions.draining:
-            log.info("{node}: draining", node=self.settings.node.id)
-            self.sessions.draining = True
-            self.recorder.stopCalls(503, "drained")
-        return succeed(None)
-
-    def stopRecording(self, recording: str, who: str) -> Deferred[dict[str, Any]]:
-        """
-        See L{INodeControl.stopRecording}.
-        """
-        for call in self.recorder.calls.values():
-            live = call.live
-            if live is not None and live.recording.id == recording:
-                live.event("stopped", who=who)
-                call.stop(200, "stopped")
-                return succeed(live.manifest())
-        found = self.workers.run(locate, self.settings.recordings.directory, recording)
-        return found.addCallback(lambda _: fail(NotRunning(recording)))
-
-
-def _mediaHosts(settings: Settings) -> Callable[[Flow], tuple[str, str]]:
-    """
-    @return: gives, for a flow, the address for SDP and the one to bind.
-    """
-    address, bind = settings.media.address, settings.media.bind
-
-    def hosts(flow: Flow) -> tuple[str, str]:
-        advertise = address or flow.local[0]
-        return advertise, bind or advertise
-
-    return hosts
+def _keep(reasons: list[BaseException], failure: Failure) -> None:
+    assert failure.value is not None, "a failure of a coroutine has an exception"
+    reasons.append(failure.value)
 
 
 def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.time) -> Node:
@@ -312,7 +309,6 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
     @param now: gives seconds since the Unix epoch.
     """
     metrics = Metrics(__version__, settings.node.id)
-    store = MemorySnapshotStore()
     workers = Workers(reactor)
     running = RunningRecordings(settings.recordings.directory, settings.node.id)
     ports = PortPool(*settings.media.ports, reactor.seconds)
@@ -322,11 +318,32 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
         onError=lambda stream, error: sessions.journalFailed(stream, error),
     )
     renderer = Renderer(reactor, reactor, settings.recordings.workers)
+    state = makeState(
+        reactor,
+        settings,
+        openStore(
+            reactor,
+            settings.node.id,
+            settings.store.url,
+            settings.store.backup,
+            timeout=settings.store.timeout,
+            prefix=settings.store.prefix,
+            passwordFile=settings.store.passwordFile,
+        ),
+        now,
+        Callbacks(
+            addresses=lambda: tuple(f"{t.lower()}:{h}:{p}" for t, h, p in transport.addresses),
+            signs=lambda: recorder.signs(),
+            saveAll=lambda: Deferred.fromCoroutine(recorder.saveAll()),
+            fenced=lambda key: recorder.letGo(key),
+            dead=lambda key: recorder.endDead(key),
+        ),
+    )
     sessions = SessionService(
         node=settings.node.id,
         root=settings.recordings.directory,
         minFree=settings.recordings.minFree,
-        store=store,
+        store=state.keeper,
         ports=ports,
         capture=capture,
         renderer=renderer,
@@ -346,7 +363,7 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
         clock=reactor,
         now=now,
         metrics=metrics,
-        mediaHosts=_mediaHosts(settings),
+        mediaHosts=mediaHosts(settings.media.address, settings.media.bind),
         describe=lambda request, flow: describeDialog(request, flow, settings.metadata.exclude),
         negotiation=lambda: Negotiation(Policy()),
     )
@@ -358,18 +375,7 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
         maxSessions=settings.sip.maxSessions,
     )
     layer.user = recorder
-    metrics.watch("siprec_sessions", lambda: len(sessions.recordings))
-    metrics.watch("siprec_ports_free", lambda: ports.free)
-    metrics.watch("siprec_disk_free_bytes", lambda: sessions.diskFree or 0)
-    metrics.watch("siprec_ready", lambda: not recorder.notReady())
-    metrics.watch("siprec_media_packets_total", lambda: sessions.media("packets"))
-    metrics.watch("siprec_media_octets_total", lambda: sessions.media("octets"))
-    metrics.watch("siprec_media_kernel_drops_total", lambda: sessions.media("kernelDrops"))
-    metrics.watch("siprec_sip_requests_total", lambda: layer.requests)
-    metrics.watch("siprec_sip_responses_total", lambda: layer.responses)
-    metrics.watch(
-        "siprec_sip_dropped_total", lambda: {name: layer.counters[name] for name in _DROPPED}
-    )
+    watchNode(metrics, sessions, ports, recorder, layer, state)
     return Node(
         settings=settings,
         metrics=metrics,
@@ -381,8 +387,9 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
         renderer=renderer,
         workers=workers,
         archive=Workers(reactor, threads=1),
-        store=store,
+        state=state,
         running_=running,
         recovery=Recovery(running, renderer, workers, now, metrics),
+        now=now,
         reactor=reactor,
     )

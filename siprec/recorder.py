@@ -12,6 +12,9 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from siprec.metadata.vendor import keptHeaders
+from siprec.session.live import LiveRecording
+from siprec.session.liveness import Signs
+from siprec.session.model import CallSnapshot
 from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IServerTransaction, ISipTransport, ITransactionUser
@@ -30,6 +33,7 @@ from siprec.uas.admission import (
 from siprec.uas.around import RETRY_AFTER, Surroundings, warning
 from siprec.uas.bodies import ACCEPT, BadBody, readBodies
 from siprec.uas.call import Call
+from siprec.uas.resume import resumeCall
 
 log = Logger()
 
@@ -129,7 +133,83 @@ class Recorder:
         for call in list(self.calls.values()):
             call.stop(cause, reason)
 
+    def signs(self) -> list[Signs]:
+        """
+        @return: the signs of life of every call that is recorded.
+        """
+        now, found = self._around.now(), []
+        for call in self.calls.values():
+            if call.live is not None:
+                interval = call.timer.agreed.interval
+                until = None if interval is None else now + interval - call.timer.elapsed
+                live = call.live
+                found.append(Signs(live.recording.id, live.lastArrival(), call.heard, until))
+        return found
+
+    async def saveAll(self) -> None:
+        """
+        Save every call anew: the store may have lost what it had, and a record
+        has a time to live, which a long and quiet call must not outlive.
+        """
+        for call in list(self.calls.values()):
+            if not call.over:
+                await call.save()
+
+    def endDead(self, key: str) -> None:
+        """
+        End a call that has given no sign of life for too long.
+
+        @param key: the recording's id.
+        """
+        call = self._recording(key)
+        if call is not None and call.live is not None:
+            call.live.event("noSignOfLife")
+            call.stop(408, "timeout")
+
+    def letGo(self, key: str) -> None:
+        """
+        Another node has this call: stop its capture, and say nothing to anyone.
+
+        @param key: the recording's id.
+        """
+        call = self._recording(key)
+        if call is not None and call.live is not None:
+            log.warn("{recording}: another node has it", recording=key, callID=call.dialog.callID)
+            call.letGo()
+            self._around.service.letGo(call.live)
+
+    def _recording(self, key: str) -> Call | None:
+        for call in self.calls.values():
+            if call.live is not None and call.live.recording.id == key:
+                return call
+        return None
+
+    async def resume(self, snapshot: CallSnapshot, live: LiveRecording) -> Call:
+        """
+        Go on with a call that another process had: from here on requests in
+        its dialog are taken.
+
+        @param live: its recording, which goes on already.
+        @return: the call, once its new state is saved; L{Call.moveMedia} is
+            still to be called.
+        @raise siprec.sdp.parse.BadSDP: the snapshot cannot be used; no call
+            has come of it.
+        """
+        call = resumeCall(self._around, snapshot, live, self._ended)
+        self._register(call)
+        log.info(
+            "{callID}: goes on, recording {recording}",
+            callID=call.dialog.callID,
+            recording=live.recording.id,
+        )
+        await call.save()
+        return call
+
     # Requests.
+
+    def _register(self, call: Call) -> None:
+        dialog = call.dialog
+        self.calls[dialog.callID, dialog.localTag, dialog.remoteTag] = call
 
     def _find(self, request: Request) -> Call | None:
         return self.calls.get((request.callID, request.toTag or "", request.fromTag or ""))
@@ -165,14 +245,11 @@ class Recorder:
             return
         call = Call(
             around=self._around,
-            invite=transaction,
-            bodies=admission[1],
             dialog=Dialog.fromInvite(request, transaction.toTag, self._contact(flow)),
             flow=flow,
             onEnd=self._ended,
         )
-        dialog = call.dialog
-        self.calls[dialog.callID, dialog.localTag, dialog.remoteTag] = call
+        self._register(call)
         self._opening[transaction] = call
         log.info(
             "{callID}: INVITE from {host}, admitted by {rule}",
@@ -180,7 +257,8 @@ class Recorder:
             host=flow.remote[0],
             rule=admission[0].rule,
         )
-        call.begin().addCallback(lambda _: self._opening.pop(transaction, None))
+        beginning = call.begin(transaction, admission[1])
+        beginning.addCallback(lambda _: self._opening.pop(transaction, None))
 
     def _admit(self, request: Request) -> tuple[Admission, Any] | Refusal:
         """

@@ -4,8 +4,9 @@ C{twistd siprec}: options and the making of the service.
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import Any
@@ -14,12 +15,16 @@ from attrs import define
 from twisted.application.service import IService, Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ReactorNotRunning
+from twisted.logger import Logger
 from twisted.python import usage
 
 from siprec.config import SETTINGS, ConfigError, Settings, loadSettings
 from siprec.node import Node, makeNode
 from siprec.session.running import NodeInUse
 from siprec.sip.errors import SipError
+from siprec.store.interfaces import StoreError
+
+log = Logger()
 
 
 class Options(usage.Options):
@@ -90,6 +95,7 @@ class Program(Service):
     node: Node
     _reactor: Any
     daemon: bool = False
+    _exit: Callable[[int], object] = os._exit
 
     def startService(self) -> None:
         """
@@ -99,9 +105,10 @@ class Program(Service):
         @raise Exception: the same in a daemon, whose parent process waits
             until twistd has told it of the exception.
         """
+        self.node.onRefused = self._refused
         try:
             self.node.startService()
-        except (NodeInUse, SipError, OSError) as error:
+        except (NodeInUse, StoreError, SipError, OSError) as error:
             if self.daemon:
                 raise
             raise SystemExit(f"siprec: {error}") from error
@@ -116,6 +123,12 @@ class Program(Service):
         """
         super().stopService()
         return self.node.stopService()
+
+    def _refused(self, error: BaseException) -> None:
+        # The reactor runs already, so that its end has to be waited for.
+        log.critical("siprec: {error}", error=str(error))
+        self._reactor.addSystemEventTrigger("after", "shutdown", self._exit, 1)
+        self._stopReactor()
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         self._reactor.callFromThread(self._stopReactor)

@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable
 
 from siprec.ids import NodeID, nodeID
+from siprec.store.redisurl import BadRedisURL, parseRedisURL
 
 __all__ = [
     "Check",
@@ -26,10 +27,13 @@ __all__ = [
     "hostPort",
     "httpListen",
     "interfaceAddress",
+    "keyPrefix",
     "listenStrings",
     "manholeListen",
     "mediaAddress",
     "nodeName",
+    "optionalFile",
+    "optionalStoreURL",
     "portRange",
     "seconds",
     "size",
@@ -44,6 +48,7 @@ _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 # RFC 3261 section 25.1, token; and the two wildcards.
 _HEADER_PATTERN = re.compile(r"[A-Za-z0-9.!%*_+`'~?-]+")
 _SIZE = re.compile(r"(\d{1,18})\s*(B|KiB|MiB|GiB|TiB)?", re.ASCII)
+_KEY_PREFIX = re.compile(r"[A-Za-z0-9:._{}-]{1,64}")
 _UNITS = {"B": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}
 
 # Pieces of an endpoint string; a backslash takes the meaning from what follows.
@@ -227,11 +232,39 @@ def manholeListen(value: object) -> str:
 
 def storeURL(value: object) -> str:
     """
-    Check the address of the session store.
+    Check the address of a session store.
     """
-    if value != "memory:":
-        raise ValueError("'memory:', the only form that this version takes")
-    return "memory:"
+    text = _text(value)
+    if text != "memory:":
+        try:
+            parseRedisURL(text)
+        except BadRedisURL as error:
+            raise ValueError(f"'memory:', or {error}") from None
+    return text
+
+
+def optionalStoreURL(value: object) -> str:
+    """
+    Check the address of a second store; empty text means none.
+    """
+    return "" if value == "" else storeURL(value)
+
+
+def optionalFile(value: object) -> str:
+    """
+    Check the path of a file; empty text means none.
+    """
+    return "" if value == "" else filePath(value)
+
+
+def keyPrefix(value: object) -> str:
+    """
+    Check what the keys of a store begin with.
+    """
+    text = _text(value)
+    if not _KEY_PREFIX.fullmatch(text):
+        raise ValueError("1 to 64 letters, digits or any of : . _ - { }")
+    return text
 
 
 def directory(value: object) -> str:

@@ -56,7 +56,13 @@ class LoadSettingsTests(SynchronousTestCase):
                     "ports": (10000, 19999),
                     "pollInterval": 0.2,
                 },
-                "store": {"url": "memory:"},
+                "store": {
+                    "url": "memory:",
+                    "backup": "",
+                    "passwordFile": "",
+                    "prefix": "siprec:",
+                    "timeout": 2.0,
+                },
                 "session": {
                     "heartbeatInterval": 1.0,
                     "cleanupInterval": 300,
@@ -184,8 +190,8 @@ class LoadSettingsTests(SynchronousTestCase):
         """
         An error goes to terminals and logs, so it leaves out a URL's password.
         """
-        error = self.failure(None, {"store.url": "redis://user:s3cret@host/0"})
-        self.assertEqual(error.value, "redis://user:***@host/0")
+        error = self.failure(None, {"store.url": "redis://user:s3cret@host/x"})
+        self.assertEqual(error.value, "redis://user:***@host/x")
         self.assertNotIn("s3cret", repr(error) + str(error))
 
 
@@ -240,6 +246,7 @@ class TableTests(SynchronousTestCase):
                 "media-address": "media.address",
                 "rtp-ports": "media.ports",
                 "store": "store.url",
+                "backup-store": "store.backup",
                 "recordings": "recordings.directory",
                 "http": "http.listen",
                 "manhole": "manhole.listen",

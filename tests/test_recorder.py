@@ -5,6 +5,7 @@ Tests for L{siprec.recorder}.
 from __future__ import annotations
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -323,3 +324,63 @@ class DescribeTests(SynchronousTestCase):
         )
         self.assertEqual(found["headers"]["X-Customer"], ["7"])
         self.assertNotIn("X-Secret", found["headers"])
+
+
+class KeepingTests(RecorderTestCase):
+    """
+    What the state in the store asks of the calls.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.src.call(("Supported", "timer"), ("Session-Expires", "1800"))
+        [self.key] = self.house.service.recordings
+
+    def test_E14_signs(self) -> None:
+        """
+        The signs of life of a call are its last media, its last SIP message
+        and its session timer.
+        """
+        began = self.house.now()
+        [signs] = self.house.recorder.signs()
+        self.assertEqual((signs.key, signs.lastMedia), (self.key, None))
+        self.assertEqual((signs.lastSignalling, signs.sessionTimerUntil), (began, began + 1800))
+        self.house.wait(600)
+        self.assertEqual(self.house.recorder.signs()[0], signs)
+        self.src.update()
+        [later] = self.house.recorder.signs()
+        self.assertEqual(later.lastSignalling, began + 600)
+
+    def test_E14_dead(self) -> None:
+        """
+        A call without a sign of life is ended with a BYE, and its recording
+        says why.
+        """
+        self.house.recorder.endDead("nobody")
+        self.house.recorder.endDead(self.key)
+        messages = self.house.wait(0.4)
+        self.assertIn("cause=408", self.only(messages, "BYE").headers.get("Reason") or "")
+        self.assertEqual(self.house.manifest["endReason"], "timeout")
+        self.assertIn("noSignOfLife", self.house.events())
+
+    def test_letGo(self) -> None:
+        """
+        Of a call that another node has, nothing more is captured, written or
+        said; requests in it are not ours any more.
+        """
+        before = self.house.manifest
+        with capturedLogs():
+            self.house.recorder.letGo(self.key)
+            self.house.recorder.letGo(self.key)
+        self.assertEqual(self.house.wait(60), [])
+        self.assertEqual(self.house.manifest, before)
+        self.assertEqual((self.house.recorder.calls, self.house.service.recordings), ({}, {}))
+        self.assertEqual(self.src.update().status, 481)
+
+    def test_saveAll(self) -> None:
+        """
+        Every call can be saved anew.
+        """
+        self.successResultOf(self.house.store.delete(self.key))
+        self.successResultOf(Deferred.fromCoroutine(self.house.recorder.saveAll()))
+        self.assertEqual(self.successResultOf(self.house.store.list()), [self.key])

@@ -20,8 +20,10 @@ from zope.interface.verify import verifyObject
 
 from siprec.config import SETTINGS, Settings
 from siprec.ids import NodeID
+from siprec.session.model import NodeLease
 from siprec.session.running import NodeInUse
 from siprec.sip.transport import ListenFailed
+from siprec.store.interfaces import LeaseHeld
 from siprec.tap import Options, Program, makeService
 
 
@@ -170,6 +172,7 @@ class _Node(Service):
     """
 
     failure: BaseException | None = None
+    onRefused: Callable[[BaseException], None] = lambda error: None
     stopped: Deferred[None] = field(factory=Deferred)
 
     def startService(self) -> None:
@@ -190,7 +193,13 @@ class _Reactor:
 
     started: list[Callable[[], Any]] = field(factory=list)
     fromThread: list[Callable[[], Any]] = field(factory=list)
+    triggers: list[tuple[str, str, Callable[..., Any], tuple[Any, ...]]] = field(factory=list)
     stops: int = 0
+
+    def addSystemEventTrigger(
+        self, phase: str, event: str, call: Callable[..., Any], *arguments: Any
+    ) -> None:
+        self.triggers.append((phase, event, call, arguments))
 
     def callWhenRunning(self, function: Callable[..., Any], *args: Any) -> None:
         self.started.append(lambda: function(*args))
@@ -257,6 +266,26 @@ class ProgramTests(SynchronousTestCase):
         """
         self.child.failure = ValueError("bug")
         self.assertRaises(ValueError, self.program.startService)
+
+    def test_refusedLater(self) -> None:
+        """
+        What the store says after the start, once it has been asked, ends the
+        reactor, and after that the process, with status 1.
+        """
+        statuses: list[int] = []
+        node: Any = self.child
+        program = Program(node, self.reactor, exit=statuses.append)
+        program.startService()
+        held = LeaseHeld(NodeLease(NodeID("node-a"), "i1", "there", 7))
+        with capturedLogs() as logs:
+            self.child.onRefused(held)
+        self.assertEqual([each["error"] for each in logs], [str(held)])
+        self.assertIn("process 7 on 'there'", str(held))
+        self.assertEqual((self.reactor.stops, statuses), (1, []))
+        for phase, event, call, arguments in self.reactor.triggers:
+            self.assertEqual((phase, event), ("after", "shutdown"))
+            call(*arguments)
+        self.assertEqual(statuses, [1])
 
     def test_SIGTERM(self) -> None:
         """

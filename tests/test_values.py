@@ -201,11 +201,34 @@ class CheckTests(SynchronousTestCase):
 
     def test_storeURL(self) -> None:
         """
-        Only the store that exists is taken; another is named as out of reach.
+        This process's memory, or the address of a Redis server in any form.
         """
-        self.assertEqual(values.storeURL("memory:"), "memory:")
-        expected = "'memory:', the only form that this version takes"
-        self.refused(values.storeURL, expected, "redis://h:6379/0", "unix:///x", "", 1)
+        for url in (
+            *("memory:", "redis://h:6379/0", "rediss://u:p@h/1", "unix:///run/redis.sock?db=2"),
+            "redis+sentinel://h1:26379,h2:26379/mymaster/0",
+        ):
+            self.assertEqual(values.storeURL(url), url)
+        self.refused(values.storeURL, "'memory:', or ", "redis://", "http://h", "", "memory")
+        self.refused(values.storeURL, "text", 1)
+        self.assertEqual(values.optionalStoreURL(""), "")
+        self.assertEqual(values.optionalStoreURL("memory:"), "memory:")
+        self.refused(values.optionalStoreURL, "'memory:', or ", "ftp://h")
+
+    def test_optionalFile(self) -> None:
+        """
+        A path that need not be given.
+        """
+        self.assertEqual(values.optionalFile(""), "")
+        self.assertEqual(values.optionalFile("/a/b"), "/a/b")
+        self.refused(values.optionalFile, "the path of a file", "/a/")
+
+    def test_keyPrefix(self) -> None:
+        """
+        What may stand before every key: no blanks, and not nothing.
+        """
+        for text in ("siprec:", "{a}:b.c_d-", "x" * 64):
+            self.assertEqual(values.keyPrefix(text), text)
+        self.refused(values.keyPrefix, "1 to 64 letters", "", "a b", "x" * 65, "a*")
 
     def test_directory(self) -> None:
         """

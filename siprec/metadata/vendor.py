@@ -6,7 +6,7 @@ thrown away, except what local policy must not store.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -27,7 +27,7 @@ from siprec.metadata.vendortable import (
     Vendor,
 )
 
-__all__ = ["keptHeaders", "vendorFields"]
+__all__ = ["keptHeaders", "vendorFields", "withEarlier"]
 
 _Index = dict[str, list[str]]
 
@@ -64,6 +64,7 @@ _LISTED = frozenset(GENERIC_HEADERS).union(
 )
 _COMMENT = re.compile(r"\([^()]*\)")
 _NIL = "0" * 32
+_GENERIC = "generic"
 
 
 def keptHeaders(
@@ -126,6 +127,30 @@ def vendorFields(
     fields["ucid"] = fields["sip_ucid"] = list(ucids)
     excluded = _matcher(tuple(exclude))
     return {key: value for key, value in fields.items() if not excluded(key.lower())}
+
+
+def withEarlier(before: Mapping[str, object], found: dict[str, object]) -> dict[str, object]:
+    """
+    @param before: what L{vendorFields} found in headers and documents that
+        came earlier and are not at hand any more; perhaps nothing.
+    @param found: what it finds in the others.
+
+    @return: both; the later one overrides the earlier one, call identifiers
+        add up, and a vendor that was recognised stays.
+    """
+    if not before:
+        return found
+    merged = {**before, **found}
+    for key in ("type", "sip_vendor_type"):
+        if found.get(key) == _GENERIC and before.get(key):
+            merged[key] = before[key]
+    for key in ("ucid", "sip_ucid"):
+        lists = [
+            each for each in (before.get(key), found.get(key)) if isinstance(each, list | tuple)
+        ]
+        if lists:
+            merged[key] = list(dict.fromkeys(ucid for each in lists for ucid in each))
+    return merged
 
 
 def _allowed(
@@ -285,7 +310,7 @@ def _detect(index: _Index, documents: Sequence[MetadataDocument]) -> str:
             return vendor.type
     if any(isAvayaUUI(value) for value in _informations(index)):
         return "avaya"
-    return "generic"
+    return _GENERIC
 
 
 def _products(line: str) -> Iterator[str]:

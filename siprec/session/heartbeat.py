@@ -25,6 +25,12 @@ log = Logger()
 _BEATS = 3
 
 
+def _nothing() -> None:
+    """
+    Nobody wants to know.
+    """
+
+
 @define(eq=False, repr=False, slots=False)
 class HeartbeatService(Service):
     """
@@ -46,6 +52,9 @@ class HeartbeatService(Service):
     # Whether the process of a lease is known to be dead, so that nobody has to
     # wait until it expires.
     _isGone: Callable[[NodeLease], bool] = field(default=isGone, kw_only=True)
+    # Called when a beat is made after others were missed: a store that was away
+    # may have lost what it had.
+    _onBack: Callable[[], None] = field(default=_nothing, kw_only=True)
     lastBeat: float | None = field(default=None, init=False)
     _turn: DeferredLock = field(factory=DeferredLock, init=False)
     _loop: LoopingCall | None = field(default=None, init=False)
@@ -131,6 +140,10 @@ class HeartbeatService(Service):
         if self._missing is not None:
             self._missing = None
             log.info("{node}: the heartbeat is back", node=lease.nodeID)
+            try:
+                self._onBack()
+            except Exception:
+                log.failure("{node}: what is to be done then was not", node=lease.nodeID)
 
     def _lost(self, holder: NodeLease) -> None:
         if holder.instance == self._lostTo:

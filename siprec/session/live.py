@@ -4,7 +4,7 @@ One recording while its call runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from siprec.metadata.merge import merge
 from siprec.metadata.model import MetadataDocument
 from siprec.metadata.state import RecordingMetadata
 from siprec.metadata.storing import toDict
-from siprec.metadata.vendor import vendorFields
+from siprec.metadata.vendor import vendorFields, withEarlier
 from siprec.session.files import RecordingFiles
 from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe, formatTime
 from siprec.session.model import (
@@ -77,8 +77,12 @@ class LiveRecording:
     The streams, metadata and files of a call that is being recorded.
 
     @ivar recording: what is known now.
-    @ivar documents: every metadata document so far, in the order of arrival.
+    @ivar state: the merged metadata.
+    @ivar documents: every metadata document that came to this process, in order.
     @ivar captured: every capture so far, those that have ended too.
+    @ivar before: the vendors' fields that an earlier process found.
+    @ivar moved: indexes of the streams whose ports are others than those of an
+        earlier process.
     """
 
     recording: RecordingSession
@@ -90,9 +94,11 @@ class LiveRecording:
     _now: Callable[[], float]
     headers: list[tuple[str, str]] = field(factory=list)
     exclude: tuple[str, ...] = ()
+    state: RecordingMetadata = field(factory=RecordingMetadata)
+    before: Mapping[str, Any] = field(factory=dict)
+    moved: list[int] = field(factory=list, init=False)
     documents: list[Document] = field(factory=list, init=False)
     captured: list[ICapturedStream] = field(factory=list, init=False)
-    _metadata: RecordingMetadata = field(factory=RecordingMetadata, init=False)
     _taps: dict[int, _Tap] = field(factory=dict, init=False)
     _counts: dict[int, dict[str, Any]] = field(factory=dict, init=False)
     files: RecordingFiles | None = field(default=None, init=False)
@@ -119,6 +125,38 @@ class LiveRecording:
         self._taps[stream.index] = _Tap(pair)
         self._evolve(streams=(*self.recording.streams, stream))
         return stream
+
+    def reclaimStream(self, stream: StreamInfo, bind: str | None = None) -> bool:
+        """
+        Bind the ports that a stream had in an earlier process.
+
+        @param bind: the local address; C{None}: the stream's own.
+        @return: whether they could be had.
+        """
+        try:
+            pair = self._ports.claim(bind or stream.host, stream.port)
+        except (OSError, ValueError) as error:
+            log.warn(
+                "{recording}: port {port} cannot be had again: {why}",
+                recording=self.recording.id,
+                port=stream.port,
+                why=str(error),
+            )
+            return False
+        self._taps[stream.index] = _Tap(pair)
+        return True
+
+    def moveStream(self, index: int) -> None:
+        """
+        Bind other ports for a stream than it had in an earlier process.
+
+        @raise siprec.media.ports.NoFreePorts: there are none.
+        @raise OSError: there is no such address here.
+        """
+        pair = self._ports.allocate(self._bind)
+        self._taps[index] = _Tap(pair)
+        self.moved.append(index)
+        self.changeStream(index, host=self.advertise, port=pair.rtpPort)
 
     def startCapture(self) -> None:
         """
@@ -196,7 +234,7 @@ class LiveRecording:
         now = self._now()
         parsed = document.parsed
         record = MetadataRecord(
-            file=f"metadata-{len(self.documents) + 1}.xml",
+            file=f"metadata-{len(self.recording.metadata) + 1}.xml",
             time=now,
             mode=parsed.mode,
             status=parsed.status,
@@ -208,7 +246,7 @@ class LiveRecording:
             reason = "; ".join(parsed.notes)
             self.event("metadataError", file=record.file, reason=reason)
         else:
-            self._metadata = merge(self._metadata, parsed, datetime.fromtimestamp(now, UTC))
+            self.state = merge(self.state, parsed, datetime.fromtimestamp(now, UTC))
         self.rebind()
         if self.files is not None:
             self.files.writeDocument(record.file, document.body)
@@ -218,14 +256,21 @@ class LiveRecording:
         """
         Work out again who is heard on which stream.
         """
-        recording = withSpeakers(self.recording, self._metadata)
+        documents = [each.parsed for each in self.documents]
+        found = vendorFields(self.headers, documents, self.exclude)
+        known = self.state.participants
+        lost = (each for each in self.recording.participants if each.id not in known)
+        recording = withSpeakers(self.recording, self.state)
         self.recording = evolve(
             recording,
-            metadataState=toDict(self._metadata),
-            sessions=communicationSessions(self._metadata),
-            vendor=vendorFields(
-                self.headers, [each.parsed for each in self.documents], self.exclude
+            # Where the state of an earlier process is lost, its people are still
+            # those who spoke.
+            participants=(*lost, *recording.participants),
+            metadataState=toDict(self.state),
+            sessions=tuple(
+                dict.fromkeys((*recording.sessions, *communicationSessions(self.state)))
             ),
+            vendor=withEarlier(self.before, found),
         )
         self.changed()
 
@@ -282,6 +327,16 @@ class LiveRecording:
                 for name in self.recording.segments[-1].files
                 if int(name.partition("-")[2].partition(".")[0]) in used
             ),
+        )
+        self.releasePorts()
+
+    async def abandon(self) -> None:
+        """
+        Let go of captures and sockets: the recording does not go on here.
+        """
+        self.files = None
+        await DeferredList(
+            [self._capture.detach(each, 0) for each in self.handles()], consumeErrors=True
         )
         self.releasePorts()
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from siprec.session.model import RecordingSession, StreamInfo
@@ -23,6 +24,14 @@ SCHEMA = 1
 #: Types of events after which packets may be missing: a journal could not be
 #: written; the node died before all was written.
 JOURNAL_ERROR, RECOVERED = "journalError", "recovered"
+
+#: The cause of a gap from one segment to the next.
+NODE_CHANGE = "nodeChange"
+
+# A segment ends with the last packet of any of its streams, in seconds.  The
+# capture visits one stream after the other, so what a node had of the others
+# when it died may end earlier by a visit; jitter is in it, too.
+_VISIT = 0.5
 
 Manifest = dict[str, Any]
 
@@ -169,10 +178,24 @@ def withRendering(manifest: Manifest, rendering: Mapping[str, Any], state: str) 
         "state": state,
         "duration": rendering["duration"],
         "streams": [{**each, **found.get(each["index"], {})} for each in manifest["streams"]],
-        "gaps": rendering["gaps"],
+        "gaps": [_explained(each, manifest["segments"]) for each in rendering["gaps"]],
         "events": sorted(events, key=lambda event: str(event["time"])),
         "audio": rendering["audio"],
     }
+
+
+def _explained(gap: Mapping[str, Any], segments: Sequence[Mapping[str, Any]]) -> Manifest:
+    """
+    @return: the gap; its cause is C{nodeChange} if nobody captured then.
+    """
+    begin, end = parseTime(gap["start"]), parseTime(gap["end"])
+    for before, after in pairwise(segments):
+        if not before["end"]:
+            continue
+        left, taken = parseTime(before["end"]), parseTime(after["start"])
+        if left - _VISIT <= begin < taken and end > left:
+            return {**gap, "cause": NODE_CHANGE}
+    return dict(gap)
 
 
 def isWhole(manifest: Mapping[str, Any]) -> bool:

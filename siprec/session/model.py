@@ -182,7 +182,10 @@ class DialogInfo:
     @ivar localSDP: the last description that we sent; empty before the first.
     @ivar remoteSDP: the last one that the peer sent.
     @ivar sdpSession: the id in our o= line, for the life of the dialog.
+    @ivar peerAllows: the methods that the peer said it takes (Allow).
     @ivar sessionInterval: agreed session timer in seconds, or C{None}.
+    @ivar sessionRefresher: who refreshes, by the roles in the first INVITE:
+        C{uac} the peer, C{uas} this side.
     @ivar sessionExpires: when the session timer runs out, absolute.
     """
 
@@ -205,6 +208,7 @@ class DialogInfo:
     sessionInterval: int | None = None
     sessionRefresher: str | None = None
     sessionExpires: float | None = None
+    peerAllows: tuple[str, ...] = ()
 
 
 @frozen

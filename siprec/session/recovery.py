@@ -36,15 +36,17 @@ log = Logger()
 _JOURNAL = re.compile(r"([1-9][0-9]{0,3})-([0-9]{1,3})\.rtpdump", re.ASCII)
 
 
-def lastArrival(directory: str) -> float | None:
+def lastArrival(directory: str, segment: int | None = None) -> float | None:
     """
     Read the journals for the time of the last packet.  Blocks.
 
+    @param segment: the number, from 1, of the one segment to look at; C{None}:
+        all of them.
     @return: seconds since the epoch, or C{None} if there is none.
     """
-    last = None
-    for name in os.listdir(directory):
-        if not name.endswith(".rtpdump"):
+    last: float | None = None
+    for name, (number, _) in journalsOf(directory).items():
+        if segment not in (None, number):
             continue
         try:
             for table in readJournal(os.path.join(directory, name)):
@@ -67,7 +69,7 @@ def emptyManifest(orphan: Orphan) -> Manifest:
     @return: the manifest of a recording that has lost its own.
     """
     start = startOf(orphan)
-    numbers = (segment for segment, _ in _journals(orphan.directory).values())
+    numbers = (segment for segment, _ in journalsOf(orphan.directory).values())
     recording = RecordingSession(
         id=orphan.id,
         callID="",
@@ -79,7 +81,7 @@ def emptyManifest(orphan: Orphan) -> Manifest:
     return {**describe(recording), "callID": None}
 
 
-def _journals(directory: str) -> dict[str, tuple[int, int]]:
+def journalsOf(directory: str) -> dict[str, tuple[int, int]]:
     """
     @return: segment number, from 1, and stream index of each journal, by name.
     """
@@ -108,7 +110,7 @@ def _end(manifest: Manifest, orphan: Orphan, now: float) -> None:
     """
     Give a recording the end that its node could not give it.
     """
-    journals = _journals(orphan.directory)
+    journals = journalsOf(orphan.directory)
     _addUnlisted(manifest, journals)
     end = formatTime(lastArrival(orphan.directory) or startOf(orphan))
     manifest["endTime"] = manifest["endTime"] or end

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from attrs import define, evolve, field
@@ -16,18 +15,22 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from siprec.ids import NodeID, RecordingID, newRecordingID
+from siprec.ids import NodeID, RecordingID
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPool
 from siprec.metrics import Metrics
-from siprec.session.files import RecordingFiles, createRecording, removeRecording
+from siprec.session.beginning import Beginning, NoRoom
+from siprec.session.files import RecordingFiles
 from siprec.session.interfaces import IRenderer, IWorkers, RendererStopped
-from siprec.session.live import Document, LiveRecording, StreamRequest, firstSegment
+from siprec.session.keeper import SnapshotKeeper
+from siprec.session.live import Document, LiveRecording, StreamRequest
 from siprec.session.manifest import JOURNAL_ERROR, isWhole, withRendering
-from siprec.session.model import CallSnapshot, DialogInfo, RecordingSession
+from siprec.session.model import CallSnapshot, DialogInfo
+from siprec.session.resume import Resumption
 from siprec.session.running import RunningRecordings
 from siprec.store.interfaces import ISnapshotStore
+
+__all__ = ["LINGER", "NoRoom", "SessionService"]
 
 log = Logger()
 
@@ -46,12 +49,6 @@ _COUNTS: Mapping[str, Callable[[ICapturedStream], int]] = {
 }
 
 
-class NoRoom(Exception):
-    """
-    The recording's sockets or files could not be made.
-    """
-
-
 @define(eq=False, repr=False, slots=False)
 class SessionService(Service):
     """
@@ -67,7 +64,7 @@ class SessionService(Service):
     node: NodeID
     root: str
     minFree: int
-    _store: ISnapshotStore
+    _store: ISnapshotStore | SnapshotKeeper
     _ports: IPortPool
     _capture: ICapture
     _renderer: IRenderer
@@ -169,91 +166,54 @@ class SessionService(Service):
         """
         self._beginning += 1
         try:
-            live = self._prepare(callID, sip, headers, advertise, bind)
-            await self._open(live, streams, documents)
+            live = await self._resources().begin(
+                callID, sip, headers, streams, documents, advertise, bind
+            )
             self.recordings[live.recording.id] = live
         finally:
             self._beginning -= 1
             self._checkIdle()
         return live
 
-    def _prepare(
+    async def resume(
         self,
-        callID: str,
-        sip: dict[str, Any],
-        headers: list[tuple[str, str]],
-        advertise: str,
-        bind: str,
+        snapshot: CallSnapshot,
+        epoch: int,
+        bind: str | None = None,
+        advertise: str | None = None,
     ) -> LiveRecording:
-        now = self._now()
-        identity = newRecordingID()
-        day = datetime.fromtimestamp(now, UTC).strftime("%Y/%m/%d")
-        recording = RecordingSession(
-            id=identity,
-            callID=callID,
-            startTime=now,
-            directory=f"{self.root}/{day}/{identity}",
-            segments=(firstSegment(self.node, now),),
-            sip=sip,
-        )
-        return LiveRecording(
-            recording=recording,
+        """
+        Go on with a recording that another process had, in a new segment.
+
+        @param epoch: the owner epoch of that segment.
+        @param bind: the local address for media; C{None}: that of each stream.
+        @param advertise: the address for the SDP where the media has to move;
+            C{None}: that of the streams.
+        @raise siprec.media.ports.NoFreePorts: not all ports could be had.
+        @raise NoRoom: sockets or files could not be had.  In every case ports
+            and captures are given back; what is on the disk stays, marked as
+            unfinished.
+        """
+        self._beginning += 1
+        try:
+            live = await Resumption(self._resources(), snapshot, epoch, bind, advertise).run()
+            self.recordings[live.recording.id] = live
+        finally:
+            self._beginning -= 1
+            self._checkIdle()
+        return live
+
+    def _resources(self) -> Beginning:
+        return Beginning(
             node=self.node,
-            advertise=advertise,
-            bind=bind,
+            root=self.root,
             ports=self._ports,
             capture=self._capture,
+            workers=self._workers,
+            running=self._running,
             now=self._now,
-            headers=headers,
+            metrics=self._metrics,
             exclude=self.exclude,
-        )
-
-    async def _open(
-        self, live: LiveRecording, streams: list[StreamRequest], documents: list[Document]
-    ) -> None:
-        try:
-            for stream in streams:
-                self._bind(live, stream)
-            for document in documents:
-                live.receive(document)
-            live.rebind()
-            await self._createFiles(live, documents)
-            try:
-                live.startCapture()
-            except BaseException:
-                live.files = None
-                await self._workers.run(removeRecording, live.recording, self._running)
-                raise
-        except BaseException:
-            live.releasePorts()
-            raise
-
-    def _bind(self, live: LiveRecording, stream: StreamRequest) -> None:
-        try:
-            live.bindStream(stream)
-        except OSError as error:
-            raise NoRoom(f"no media socket: {error}") from error
-
-    async def _createFiles(self, live: LiveRecording, documents: list[Document]) -> None:
-        names = [each.file for each in live.recording.metadata]
-        bodies = [each.body for each in documents]
-        try:
-            await self._workers.run(
-                createRecording,
-                live.recording,
-                live.manifest(),
-                list(zip(names, bodies, strict=True)),
-                self._running,
-            )
-        except OSError as error:
-            raise NoRoom(f"{error.strerror}: {live.recording.directory}") from error
-
-        def failed(failure: Failure) -> None:
-            log.failure("{recording}: manifest not written", failure, recording=live.recording.id)
-            self._metrics.journalErrors.inc()
-
-        live.files = RecordingFiles(
-            live.recording.directory, self._workers, describe=live.manifest, onError=failed
         )
 
     async def save(self, live: LiveRecording, dialog: DialogInfo) -> None:
@@ -261,6 +221,8 @@ class SessionService(Service):
         Save the call's snapshot.  A store that is away costs a log entry, never
         the call.
         """
+        if live.recording.id not in self.recordings:
+            return  # it has been let go, or has ended
         snapshot = CallSnapshot(live.recording, dialog, lastActivity=self._now())
         try:
             await self._store.save(snapshot.key, snapshot)
@@ -304,6 +266,22 @@ class SessionService(Service):
                 )
             ).addCallback(lambda _: self._forget(identity))
         return done
+
+    def letGo(self, live: LiveRecording) -> None:
+        """
+        Another node has this recording: stop capturing, and write nothing more
+        of it but what its journals still hold back.
+        """
+        identity = live.recording.id
+        if self.recordings.pop(identity, None) is None or identity in self._finishing:
+            return
+        live.files = None
+        stopping = Deferred.fromCoroutine(live.stopCapture(0.0, "fenced"))
+        stopping.addCallback(lambda _: self._workers.run(self._running.remove, identity))
+        stopping.addErrback(
+            lambda failure: log.failure("{recording}: not let go", failure, recording=identity)
+        )
+        self._checkIdle()
 
     def _forget(self, identity: RecordingID) -> None:
         live = self.recordings.pop(identity)

@@ -42,6 +42,7 @@ class FakeControl:
     A node that only notes what was asked of it.
 
     @ivar reasons: what L{notReady} gives.
+    @ivar noted: what L{notes} gives.
     @ivar running: manifests of the running recordings, by id.
     @ivar ended: ids that are known but do not run any more.
     @ivar broken: what every Deferred fails with, or C{None}.
@@ -53,12 +54,19 @@ class FakeControl:
     broken: Exception | None = None
     drained: int = 0
     stopped: list[tuple[str, str]] = field(factory=list)
+    noted: list[str] = field(factory=list)
 
     def notReady(self) -> list[str]:
         """
         See L{INodeControl.notReady}.
         """
         return list(self.reasons)
+
+    def notes(self) -> list[str]:
+        """
+        See L{INodeControl.notes}.
+        """
+        return list(self.noted)
 
     def nodes(self) -> Deferred[list[dict[str, Any]]]:
         """

@@ -119,6 +119,8 @@ class FakePortPool:
         """
         if self.free == 0:
             raise self.failure
+        while any(pair.rtpPort == self._next for pair in self.taken):
+            self._next += 2
         self._next += 2
         return self._take(FakePortPair(host, self._next - 2))
 

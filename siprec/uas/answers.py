@@ -47,6 +47,13 @@ class Answers:
         self._forget()
         return awaited
 
+    @property
+    def waiting(self) -> bool:
+        """
+        Whether a 200 has not been acknowledged yet.
+        """
+        return bool(self._repeater.waiting)
+
     def stop(self) -> None:
         """
         The dialog is over: repeat nothing more.

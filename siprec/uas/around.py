@@ -33,6 +33,20 @@ def warning(text: str) -> tuple[str, str]:
     return ("Warning", f"399 siprec {quote(text[:_WARNING])}")
 
 
+def mediaHosts(address: str | None, bind: str | None) -> Callable[[Flow], tuple[str, str]]:
+    """
+    @param address: for the SDP; C{None}: the local one that faces the peer.
+    @param bind: for the sockets; C{None}: that of the SDP.
+    @return: gives, for a flow, the address for the SDP and the one to bind.
+    """
+
+    def hosts(flow: Flow) -> tuple[str, str]:
+        advertise = address or flow.local[0]
+        return advertise, bind or advertise
+
+    return hosts
+
+
 @define(eq=False, repr=False)
 class Surroundings:
     """

@@ -8,28 +8,28 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from attrs import define, evolve, field
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from siprec.media.ports import NoFreePorts
+from siprec.sdp.parse import parseSDP
 from siprec.session.life import Answer, CallLife, Effects, Finish, Reject, SendBye, callLife
 from siprec.session.live import LiveRecording
-from siprec.session.service import NoRoom
+from siprec.session.model import DialogInfo
 from siprec.sip.dialog import Dialog
-from siprec.sip.errors import SipError
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IServerTransaction
 from siprec.sip.message import Request, Response
-from siprec.sip.sessiontimer import Agreed, TimerSettings, TooSmall, negotiate, refreshed
-from siprec.uas.admission import ALLOW
+from siprec.sip.sessiontimer import TimerSettings, TooSmall, negotiate
 from siprec.uas.answers import Answers
-from siprec.uas.around import RETRY_AFTER, Surroundings, warning
-from siprec.uas.bodies import ACCEPT, BadBody, Bodies, readBodies, readLeniently
+from siprec.uas.around import RETRY_AFTER, Surroundings
+from siprec.uas.bodies import BadBody, Bodies, readBodies, readLeniently
 from siprec.uas.negotiation import Negotiation
-from siprec.uas.outgoing import refreshRequest
+from siprec.uas.opening import Opening
+from siprec.uas.ours import OwnRequests
+from siprec.uas.responses import ok, refusal
 from siprec.uas.sessionclock import SessionClock
-from siprec.uas.snapshot import dialogInfo
+from siprec.uas.snapshot import dialogInfo, timerOf
 
 log = Logger()
 
@@ -47,109 +47,80 @@ class Call:
     @ivar flow: what the peer's last request came by.
     @ivar live: the recording, once it has begun.
     @ivar over: whether the dialog has ended.
+    @ivar heard: when a SIP message of the dialog came last, seconds since the
+        epoch.
+    @ivar peerAllows: the methods that the peer takes, as far as it said.
     """
 
     _around: Surroundings
-    _invite: IServerTransaction
-    _bodies: Bodies
     dialog: Dialog
     flow: Flow
     _onEnd: Callable[[Call], None]
     live: LiveRecording | None = field(default=None, init=False)
     over: bool = field(default=False, init=False)
+    heard: float = field(init=False)
     _life: CallLife = field(factory=callLife, init=False)
-    _negotiation: Negotiation = field(init=False)
+    negotiation: Negotiation = field(init=False)
+    timer: SessionClock = field(init=False)
+    peerAllows: frozenset[str] = field(default=frozenset(), init=False)
     _answers: Answers = field(init=False)
-    _clock: SessionClock = field(init=False)
+    _ours: OwnRequests = field(init=False)
+    _opening: Opening | None = field(default=None, init=False)
+    # CSeq of a request that an earlier process may have left without answer.
+    _unsure: int | None = field(default=None, init=False)
     # Requests that change the session are taken up one after the other, in the
     # order of their CSeq (CONFORMANCE J1).
     _turn: DeferredLock = field(factory=DeferredLock, init=False)
     # CSeq of the INVITE whose 200 carried an offer of ours: its ACK has the
     # answer.
     _offered: int | None = field(default=None, init=False)
-    _peerAllows: frozenset[str] = field(default=frozenset(), init=False)
-    _received: float = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         clock = self._around.clock
-        self._negotiation = self._around.negotiation()
+        self.heard = self._around.now()
+        self.negotiation = self._around.negotiation()
         self._answers = Answers(clock, lambda: self._run(self._life.unacknowledged()))
-        self._clock = SessionClock(clock, self._refresh, self._expired)
-        self._received = clock.seconds()
+        self.timer = SessionClock(clock, self._refresh, self._expired)
+        self._ours = OwnRequests(self._around, self)
 
-    # The first INVITE.
-
-    def begin(self) -> Deferred[None]:
+    def begin(self, invite: IServerTransaction, bodies: Bodies) -> Deferred[None]:
         """
         Open the recording and answer the INVITE.
 
+        @param bodies: what is in it.
         @return: fires when it has been answered.
         """
-        return Deferred.fromCoroutine(self._begin()).addErrback(self._beginFailed)
+        self._opening = Opening(self._around, self, invite, bodies)
+        return self._opening.begin()
 
-    async def _begin(self) -> None:
-        around, request = self._around, self._invite.request
-        timer = negotiate(request, _TIMER)
-        if isinstance(timer, TooSmall):
-            self._fail(Reject(422, "session interval", headers=timer.headers))
-            return
-        description = self._bodies.description
-        streams = [] if description is None else self._negotiation.begin(description)
-        if not streams:
-            why = self._negotiation.refusals() or "no session description"
-            self._fail(Reject(488, why))
-            return
-        advertise, bind = around.mediaHosts(self.flow)
-        try:
-            live = await around.service.begin(
-                callID=request.callID,
-                sip=around.describe(request, self.flow),
-                headers=list(request.headers),
-                streams=streams,
-                documents=list(self._bodies.documents),
-                advertise=advertise,
-                bind=bind,
-            )
-        except (NoFreePorts, NoRoom) as error:
-            log.error("{callID}: not recorded: {why}", callID=request.callID, why=str(error))
-            self._fail(Reject(503, str(error), RETRY_AFTER))
-            return
+    def goOn(self, info: DialogInfo, live: LiveRecording) -> None:
+        """
+        Instead of L{begin}: take up what another process had begun.
+
+        @raise BadSDP: its descriptions cannot be read.
+        """
         self.live = live
-        for note in self._bodies.notes:
-            live.event("bodyIrregular", reason=note)
-        answer = self._negotiation.firstAnswer(live).serialize()
-        self._noteAllowed(request)
-        self._clock.agree(timer)
-        await self._save(live)
-        effects = self._life.opened()
-        if Answer() in effects:
-            self._answers.send(self._invite, self._ok(request, timer, answer))
-            self._count("accepted")
-        self._run(effects)
+        self.negotiation.sessionID = info.sdpSession
+        self.negotiation.restore(parseSDP(info.localSDP), parseSDP(info.remoteSDP), live)
+        self.peerAllows = frozenset(info.peerAllows)
+        # It was saved before it was answered: if it comes again, it is taken.
+        self._unsure = info.remoteCSeq
+        self._run([*self._life.opened(), *self._life.ack()])
+        timer, elapsed = timerOf(info, self._around.now())
+        self.timer.agree(timer, elapsed, _ALIVE)
 
-    def _fail(self, rejection: Reject) -> None:
+    def opened(self) -> None:
+        """
+        All that the answer to the first INVITE promises is there.
+        """
+        self._run(self._life.opened())
+
+    def failed(self, rejection: Reject) -> None:
+        """
+        There will be no recording.
+        """
         self._run(self._life.failed(rejection))
-        self._end()
-
-    def _beginFailed(self, failure: Failure) -> None:
-        """
-        What nobody foresaw must leave neither an INVITE without an answer nor
-        a recording that nobody ends.
-        """
-        self._broken(failure)
-        self._fail(Reject(500, "internal error", RETRY_AFTER))
-        if self.live is not None:
-            self._around.service.finish(self.live, "internalError")
-
-    def _reject(self, rejection: Reject) -> None:
-        status, text = rejection.status, rejection.text
-        self._refuse(self._invite, status, text, rejection.headers, rejection.retryAfter)
-        self._count("cancelled" if status == 487 else "rejected")
-
-    def _count(self, result: str) -> None:
-        metrics = self._around.metrics
-        metrics.invites.labels(result).inc()
-        metrics.answerSeconds.observe(self._around.clock.seconds() - self._received)
+        self.letGo()
 
     # What the peer sends in the dialog.
 
@@ -163,27 +134,34 @@ class Call:
         """
         The ACK to one of our 200s.
         """
-        self.flow = flow
+        self.flow, self.heard = flow, self._around.now()
         number = ack.cseq.number
         # It comes again with each 200 that crossed it; its body counts once.
         awaited = self._answers.acknowledged(number)
+        news = not self.dialog.confirmed
         self.dialog = evolve(self.dialog, confirmed=True)
         if self.live is not None and ack.body and awaited:
             self._takeAck(ack, number, self.live)
+            news = True
         self._run(self._life.ack())
+        if news:
+            self.saveSoon()
 
     def _takeAck(self, ack: Request, number: int, live: LiveRecording) -> None:
         bodies = readLeniently(ack.headers, ack.body)
         self._receive(bodies, live)
         if bodies.description is not None and self._offered == number:
             self._offered = None
-            self._negotiation.peerAnswered(bodies.description, live)
+            self.negotiation.peerAnswered(bodies.description, live)
 
     def requestReceived(self, transaction: IServerTransaction, request: Request) -> None:
         """
         A request in this dialog came.
         """
         dialog, status = self.dialog.received(request)
+        if status is not None and request.cseq.number == self._unsure:
+            status = None
+        self._unsure = None
         if status is not None:
             self._refuse(transaction, status, "CSeq is lower than the last one's")
             return
@@ -191,9 +169,9 @@ class Call:
             # Not answered yet (RFC 3261 section 14.2).
             self._refuse(transaction, 500, "the first INVITE is not answered yet", retryAfter=1)
             return
-        self.dialog, self.flow = dialog, transaction.flow
+        self.dialog, self.flow, self.heard = dialog, transaction.flow, self._around.now()
         if request.method == "OPTIONS":
-            transaction.respond(self._ok(request))
+            transaction.respond(ok(self.dialog, request))
         else:
             self._takeInTurn(transaction, request, self.live)
 
@@ -237,8 +215,8 @@ class Call:
         bodies = readLeniently(request.headers, request.body)
         if bodies.documents:
             self._receive(bodies, live)
-            await self._save(live)
-        transaction.respond(self._ok(request))
+            await self.save()
+        transaction.respond(ok(self.dialog, request))
 
     async def _modify(
         self, transaction: IServerTransaction, request: Request, live: LiveRecording
@@ -246,10 +224,14 @@ class Call:
         try:
             bodies = readBodies(request.headers, request.body)
             if bodies.description is not None:
-                self._negotiation.check(bodies.description)
+                self.negotiation.check(bodies.description)
         except BadBody as error:
             # The session goes on as it was (RFC 3261 section 14.2).
             self._refuse(transaction, error.status, error.why, error.headers)
+            return
+        if self._ours.inviting and (request.method == "INVITE" or bodies.description is not None):
+            # RFC 3261 section 14.2, RFC 3311 section 5.2.
+            self._refuse(transaction, 491, "our own INVITE is under way")
             return
         timer = negotiate(request, _TIMER)
         if isinstance(timer, TooSmall):
@@ -265,27 +247,27 @@ class Call:
             live.receive(document)
         body = b""
         if bodies.description is not None:
-            body = self._negotiation.answer(bodies.description, live).serialize()
+            body = self.negotiation.answer(bodies.description, live).serialize()
         elif request.method == "INVITE":
             # RFC 3261 section 14.2: an INVITE without an offer asks for ours.
-            body = self._negotiation.offer(live).serialize()
+            body = self.negotiation.offer(live).serialize()
             self._offered = request.cseq.number
         self.dialog = self.dialog.refreshed(request)
-        self._noteAllowed(request)
-        self._clock.agree(timer)
-        await self._save(live)
+        self.noteAllowed(request)
+        self.timer.agree(timer)
+        await self.save()
         if self.over:
             # Ended by us meanwhile (RFC 3261 section 15.1.2).
             self._refuse(transaction, 487, "the call has ended")
             return
-        response = self._ok(request, timer, body)
+        response = ok(self.dialog, request, timer, body)
         if request.method == "INVITE":
-            self._answers.send(transaction, response)
+            self.accept(transaction, response)
         else:
             transaction.respond(response)
 
     def _takeFailed(self, failure: Failure, transaction: IServerTransaction) -> None:
-        self._broken(failure)
+        self.broken(failure)
         if not transaction.answered:
             self._refuse(transaction, 500, "internal error", retryAfter=RETRY_AFTER)
 
@@ -295,73 +277,54 @@ class Call:
         for note in bodies.notes:
             live.event("bodyIrregular", reason=note)
 
-    def _noteAllowed(self, request: Request) -> None:
+    def noteAllowed(self, request: Request) -> None:
+        """
+        Remember which methods the peer takes.
+        """
         if "Allow" in request.headers:
-            self._peerAllows = frozenset(request.headers.values("Allow"))
+            self.peerAllows = frozenset(request.headers.values("Allow"))
 
     # What we send.
 
-    def _ok(self, request: Request, timer: Agreed | None = None, body: bytes = b"") -> Response:
-        headers = [("Allow", ALLOW), ("Accept", ACCEPT)]
-        if timer is not None:
-            headers += [("Supported", "timer"), *timer.headers]
-        contentType = "application/sdp" if body else None
-        return self.dialog.response(
-            request, 200, headers=headers, body=body, contentType=contentType
-        )
+    def accept(self, transaction: IServerTransaction, response: Response) -> None:
+        """
+        Answer an INVITE with a 2xx, and repeat it until the ACK comes.
+        """
+        self._answers.send(transaction, response)
 
     def _refuse(
         self,
         transaction: IServerTransaction,
         status: int,
-        why: str | None,
+        why: str,
         headers: tuple[tuple[str, str], ...] = (),
         retryAfter: int | None = None,
     ) -> None:
-        extra = [*headers] if why is None else [*headers, warning(why)]
-        if retryAfter is not None:
-            extra.append(("Retry-After", str(retryAfter)))
-        transaction.respond(self.dialog.response(transaction.request, status, headers=extra))
+        request = transaction.request
+        transaction.respond(refusal(self.dialog, request, status, why, headers, retryAfter))
 
     def _refresh(self) -> None:
-        Deferred.fromCoroutine(self._refreshSession()).addErrback(self._broken)
+        Deferred.fromCoroutine(self._ours.refresh()).addErrback(self.broken)
 
-    async def _refreshSession(self) -> None:
+    def moveMedia(self) -> Deferred[None]:
         """
-        Refresh the session as agreed (RFC 4028 section 7.4).
+        If streams are received elsewhere than the peer was told, tell it.
+
+        @return: fires when it has agreed, or refused, or cannot be asked; the
+            manifest's events say which.
         """
-        self.dialog, request = refreshRequest(
-            self.dialog,
-            self._clock.agreed,
-            self._negotiation.local,
-            updates="UPDATE" in self._peerAllows,
-        )
-        try:
-            response = await self._around.outgoing.send(self.dialog, request, self.flow)
-        except SipError as error:
-            # The peer's own timer decides; media may well go on.
-            log.warn("{callID}: no refresh: {why}", callID=self.dialog.callID, why=str(error))
-            return
-        if response.status == 481:
-            self._run(self._life.gone())
-        elif response.status < 300 and not self.over:
-            self.dialog = self.dialog.refreshed(response)
-            self._clock.agree(refreshed(response))
+        if self.live is None or self.over:
+            return succeed(None)
+        return Deferred.fromCoroutine(self._ours.move(self.live)).addErrback(self.broken)
 
     def _expired(self) -> None:
         last = None if self.live is None else self.live.lastArrival()
         if self.live is not None and last is not None and self._around.now() - last < _ALIVE:
-            # The peer forgot its refresh but sends media: to hang up now would
-            # lose the rest of the call.
+            # It forgot its refresh, but sends media: the rest would be lost.
             self.live.event("sessionTimerExpired")
-            self._clock.agree(self._clock.agreed)
+            self.timer.agree(self.timer.agreed)
         else:
             self._run(self._life.stop(408, "sessionExpired"))
-
-    async def _sendBye(self, cause: int, text: str) -> None:
-        self.dialog = await self._around.outgoing.bye(self.dialog, self.flow, cause, text)
-
-    # The end.
 
     def stop(self, cause: int, reason: str) -> None:
         """
@@ -374,27 +337,64 @@ class Call:
 
     def _run(self, effects: Effects) -> None:
         for effect in effects:
-            if isinstance(effect, Reject):
-                self._reject(effect)
+            if isinstance(effect, Answer) and self._opening is not None:
+                self._opening.answer()
+            elif isinstance(effect, Reject) and self._opening is not None:
+                self._opening.reject(effect)
             elif isinstance(effect, SendBye):
-                bye = self._sendBye(effect.cause, effect.text)
-                Deferred.fromCoroutine(bye).addErrback(self._broken)
+                send = self._around.outgoing.bye
+                bye = send(self.dialog, self.flow, effect.cause, effect.text)
+                Deferred.fromCoroutine(bye).addErrback(self.broken)
             elif isinstance(effect, Finish):
-                self._end()
+                self.letGo()
                 if self.live is not None:
                     self._around.service.finish(self.live, effect.reason)
 
-    def _end(self) -> None:
+    def letGo(self) -> None:
+        """
+        The dialog is over, or another node has it: not a word to the peer.
+        """
         self.over = True
         self._answers.stop()
-        self._clock.stop()
+        self.timer.stop()
+        self._ours.stop()
         self._onEnd(self)
 
-    async def _save(self, live: LiveRecording) -> None:
-        now = self._around.now()
-        info = dialogInfo(self.dialog, self.flow, self._negotiation, self._clock.agreed, now)
-        await self._around.service.save(live, info)
+    @property
+    def busy(self) -> bool:
+        """
+        Whether a change of the session is under way that the peer asked for.
+        """
+        return self._turn.locked or self._answers.waiting or self._offered is not None
 
-    def _broken(self, failure: Failure) -> None:
+    def peerGone(self) -> None:
+        """
+        The peer has answered that it does not know the call.
+        """
+        self._run(self._life.gone())
+
+    def saveSoon(self) -> None:
+        """
+        Save the call as it is now; nobody waits for it.
+        """
+        if not self.over:
+            Deferred.fromCoroutine(self.save()).addErrback(self.broken)
+
+    async def save(self) -> None:
+        """
+        Have the snapshot of the call as it is now in the store.
+        """
+        if self.live is None:
+            return
+        agreed = self._around.now() - self.timer.elapsed
+        info = dialogInfo(
+            self.dialog, self.flow, self.negotiation, self.timer.agreed, agreed, self.peerAllows
+        )
+        await self._around.service.save(self.live, info)
+
+    def broken(self, failure: Failure) -> None:
+        """
+        Log what nobody foresaw.
+        """
         log.failure("{callID}: unforeseen", failure, callID=self.dialog.callID)
         self._around.metrics.unhandledErrors.inc()

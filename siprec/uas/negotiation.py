@@ -5,7 +5,7 @@ Offer and answer of one dialog, and the recorded streams that follow from them
 
 from __future__ import annotations
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.logger import Logger
 
 from siprec.ids import newSessionNumber
@@ -113,6 +113,49 @@ class Negotiation:
         assert self.local is not None, "the first answer comes first"
         self.local = makeOffer(self.local, self._choices, self._places(live))
         return self.local
+
+    def restore(
+        self, local: SessionDescription, remote: SessionDescription, live: LiveRecording
+    ) -> None:
+        """
+        Go on where another process stopped.
+
+        @param local: what it sent last, answer or offer.
+        @param remote: what it received last, offer or answer.
+        @param live: the recording, its streams as they were.
+        """
+        self.local, self.remote = local, remote
+        self._choices = tuple(
+            self._restored(each, local, live) for each in choose(remote, self.policy)
+        )
+
+    def _restored(self, choice: Choice, local: SessionDescription, live: LiveRecording) -> Choice:
+        stream = live.stream(choice.index)
+        line = local.media[choice.index] if choice.index < len(local.media) else None
+        if stream is None or line is None or not line.port or not choice.accepted:
+            return choice.refused(choice.reason or "refused before")
+        # An answer of the peer's need not name all the formats and labels that
+        # hold; what we sent does.
+        return evolve(
+            choice,
+            codecs=line.codecs,
+            label=stream.label,
+            direction=stream.direction,
+            rtcpMux=line.attribute("rtcp-mux") is not None,
+        )
+
+    def outdated(self, live: LiveRecording) -> bool:
+        """
+        @return: whether a stream is received elsewhere than the peer was told.
+        """
+        return self.local is not None and any(
+            self._told(self.local, index) != (place.host, place.port)
+            for index, place in self._places(live).items()
+        )
+
+    def _told(self, local: SessionDescription, index: int) -> tuple[str, int] | None:
+        address = local.address(index)
+        return None if address is None else (address.address, local.media[index].port)
 
     def peerAnswered(self, answer: SessionDescription, live: LiveRecording) -> None:
         """

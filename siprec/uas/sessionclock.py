@@ -26,20 +26,34 @@ class SessionClock:
     _onRefresh: Callable[[], None]
     _onExpired: Callable[[], None]
     agreed: Agreed = field(factory=Agreed, init=False)
+    _since: float = field(default=0.0, init=False)
     _timers: list[IDelayedCall] = field(factory=list, init=False)
 
-    def agree(self, agreed: Agreed) -> None:
+    @property
+    def elapsed(self) -> float:
+        """
+        Seconds since L{agreed} was settled.
+        """
+        return self._clock.seconds() - self._since
+
+    def agree(self, agreed: Agreed, elapsed: float = 0.0, grace: float = 0.0) -> None:
         """
         Begin anew with what a 2xx has settled.
+
+        @param elapsed: seconds since that, if it was in another process.
+        @param grace: seconds that are left in any case before the session has
+            expired.
         """
         self.stop()
         self.agreed = agreed
-        for seconds, call in (
-            (agreed.refreshAfter, self._onRefresh),
-            (agreed.giveUpAfter, self._onExpired),
+        self._since = self._clock.seconds() - elapsed
+        for seconds, least, call in (
+            (agreed.refreshAfter, 0.0, self._onRefresh),
+            (agreed.giveUpAfter, grace, self._onExpired),
         ):
             if seconds is not None:
-                self._timers.append(self._clock.callLater(seconds, call))
+                later = self._clock.callLater(max(seconds - elapsed, least), call)
+                self._timers.append(later)
 
     def stop(self) -> None:
         """

@@ -35,12 +35,13 @@ class Ready(Endpoint):
         self._control = control
 
     def show(self, request: IRequest) -> Answer:
-        reasons = self._control.notReady()
+        reasons, notes = self._control.notReady(), self._control.notes()
         if reasons:
             # Not a refusal of the request: the answer itself is "no".
             content = {"error": "not-ready", "detail": "; ".join(reasons), "reasons": reasons}
+            content["notes"] = notes
             return Answer({"status": "not-ready", **content}, 503)
-        return Answer({"status": "ready", "reasons": []})
+        return Answer({"status": "ready", "reasons": [], "notes": notes})
 
 
 class Exposition(Endpoint):

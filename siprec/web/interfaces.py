@@ -27,6 +27,12 @@ class INodeControl(Interface):
             a person; empty if the node is ready.
         """
 
+    def notes() -> list[str]:
+        """
+        @return: what is not as it should be, though sessions are taken, one
+            line each.
+        """
+
     def nodes() -> Deferred[list[dict[str, Any]]]:
         """
         @return: fires with one JSON object for each live node of the cluster,

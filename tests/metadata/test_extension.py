@@ -93,7 +93,8 @@ class ReaderTests(SynchronousTestCase):
         )
         began = time.process_time()
         document = parseMetadata(body.encode())
-        self.assertLess(time.process_time() - began, 5)
+        # Not a measure of speed: with the square of the size it took minutes.
+        self.assertLess(time.process_time() - began, 30)
         self.assertLess(sum(len(each.xml) for each in document.extensions), 5 << 20)
         self.assertIn("too much extension data: some of it is left out", document.notes)
         self.assertEqual(document.sessions[0].id, "S")

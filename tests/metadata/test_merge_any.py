@@ -3,8 +3,6 @@ Tests of L{siprec.metadata.merge}: which documents count, what holds for any of
 them, and how long it takes.
 """
 
-import time
-
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,74 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.metadata.merge import merge
 from siprec.metadata.model import MetadataDocument, ParticipantStream
-from siprec.metadata.parse import parseMetadata
 from siprec.metadata.state import RecordingMetadata
 from tests.metadata.documents import documents, split
-from tests.metadata.fixtures import PROPERTY, TWO_PARTIES, folded, minute, partial, recording
+from tests.metadata.fixtures import PROPERTY, TWO_PARTIES, folded, minute, recording
 
 _TWO = recording(TWO_PARTIES)
-
-
-class DocumentTests(SynchronousTestCase):
-    """
-    Which documents count.
-    """
-
-    def test_A38_error(self) -> None:
-        """
-        A document that could not be read leaves the state as it is, and so does
-        a request for a snapshot.
-        """
-        state = folded(_TWO)
-        for body in (b"", b"<requestsnapshot/>"):
-            self.assertIs(merge(state, parseMetadata(body), minute(1)), state)
-
-    def test_A36_partialFirst(self) -> None:
-        """
-        A partial document on nothing is followed as far as it goes, and noted.
-        """
-        state = folded(partial('<participant participant_id="P"/>'))
-        self.assertEqual((state.based, list(state.participants)), (False, ["P"]))
-        self.assertEqual(state.notes, ("partial document before any complete one",))
-        self.assertTrue(merge(state, _TWO, minute(1)).based)
-
-    def test_A42_definedElsewhere(self) -> None:
-        """
-        A reference to what another recording session defines is no error.
-        """
-        state = folded(recording('<session session_id="S"><group-ref>G</group-ref></session>'))
-        self.assertEqual((state.notes, state.groups["G"].defined), ((), False))
-
-    def test_notesAreBounded(self) -> None:
-        """
-        However many conflicts there are, the state does not grow with them.
-        """
-        sessions = "".join(f'<session session_id="{number}"/>' for number in range(300))
-        people = "".join(f'<participant participant_id="{number}"/>' for number in range(300))
-        self.assertEqual(len(folded(recording(sessions), partial(people)).notes), 100)
-
-    def _party(self, number: int) -> str:
-        return (
-            f'<participant participant_id="P{number}"><nameID aor="sip:{number}@x"/>'
-            f'</participant><stream stream_id="T{number}" session_id="S"><label>{number}'
-            f'</label></stream><participantsessionassoc participant_id="P{number}" '
-            'session_id="S"><associate-time>2026-01-05T09:00:00Z</associate-time>'
-            f'</participantsessionassoc><participantstreamassoc participant_id="P{number}">'
-            f"<send>T{number}</send><recv>T0</recv></participantstreamassoc>"
-        )
-
-    def test_speed(self) -> None:
-        """
-        A conference of 500 takes a few milliseconds; the bound is generous for
-        the sake of busy machines.
-        """
-        document = recording('<session session_id="S"/>' + "".join(map(self._party, range(500))))
-        times = []
-        for _ in range(10):
-            began = time.process_time()
-            merge(RecordingMetadata(), document, minute(0))
-            times.append(time.process_time() - began)
-        self.assertLess(min(times), 0.03)
 
 
 class PropertyTests(SynchronousTestCase):

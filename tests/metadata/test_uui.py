@@ -53,7 +53,8 @@ class SplitTests(SynchronousTestCase):
         for text in ('"' * 60_001, '"\\' * 30_000, ';"' * 30_001):
             splitValues(text)
             splitParameters(text)
-        self.assertLess(time.process_time() - began, 1)
+        # Not a measure of speed: with the square of the size it took minutes.
+        self.assertLess(time.process_time() - began, 30)
 
 
 class DecodeTests(SynchronousTestCase):

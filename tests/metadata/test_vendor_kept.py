@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.metadata.model import MetadataDocument
 from siprec.metadata.parse import parseMetadata
-from siprec.metadata.vendor import keptHeaders, vendorFields
+from siprec.metadata.vendor import keptHeaders, vendorFields, withEarlier
 from tests.metadata.fixtures import (
     AUDIOCODES,
     ORACLE,
@@ -202,3 +202,29 @@ class KeptHeaderTests(SynchronousTestCase):
             ],
         )
         self.assertNotIn("4111", json.dumps(found))
+
+
+class EarlierTests(SynchronousTestCase):
+    """
+    What was found before what is at hand now.
+    """
+
+    def test_nothing(self) -> None:
+        """
+        Without anything earlier there is what was found.
+        """
+        found = vendorFields([("User-Agent", "x")], [])
+        self.assertEqual(withEarlier({}, found), found)
+
+    def test_merged(self) -> None:
+        """
+        Identifiers add up, each once; the later field overrides; a vendor that
+        was recognised stays until another one is.
+        """
+        before = {"type": "oracle", "ucid": ["1", "2"], "sip_x_a": "old", "ext_b": "kept"}
+        merged = withEarlier(before, {"type": "generic", "ucid": ["2", "3"], "sip_x_a": "new"})
+        self.assertEqual(
+            merged,
+            {"type": "oracle", "ucid": ["1", "2", "3"], "sip_x_a": "new", "ext_b": "kept"},
+        )
+        self.assertEqual(withEarlier(before, {"type": "cisco"})["type"], "cisco")

@@ -108,7 +108,8 @@ class ParseTests(SynchronousTestCase):
             for index, media in enumerate(description.media):
                 description.direction(index)
                 self.assertLess(len(media.codecs), 2)
-            self.assertLess(process_time() - start, 5)
+            # Not a measure of speed: with the square of the size it took minutes.
+            self.assertLess(process_time() - start, 30)
             self.assertLessEqual(len(description.warnings), MAX_WARNINGS)
 
 

@@ -31,6 +31,7 @@ class HeartbeatTests(SynchronousTestCase):
         self.store = ShakyStore(MemorySessionStore(self.clock, N1, self.memory))
         self.sessions = 0
         self.lost: list[NodeLease] = []
+        self.backs: list[float] = []
         self.gone: list[str] = []
         self.service = self.makeService("i1")
         self.addCleanup(lambda: self.assertEqual(self.clock.getDelayedCalls(), []))
@@ -45,6 +46,7 @@ class HeartbeatTests(SynchronousTestCase):
             lambda: evolve(makeLease(instance=instance), sessions=self.sessions),
             interval,
             onLost=self.lost.append,
+            onBack=lambda: self.backs.append(self.clock.seconds()),
             isGone=lambda holder: holder.instance in self.gone,
         )
 
@@ -194,6 +196,32 @@ class HeartbeatTests(SynchronousTestCase):
             self.clock.advance(1)
             self.assertEqual(self.service.lastBeat, self.clock.seconds())
             self.assertEqual(len(self.flushLoggedErrors(type(error))), 1)
+
+    def test_back(self) -> None:
+        """
+        The first beat after others were missed is told of, and no other; what
+        goes wrong then does not end the beats.
+        """
+        self.start()
+        self.assertEqual(self.backs, [])
+        self.store.away = True
+        with capturedLogs():
+            self.clock.pump([1.0] * 3)
+            self.store.away = False
+            self.clock.pump([1.0] * 3)
+        self.assertEqual(self.backs, [4.0])
+
+        def mistake() -> None:
+            raise KeyError("nothing")
+
+        self.service._onBack = mistake
+        self.store.away = True
+        with capturedLogs():
+            self.clock.advance(1)
+            self.store.away = False
+            self.clock.pump([1.0] * 2)
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
+        self.assertEqual(self.service.lastBeat, self.clock.seconds())
 
     def test_leaseCannotBeMade(self) -> None:
         """

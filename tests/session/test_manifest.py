@@ -181,6 +181,55 @@ class RenderingTests(SynchronousTestCase):
         self.assertEqual(withRendering(once, self.rendering, "complete"), once)
 
 
+class NodeChangeTests(SynchronousTestCase):
+    """
+    Gaps from one segment to the next: the first ends 10 s after the start, the
+    second begins at 13 s.
+    """
+
+    def _cause(self, begin: float, end: float, left: float | None = START + 10) -> str:
+        segments = (Segment(NODE, 1, START, left), Segment(NODE, 2, START + 13, START + 20))
+        gap = {
+            "start": formatTime(START + begin),
+            "end": formatTime(START + end),
+            "stream": 0,
+            "cause": "loss",
+        }
+        rendering = {**RenderingTests.rendering, "gaps": [gap]}
+        before = describe(session("/r", segments=segments))
+        [found] = withRendering(before, rendering, "complete")["gaps"]
+        self.assertEqual({**found, "cause": "loss"}, gap)
+        self.assertEqual(gap["cause"], "loss")
+        return str(found["cause"])
+
+    def test_between(self) -> None:
+        """
+        What is missing while nobody captured is missing because of that.
+        """
+        for begin, end in ((10.0, 13.0), (10.1, 12.9), (12.0, 14.0)):
+            self.assertEqual(self._cause(begin, end), "nodeChange", (begin, end))
+
+    def test_lastVisit(self) -> None:
+        """
+        The streams of a node that dies do not end in the same moment: one may
+        have been visited a little earlier than the others.
+        """
+        self.assertEqual(self._cause(9.7, 13.0), "nodeChange")
+
+    def test_loss(self) -> None:
+        """
+        What was missing before the end, or is missing after the begin, is lost.
+        """
+        for begin, end in ((5.0, 6.0), (5.0, 13.0), (9.7, 9.9), (13.0, 14.0), (15.0, 16.0)):
+            self.assertEqual(self._cause(begin, end), "loss", (begin, end))
+
+    def test_open(self) -> None:
+        """
+        A segment without an end says nothing of what follows it.
+        """
+        self.assertEqual(self._cause(10.0, 13.0, None), "loss")
+
+
 class WholeTests(SynchronousTestCase):
     """
     Whether anything but the audio can be missing.

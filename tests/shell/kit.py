@@ -75,6 +75,12 @@ class ShellNode:
         """
         return self._house.recorder
 
+    def notes(self) -> list[str]:
+        """
+        See L{IShellNode}.
+        """
+        return []
+
     def notReady(self) -> list[str]:
         """
         See L{IShellNode}.

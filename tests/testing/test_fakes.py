@@ -110,6 +110,13 @@ class FakePortPoolTests(SynchronousTestCase):
         self.assertRaises(OSError, self.pool.claim, "192.0.2.1", 30000)
         self.assertRaises(ValueError, self.pool.claim, "192.0.2.1", 30001)
 
+    def test_claimedAhead(self) -> None:
+        """
+        What was claimed is not handed out as well.
+        """
+        self.pool.claim("192.0.2.1", 20000)
+        self.assertEqual(self.pool.allocate("192.0.2.1").rtpPort, 20002)
+
 
 class FakeCaptureTests(SynchronousTestCase):
     """

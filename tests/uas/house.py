@@ -182,7 +182,7 @@ class House:
     recorder: Recorder = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        os.makedirs(self.root)
+        os.makedirs(self.root, exist_ok=True)
         node = nodeID("n1")
         self.ports = FakePortPool(10000, 20, failure=NoFreePorts("no free pair in 10000-10039"))
         self.metrics = Metrics("0", node)

@@ -163,7 +163,8 @@ class OrdinaryCallTests(RecorderTestCase):
         self.src.call()
         self.src.bye()
         self.assertEqual(self.house.manifest["state"], "complete")
-        self.assertEqual(len(self.flushLoggedErrors(StoreUnavailable)), 1)
+        # Before the 200, and after the ACK.
+        self.assertEqual(len(self.flushLoggedErrors(StoreUnavailable)), 2)
 
 
 class AcknowledgementTests(RecorderTestCase):

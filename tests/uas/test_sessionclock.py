@@ -66,6 +66,20 @@ class SessionClockTests(SynchronousTestCase):
         self._wait(120)
         self.assertEqual(self.told, [("expired", 128.0)])
 
+    def test_elapsed(self) -> None:
+        """
+        What another process agreed goes on: a refresh that is overdue is made
+        at once, and the end leaves the time it is given.
+        """
+        self.session.agree(Agreed(90, "uas", ours=True), 20)
+        self.assertEqual(self.session.elapsed, 20)
+        self._wait(45)
+        self.assertEqual(self.told, [("refresh", 25.0), ("expired", 40.0)])
+        self.assertEqual(self.session.elapsed, 65)
+        self.session.agree(Agreed(90, "uas", ours=True), 500, 30)
+        self._wait(31)
+        self.assertEqual(self.told[2:], [("refresh", 46.0), ("expired", 75.0)])
+
     def test_stop(self) -> None:
         """
         The end of the dialog ends all timers, those that have run out too.

@@ -4,16 +4,16 @@ Tests for L{siprec.uas.snapshot}.
 
 from __future__ import annotations
 
-from attrs import asdict
+from attrs import asdict, evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.sdp.choice import Policy
 from siprec.sdp.parse import parseSDP
-from siprec.sip.dialog import Dialog
+from siprec.sip.dialog import MAX_CSEQ, Dialog
 from siprec.sip.flow import Flow
 from siprec.sip.sessiontimer import Agreed
 from siprec.uas.negotiation import Negotiation
-from siprec.uas.snapshot import dialogInfo
+from siprec.uas.snapshot import dialogInfo, dialogOf, flowOf, timerOf
 from tests.uas.kit import ONE, offer
 
 DIALOG = Dialog(
@@ -68,3 +68,60 @@ class DialogInfoTests(SynchronousTestCase):
         self.assertEqual((info.remoteSDP, info.localSDP), (offer(ONE), offer(ONE, version=2)))
         self.assertEqual((info.sessionInterval, info.sessionRefresher), (90, "uas"))
         self.assertEqual(info.sessionExpires, 1090.0)
+
+    def test_refresher(self) -> None:
+        """
+        Who refreshes is kept by the roles in the first INVITE, whoever sent the
+        request that settled it.
+        """
+        for agreed, refresher in (
+            (Agreed(90, "uac", ours=True), "uas"),
+            (Agreed(90, "uas", ours=False), "uac"),
+            (Agreed(90, "uac", ours=False), "uac"),
+        ):
+            info = dialogInfo(DIALOG, FLOW, Negotiation(Policy(), 5), agreed, 1000.0)
+            self.assertEqual(info.sessionRefresher, refresher)
+            again, elapsed = timerOf(info, 1030.0)
+            self.assertEqual((again.interval, again.ours, elapsed), (90, agreed.ours, 30.0))
+
+
+class AgainTests(SynchronousTestCase):
+    """
+    What another process makes of it.
+    """
+
+    info = dialogInfo(DIALOG, FLOW, Negotiation(Policy(), 5), Agreed(), 1000.0, {"BYE", "ACK"})
+
+    def test_dialog(self) -> None:
+        """
+        The same dialog, our numbers far above those that were used.
+        """
+        self.assertEqual(dialogOf(self.info), evolve(DIALOG, localCSeq=107))
+
+    def test_lastNumber(self) -> None:
+        """
+        No number is above what RFC 3261 section 8.1.1.5 allows.
+        """
+        last = evolve(self.info, localCSeq=MAX_CSEQ - 1)
+        self.assertEqual(dialogOf(last).localCSeq, MAX_CSEQ)
+
+    def test_flow(self) -> None:
+        """
+        The same addresses; the connection is none that there is.
+        """
+        self.assertEqual(flowOf(self.info), evolve(FLOW, connection=0))
+
+    def test_timer(self) -> None:
+        """
+        Without a timer there is none; a clock that was set back makes no time
+        from the future.
+        """
+        self.assertEqual(timerOf(self.info, 2000.0), (Agreed(), 0.0))
+        timed = evolve(self.info, sessionInterval=90, sessionExpires=1090.0)
+        self.assertEqual(timerOf(timed, 500.0)[1], 0.0)
+
+    def test_allowed(self) -> None:
+        """
+        The methods are in an order of their own.
+        """
+        self.assertEqual(self.info.peerAllows, ("ACK", "BYE"))

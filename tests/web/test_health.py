@@ -21,7 +21,14 @@ class HealthTests(SiteTestCase):
         """
         Without a reason against it, the node is ready.
         """
-        self.assertEqual(self.get("/readyz"), {"status": "ready", "reasons": []})
+        self.assertEqual(self.get("/readyz"), {"status": "ready", "reasons": [], "notes": []})
+
+    def test_notes(self) -> None:
+        """
+        What is wrong without keeping calls out is said, and the node is ready.
+        """
+        self.control.noted.append("the store is away")
+        self.assertEqual(self.get("/readyz")["notes"], ["the store is away"])
 
     def test_notReady(self) -> None:
         """

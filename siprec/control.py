@@ -1,0 +1,126 @@
+"""
+A node as those see it who look at it or tell it what to do: the HTTP interface
+and the shell.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from siprec.config import Settings
+from siprec.recorder import Recorder
+from siprec.session.archive import locate
+from siprec.session.model import NodeLease
+from siprec.session.service import SessionService
+from siprec.session.workers import Workers
+from siprec.sip.transport import TransportService
+from siprec.state import State
+from siprec.store.interfaces import ISessionStore
+from siprec.web.interfaces import INodeControl, NotRunning
+
+log = Logger()
+
+
+@implementer(INodeControl)
+class NodeControl:
+    """
+    The half of a node that answers questions; L{siprec.node.Node} is the other.
+    """
+
+    settings: Settings
+    transport: TransportService
+    recorder: Recorder
+    sessions: SessionService
+    workers: Workers
+    state: State
+    _http: IListeningPort | None
+
+    @property
+    def store(self) -> ISessionStore:
+        """
+        Where the state of its calls is.
+        """
+        return self.state.store
+
+    @property
+    def sipAddresses(self) -> list[tuple[str, str, int]]:
+        """
+        Transport, host and port of each SIP listener.
+        """
+        return self.transport.addresses
+
+    @property
+    def httpAddress(self) -> tuple[str, int] | None:
+        """
+        Host and port of the HTTP server, or C{None} where there is none.
+        """
+        if self._http is None:
+            return None
+        address = self._http.getHost()
+        if not isinstance(address, IPv4Address | IPv6Address):
+            return None
+        return address.host, address.port
+
+    def notReady(self) -> list[str]:
+        """
+        See L{INodeControl.notReady}.
+        """
+        return self.recorder.notReady()
+
+    def notes(self) -> list[str]:
+        """
+        See L{INodeControl.notes}.
+        """
+        return self.state.notes()
+
+    def nodes(self) -> Deferred[list[dict[str, Any]]]:
+        """
+        See L{INodeControl.nodes}.
+        """
+        leases = self.state.nodes()
+        return leases.addCallback(lambda found: [self._describe(each) for each in found])
+
+    def _describe(self, lease: NodeLease) -> dict[str, Any]:
+        described: dict[str, Any] = {
+            "id": lease.nodeID,
+            "version": lease.version,
+            "host": lease.host,
+            "process": lease.pid,
+            "sessions": lease.sessions,
+            "sip": list(lease.addresses),
+        }
+        if lease.nodeID == self.settings.node.id:
+            # What only the node itself knows, and knows now.
+            described["sessions"] = len(self.sessions.recordings)
+            described["ready"] = not self.notReady()
+            described["draining"] = self.sessions.draining
+        return described
+
+    def drain(self) -> Deferred[None]:
+        """
+        See L{INodeControl.drain}.
+        """
+        if not self.sessions.draining:
+            log.info("{node}: draining", node=self.settings.node.id)
+            self.sessions.draining = True
+            self.recorder.stopCalls(503, "drained")
+        return succeed(None)
+
+    def stopRecording(self, recording: str, who: str) -> Deferred[dict[str, Any]]:
+        """
+        See L{INodeControl.stopRecording}.
+        """
+        for call in self.recorder.calls.values():
+            live = call.live
+            if live is not None and live.recording.id == recording:
+                live.event("stopped", who=who)
+                call.stop(200, "stopped")
+                return succeed(live.manifest())
+        found = self.workers.run(locate, self.settings.recordings.directory, recording)
+        return found.addCallback(lambda _: fail(NotRunning(recording)))

@@ -1,0 +1,210 @@
+"""
+How a recording goes on whose process has died: from the snapshot in the store
+and from what lies in its directory.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from attrs import define, evolve, frozen
+from twisted.logger import Logger
+
+from siprec.metadata.parse import parseMetadata
+from siprec.metadata.state import RecordingMetadata
+from siprec.metadata.storing import fromDict
+from siprec.session.beginning import Beginning, NoRoom, directoryOf
+from siprec.session.live import Document, LiveRecording
+from siprec.session.model import CallSnapshot, RecordingSession, Segment, StreamInfo
+from siprec.session.recovery import journalsOf, lastArrival
+from siprec.session.running import RunningRecordings
+
+log = Logger()
+
+_DOCUMENT = re.compile(r"metadata-([1-9][0-9]{0,5})\.xml", re.ASCII)
+
+
+@frozen
+class Found:
+    """
+    What there is of a recording on the disk.
+
+    @ivar journals: segment number, from 1, and stream index of each, by name.
+    @ivar ends: when the last packet of each segment that has journals came.
+    @ivar documents: numbers and bytes of the metadata documents that the
+        snapshot does not know yet.
+    @ivar missing: names of those that it knows, and that are not there.
+    """
+
+    journals: dict[str, tuple[int, int]]
+    ends: dict[int, float]
+    documents: list[bytes]
+    missing: list[str]
+
+
+def look(recording: RecordingSession, running: RunningRecordings) -> Found:
+    """
+    Mark a recording as unfinished, make its directory if that is gone, and see
+    what is there.  Blocks.
+
+    @raise OSError: it cannot be read or made.
+    """
+    directory = recording.directory
+    running.add(recording.id, directory)
+    os.makedirs(directory, exist_ok=True)
+    journals = journalsOf(directory)
+    ends = {}
+    # Those before the last one have had their end from whoever opened it.
+    for number in {number for number, _ in journals.values()}:
+        if number >= len(recording.segments):
+            last = lastArrival(directory, number)
+            if last is not None:
+                ends[number] = last
+    known = {each.file for each in recording.metadata}
+    names = os.listdir(directory)
+    numbers = sorted(int(found[1]) for name in names if (found := _DOCUMENT.fullmatch(name)))
+    documents = []
+    for number in numbers:
+        if f"metadata-{number}.xml" not in known:
+            with open(os.path.join(directory, f"metadata-{number}.xml"), "rb") as file:
+                documents.append(file.read())
+    return Found(journals, ends, documents, sorted(known.difference(names)))
+
+
+def withFound(recording: RecordingSession, found: Found, segment: Segment) -> RecordingSession:
+    """
+    Bring a snapshot's recording up to date with the disk, which may know more:
+    the process died between a packet and its next save.
+
+    @param segment: the new one.
+    @return: the recording, all its earlier segments closed.
+    """
+    segments = list(recording.segments)
+    highest = max((number for number, _ in found.journals.values()), default=0)
+    while len(segments) < highest:
+        # Opened by a process that died before it could say so.
+        at = found.ends.get(len(segments), segments[-1].end or segments[-1].start)
+        segments.append(evolve(segment, start=at))
+    closed = tuple(
+        _closed(each, number, found, segment.start) for number, each in enumerate(segments, 1)
+    )
+    count = max((index + 1 for _, index in found.journals.values()), default=0)
+    # Offered by a peer that had no answer: it offers the line again, and that
+    # is another stream.
+    unknown = (
+        StreamInfo(index, index, None, (), "", 0, direction="inactive", active=False)
+        for index in range(len(recording.streams), count)
+    )
+    return evolve(recording, segments=(*closed, segment), streams=(*recording.streams, *unknown))
+
+
+def _closed(segment: Segment, number: int, found: Found, now: float) -> Segment:
+    files = tuple(name for name, (one, _) in sorted(found.journals.items()) if one == number)
+    end = segment.end
+    if end is None:
+        # The clock may have been set meanwhile.
+        end = min(max(found.ends.get(number, segment.start), segment.start), now)
+    return evolve(segment, end=end, files=files)
+
+
+def headersOf(recording: RecordingSession) -> list[tuple[str, str]]:
+    """
+    @return: the headers of the INVITE, as far as they were kept.
+    """
+    kept = recording.sip.get("headers") or {}
+    return [(name, value) for name, values in kept.items() for value in values]
+
+
+def stateOf(recording: RecordingSession) -> RecordingMetadata | None:
+    """
+    @return: the merged metadata, or C{None} where it cannot be read.
+    """
+    try:
+        return fromDict(recording.metadataState)
+    except ValueError as error:
+        log.error("{recording}: {why}", recording=recording.id, why=str(error))
+        return None
+
+
+@define(eq=False, repr=False)
+class Resumption:
+    """
+    Goes on with one recording.
+
+    @ivar epoch: the owner epoch of its new segment.
+    @ivar bind: the local address for media; C{None}: that of each stream.
+    @ivar advertise: the address for the SDP where media has to move; C{None}:
+        that of the streams.
+    """
+
+    _around: Beginning
+    _snapshot: CallSnapshot
+    _epoch: int
+    _bind: str | None
+    _advertise: str | None
+
+    async def run(self) -> LiveRecording:
+        """
+        See L{siprec.session.service.SessionService.resume}.
+        """
+        around, recording = self._around, self._located()
+        state = stateOf(recording)
+        host = next((each.host for each in recording.streams if each.active), "")
+        advertise = self._advertise or host
+        live = around.live(recording, advertise, self._bind or advertise, headersOf(recording))
+        live.state, live.before = state or RecordingMetadata(), recording.vendor
+        try:
+            # First of all: from here on the kernel keeps what comes.
+            self._bindAll(live)
+            segment = Segment(around.node, self._epoch, around.now())
+            found = await self._look(live)
+            live.recording = withFound(live.recording, found, segment)
+            live.files = around.files(live)
+            self._tell(live, found, state is None)
+            live.startCapture()
+        except BaseException:
+            await live.abandon()
+            raise
+        log.info(
+            "{recording}: goes on in segment {number}, {moved} streams have moved",
+            recording=recording.id,
+            number=len(live.recording.segments),
+            moved=len(live.moved),
+            node=around.node,
+        )
+        return live
+
+    def _located(self) -> RecordingSession:
+        recording = self._snapshot.recording
+        root = self._around.root
+        if recording.directory.startswith(os.path.join(root, "")):
+            return recording
+        # The same directory may be mounted elsewhere on another machine.
+        return evolve(recording, directory=directoryOf(root, recording.id, recording.startTime))
+
+    def _bindAll(self, live: LiveRecording) -> None:
+        try:
+            active = [each for each in live.recording.streams if each.active]
+            # All of them first: what replaces one must not be another one's.
+            lost = [each for each in active if not live.reclaimStream(each, self._bind)]
+            for stream in lost:
+                live.moveStream(stream.index)
+        except OSError as error:
+            raise NoRoom(f"no media socket: {error}") from error
+
+    async def _look(self, live: LiveRecording) -> Found:
+        recording = live.recording
+        try:
+            return await self._around.workers.run(look, recording, self._around.running)
+        except OSError as error:
+            raise NoRoom(f"{error.strerror}: {recording.directory}") from error
+
+    def _tell(self, live: LiveRecording, found: Found, stateLost: bool) -> None:
+        for body in found.documents:
+            live.receive(Document(body, parseMetadata(body)))
+        for name in found.missing:
+            live.event("metadataLost", file=name)
+        if stateLost:
+            live.event("metadataStateLost")
+        live.event("resumed", node=self._around.node, moved=list(live.moved))

@@ -1,0 +1,171 @@
+"""
+The first INVITE of a call, until it is answered.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from siprec.media.ports import NoFreePorts
+from siprec.session.life import Reject
+from siprec.session.live import LiveRecording
+from siprec.session.service import NoRoom
+from siprec.sip.dialog import Dialog
+from siprec.sip.flow import Flow
+from siprec.sip.interfaces import IServerTransaction
+from siprec.sip.message import Request, Response
+from siprec.sip.sessiontimer import Agreed, TimerSettings, TooSmall, negotiate
+from siprec.uas.around import RETRY_AFTER, Surroundings
+from siprec.uas.bodies import Bodies
+from siprec.uas.negotiation import Negotiation
+from siprec.uas.responses import ok, refusal
+from siprec.uas.sessionclock import SessionClock
+
+log = Logger()
+
+_TIMER = TimerSettings()
+
+
+class Opened(Protocol):
+    """
+    What the first INVITE needs of its call.
+    """
+
+    dialog: Dialog
+    flow: Flow
+    live: LiveRecording | None
+    negotiation: Negotiation
+    timer: SessionClock
+
+    def noteAllowed(self, request: Request) -> None:
+        """
+        Remember which methods the peer takes.
+        """
+
+    async def save(self) -> None:
+        """
+        Have the call in the store.
+        """
+
+    def opened(self) -> None:
+        """
+        The INVITE may be answered.
+        """
+
+    def failed(self, rejection: Reject) -> None:
+        """
+        It must be refused.
+        """
+
+    def accept(self, transaction: IServerTransaction, response: Response) -> None:
+        """
+        Send a 2xx, and repeat it until the ACK.
+        """
+
+    def broken(self, failure: Failure) -> None:
+        """
+        Log what nobody foresaw.
+        """
+
+
+@define(eq=False, repr=False)
+class Opening:
+    """
+    Opens the recording and answers the INVITE.
+    """
+
+    _around: Surroundings
+    _call: Opened
+    _invite: IServerTransaction
+    _bodies: Bodies
+    _timer: Agreed = field(factory=Agreed, init=False)
+    _body: bytes = field(default=b"", init=False)
+    _received: float = field(init=False)
+
+    def begin(self) -> Deferred[None]:
+        """
+        @return: fires when the INVITE has been answered, in whatever way.
+        """
+        self._received = self._around.clock.seconds()
+        return Deferred.fromCoroutine(self._begin()).addErrback(self._beginFailed)
+
+    async def _begin(self) -> None:
+        call, around, request = self._call, self._around, self._invite.request
+        timer = negotiate(request, _TIMER)
+        if isinstance(timer, TooSmall):
+            call.failed(Reject(422, "session interval", headers=timer.headers))
+            return
+        description = self._bodies.description
+        streams = [] if description is None else call.negotiation.begin(description)
+        if not streams:
+            why = call.negotiation.refusals() or "no session description"
+            call.failed(Reject(488, why))
+            return
+        advertise, bind = around.mediaHosts(call.flow)
+        try:
+            live = await around.service.begin(
+                callID=request.callID,
+                sip=around.describe(request, call.flow),
+                headers=list(request.headers),
+                streams=streams,
+                documents=list(self._bodies.documents),
+                advertise=advertise,
+                bind=bind,
+            )
+        except (NoFreePorts, NoRoom) as error:
+            log.error("{callID}: not recorded: {why}", callID=request.callID, why=str(error))
+            call.failed(Reject(503, str(error), RETRY_AFTER))
+            return
+        call.live = live
+        for note in self._bodies.notes:
+            live.event("bodyIrregular", reason=note)
+        self._body = call.negotiation.firstAnswer(live).serialize()
+        self._timer = timer
+        call.noteAllowed(request)
+        call.timer.agree(timer)
+        await call.save()
+        call.opened()
+
+    def _beginFailed(self, failure: Failure) -> None:
+        """
+        What nobody foresaw must leave neither an INVITE without an answer nor
+        a recording that nobody ends.
+        """
+        self._call.broken(failure)
+        self._call.failed(Reject(500, "internal error", RETRY_AFTER))
+        if self._call.live is not None:
+            self._around.service.finish(self._call.live, "internalError")
+
+    def answer(self) -> None:
+        """
+        Send the 200.
+        """
+        response = ok(self._call.dialog, self._invite.request, self._timer, self._body)
+        self._call.accept(self._invite, response)
+        self._count("accepted")
+
+    def reject(self, rejection: Reject) -> None:
+        """
+        Refuse the INVITE.
+        """
+        self._invite.respond(
+            refusal(
+                self._call.dialog,
+                self._invite.request,
+                rejection.status,
+                rejection.text,
+                rejection.headers,
+                rejection.retryAfter,
+            )
+        )
+        self._count("cancelled" if rejection.status == 487 else "rejected")
+
+    def _count(self, result: str) -> None:
+        metrics = self._around.metrics
+        metrics.invites.labels(result).inc()
+        metrics.answerSeconds.observe(self._around.clock.seconds() - self._received)

@@ -1,0 +1,42 @@
+"""
+Which part of a node knows which of its metrics.
+"""
+
+from __future__ import annotations
+
+from siprec.media.interfaces import IPortPool
+from siprec.metrics import Metrics
+from siprec.recorder import Recorder
+from siprec.session.service import SessionService
+from siprec.sip.layer import SipLayer
+from siprec.state import State
+
+# Of what the SIP layer counts, that which nobody got an answer to.
+_DROPPED = ("badMessages", "strayAcks", "strayResponses", "lateResponses", "afterStop")
+
+
+def watchNode(
+    metrics: Metrics,
+    sessions: SessionService,
+    ports: IPortPool,
+    recorder: Recorder,
+    layer: SipLayer,
+    state: State,
+) -> None:
+    """
+    Have each part asked for its numbers at every scrape.
+    """
+    metrics.watch("siprec_sessions", lambda: len(sessions.recordings))
+    metrics.watch("siprec_ports_free", lambda: ports.free)
+    metrics.watch("siprec_disk_free_bytes", lambda: sessions.diskFree or 0)
+    metrics.watch("siprec_ready", lambda: not recorder.notReady())
+    metrics.watch("siprec_media_packets_total", lambda: sessions.media("packets"))
+    metrics.watch("siprec_media_octets_total", lambda: sessions.media("octets"))
+    metrics.watch("siprec_media_kernel_drops_total", lambda: sessions.media("kernelDrops"))
+    metrics.watch("siprec_store_waiting", lambda: state.keeper.waiting)
+    metrics.watch("siprec_store_away", lambda: state.keeper.away)
+    metrics.watch("siprec_sip_requests_total", lambda: layer.requests)
+    metrics.watch("siprec_sip_responses_total", lambda: layer.responses)
+    metrics.watch(
+        "siprec_sip_dropped_total", lambda: {name: layer.counters[name] for name in _DROPPED}
+    )

@@ -1,0 +1,305 @@
+"""
+A node of parts that only note what is done with them.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from attrs import define, evolve, field
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import CannotListenError
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from siprec.config import Settings, loadSettings
+from siprec.ids import nodeID
+from siprec.metrics import Metrics
+from siprec.node import Node
+from siprec.session.manifest import Manifest
+from siprec.session.model import CallSnapshot, NodeLease
+from siprec.session.running import Orphan, RunningRecordings
+from siprec.testing.control import ImmediateWorkers
+from tests.session.recordings import NODE, START
+
+LISTEN = "tcp:8080:interface=127.0.0.1"
+
+
+def settingsFor(root: str, **overrides: object) -> Settings:
+    """
+    @return: settings of a node that keeps its recordings in C{root}.
+    """
+    given = {key.replace("__", "."): value for key, value in overrides.items()}
+    return loadSettings(None, {"node.id": NODE, "recordings.directory": root, **given})
+
+
+class FakeReactor(MemoryReactorClock):
+    """
+    A reactor without a network.
+
+    @ivar broken: whether every TCP port is in use.
+    """
+
+    broken = False
+
+    def listenTCP(self, port: int, *args: Any, **kwargs: Any) -> Any:
+        if self.broken:
+            raise CannotListenError("127.0.0.1", port, OSError(98, "Address already in use"))
+        return super().listenTCP(port, *args, **kwargs)
+
+
+@define(eq=False, slots=False)
+class Part(Service):
+    """
+    A part of a node that notes when it is started and stopped.
+
+    @ivar failure: what its start raises, or C{None}.
+    @ivar stopping: what its stop returns.
+    """
+
+    name: str
+    notes: list[str]
+    failure: Exception | None = None
+    stopping: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+        super().startService()
+        self.notes.append(f"+{self.name}")
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        self.notes.append(f"-{self.name}")
+        return self.stopping or succeed(None)
+
+
+@define(eq=False, slots=False)
+class SessionsPart(Part):
+    """
+    A session service that finishes when it is told to.
+    """
+
+    draining: bool = False
+    recordings: dict[str, Any] = field(factory=dict)
+    waiting: list[Deferred[None]] = field(factory=list)
+    broken: set[str] = field(factory=set)
+
+    async def resume(
+        self, snapshot: CallSnapshot, epoch: int, bind: str | None, advertise: str | None
+    ) -> LivePart:
+        if snapshot.key in self.broken:
+            raise ValueError("no")
+        self.notes.append(f"resume {snapshot.key}")
+        return LivePart(snapshot.recording)
+
+    def drained(self) -> Deferred[None]:
+        self.notes.append("drained?")
+        if not self.recordings:
+            return succeed(None)
+        self.waiting.append(Deferred())
+        return self.waiting[-1]
+
+
+@define(eq=False)
+class KeeperPart:
+    """
+    Forgets what it is told to.
+    """
+
+    deleted: list[str] = field(factory=list)
+
+    def delete(self, key: str) -> Deferred[None]:
+        self.deleted.append(key)
+        return succeed(None)
+
+
+@define(eq=False, slots=False)
+class StatePart(Part):
+    """
+    The node's part of a store.
+
+    @ivar begun: what its beginning waits for.
+    @ivar calls: what an earlier life has left.
+    """
+
+    begun: Deferred[None] = field(factory=lambda: succeed(None))
+    calls: list[CallSnapshot] = field(factory=list)
+    keeper: KeeperPart = field(factory=KeeperPart)
+    store: Any = None
+
+    async def begin(self) -> None:
+        await self.begun
+        self.startService()
+
+    async def mine(self) -> list[CallSnapshot]:
+        return self.calls
+
+    def nodes(self) -> Deferred[list[NodeLease]]:
+        lease = NodeLease(NODE, "i1", "here", 42, ("udp:192.0.2.1:5060",), 0, "1.2.3")
+        return succeed([lease, evolve(lease, nodeID=nodeID("node-b"), sessions=7)])
+
+
+@define(eq=False, slots=False)
+class TransportPart(Part):
+    """
+    Listens nowhere.
+    """
+
+    addresses: list[tuple[str, str, int]] = field(factory=lambda: [("UDP", "192.0.2.1", 5060)])
+
+
+@define(eq=False, slots=False)
+class WorkersPart(Part, ImmediateWorkers):
+    """
+    Works at once.
+    """
+
+    called: list[str] = field(factory=list)
+
+
+@define(eq=False)
+class LivePart:
+    """
+    A recording that runs.
+    """
+
+    recording: Any
+    events: list[dict[str, Any]] = field(factory=list)
+
+    def event(self, type: str, **facts: Any) -> None:
+        self.events.append({"type": type, **facts})
+
+    def manifest(self) -> Manifest:
+        return {"id": self.recording.id, "state": "finishing"}
+
+
+@define(eq=False)
+class CallPart:
+    """
+    A call that runs.
+    """
+
+    live: LivePart | None
+    stopped: list[tuple[int, str]] = field(factory=list)
+    notes: list[str] = field(factory=list)
+
+    def moveMedia(self) -> Deferred[None]:
+        assert self.live is not None
+        self.notes.append(f"move {self.live.recording.id}")
+        return succeed(None)
+
+    def stop(self, cause: int, reason: str) -> None:
+        self.stopped.append((cause, reason))
+
+
+@define(eq=False)
+class RecorderPart:
+    """
+    Has calls.
+    """
+
+    notes: list[str]
+    calls: dict[str, CallPart] = field(factory=dict)
+    reasons: list[str] = field(factory=list)
+
+    def stopCalls(self, cause: int, reason: str) -> None:
+        self.notes.append(f"calls {cause} {reason}")
+
+    def notReady(self) -> list[str]:
+        return self.reasons
+
+    async def resume(self, snapshot: CallSnapshot, live: LivePart) -> CallPart:
+        return CallPart(live, notes=self.notes)
+
+
+@define(eq=False)
+class LayerPart:
+    """
+    Forgets its transactions when it is told to.
+    """
+
+    notes: list[str]
+
+    def stop(self) -> None:
+        self.notes.append("-layer")
+
+
+@define(eq=False)
+class RecoveryPart:
+    """
+    Recovers when the test says so.
+    """
+
+    orphans: list[Orphan] | None = None
+    done: Deferred[None] = field(factory=Deferred)
+
+    async def run(self, orphans: list[Orphan]) -> None:
+        self.orphans = orphans
+        await self.done
+
+
+class NodeTestCase(SynchronousTestCase):
+    """
+    A node of parts that note what is done with them.
+    """
+
+    def setUp(self) -> None:
+        self.root = os.path.abspath(self.mktemp())
+        self.notes: list[str] = []
+        self.reactor = FakeReactor()
+        self.parts: dict[str, Any] = {
+            "workers": WorkersPart("workers", self.notes),
+            "archive": WorkersPart("archive", self.notes),
+            "capture": Part("capture", self.notes),
+            "renderer": Part("renderer", self.notes),
+            "sessions": SessionsPart("sessions", self.notes),
+            "transport": TransportPart("transport", self.notes),
+            "recorder": RecorderPart(self.notes),
+            "layer": LayerPart(self.notes),
+            "recovery": RecoveryPart(),
+            "state": StatePart("state", self.notes),
+        }
+        self.addCleanup(lambda: self.assertEqual(self.reactor.getDelayedCalls(), []))
+        self.node = self.makeNode()
+
+    def makeNode(self, **overrides: object) -> Node:
+        """
+        @return: a node with the test's parts.
+        """
+        running = RunningRecordings(self.root, NODE)
+        self.addCleanup(running.release)
+        return Node(
+            settings=settingsFor(self.root, **{"http__listen": LISTEN, **overrides}),
+            metrics=Metrics("1.2.3", NODE),
+            now=lambda: START,
+            running_=running,
+            reactor=self.reactor,
+            **self.parts,
+        )
+
+    def start(self, **overrides: object) -> None:
+        """
+        Start a node; what was noted of that is forgotten.
+        """
+        self.node = self.makeNode(**overrides)
+        self.node.startService()
+        self.notes.clear()
+
+    def stop(self) -> Deferred[None]:
+        """
+        Stop it; recovery has nothing to do.
+        """
+        if not self.parts["recovery"].done.called:
+            self.parts["recovery"].done.callback(None)
+        return self.node.stopService()
+
+    def assertFree(self) -> None:
+        """
+        Another process can be this node now.
+        """
+        another = RunningRecordings(self.root, NODE)
+        another.acquire()
+        another.release()

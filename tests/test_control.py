@@ -1,0 +1,89 @@
+"""
+Tests of L{siprec.control}.
+"""
+
+from __future__ import annotations
+
+import os
+
+from zope.interface.verify import verifyObject
+
+from siprec.session.archive import NoSuchRecording
+from siprec.session.manifest import describe, writeManifest
+from siprec.web.interfaces import INodeControl, NotRunning
+from tests.nodeparts import CallPart, LivePart, NodeTestCase
+from tests.session.recordings import identity, session
+
+
+class ControlTests(NodeTestCase):
+    """
+    What operators ask for.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.live = LivePart(session(self.root))
+        self.call = CallPart(self.live)
+        self.parts["recorder"].calls = {"opening": CallPart(None), "x": self.call}
+
+    def test_interface(self) -> None:
+        """
+        It is what the HTTP interface needs.
+        """
+        verifyObject(INodeControl, self.node)
+
+    def test_ready(self) -> None:
+        """
+        It is ready when its recorder is.
+        """
+        self.assertEqual(self.node.notReady(), [])
+        self.parts["recorder"].reasons = ["full"]
+        self.assertEqual(self.node.notReady(), ["full"])
+
+    def test_nodes(self) -> None:
+        """
+        It describes itself.
+        """
+        self.parts["sessions"].recordings["x"] = None
+        described, other = self.successResultOf(self.node.nodes())
+        self.assertEqual(described["id"], "node-a")
+        self.assertEqual((described["sessions"], described["ready"]), (1, True))
+        self.assertEqual(described["draining"], False)
+        self.assertEqual(described["sip"], ["udp:192.0.2.1:5060"])
+        self.assertEqual((other["id"], other["sessions"]), ("node-b", 7))
+        self.assertNotIn("ready", other)
+
+    def test_drain(self) -> None:
+        """
+        Draining refuses new calls and ends those that run, once.
+        """
+        for _ in range(2):
+            self.successResultOf(self.node.drain())
+        self.assertTrue(self.parts["sessions"].draining)
+        self.assertEqual(self.notes, ["calls 503 drained"])
+
+    def test_stopRunning(self) -> None:
+        """
+        A recording that runs is ended, with who did it, and shown.
+        """
+        stopped = self.node.stopRecording(self.live.recording.id, "192.0.2.7")
+        self.assertEqual(self.successResultOf(stopped)["state"], "finishing")
+        self.assertEqual(self.live.events, [{"type": "stopped", "who": "192.0.2.7"}])
+        self.assertEqual(self.call.stopped, [(200, "stopped")])
+
+    def test_stopEnded(self) -> None:
+        """
+        One that is over cannot be ended.
+        """
+        recording = session(self.root, 7)
+        os.makedirs(recording.directory)
+        writeManifest(recording.directory, describe(recording))
+        self.failureResultOf(self.node.stopRecording(recording.id, "x"), NotRunning)
+        self.assertEqual(self.call.stopped, [])
+
+    def test_stopUnknown(self) -> None:
+        """
+        Nor one that there is not, or that cannot be.
+        """
+        for name in (identity(9), "../../etc/passwd", ""):
+            self.failureResultOf(self.node.stopRecording(name, "x"), NoSuchRecording)
