@@ -22,21 +22,18 @@ def document(parties: int) -> bytes:
     """
     @return: a complete document of so many participants in one session.
     """
-    parts = [
-        _HEAD,
-        '<session session_id="S"><start-time>2026-01-05T09:00:00Z</start-time></session>',
-    ]
-    for n in range(parties):
-        parts.append(
-            f'<participant participant_id="P{n}"><nameID aor="sip:p{n}@example.com">'
-            f'<name xml:lang="en">Participant {n}</name></nameID></participant>'
-            f'<stream stream_id="T{n}" session_id="S"><label>{n}</label></stream>'
-            f'<participantsessionassoc participant_id="P{n}" session_id="S">'
-            "<associate-time>2026-01-05T09:00:00Z</associate-time></participantsessionassoc>"
-            f'<participantstreamassoc participant_id="P{n}"><send>T{n}</send>'
-            "<recv>T0</recv></participantstreamassoc>"
-        )
-    return "".join([*parts, "</recording>"]).encode()
+    people = "".join(
+        f'<participant participant_id="P{n}"><nameID aor="sip:p{n}@example.com">'
+        f'<name xml:lang="en">Participant {n}</name></nameID></participant>'
+        f'<stream stream_id="T{n}" session_id="S"><label>{n}</label></stream>'
+        f'<participantsessionassoc participant_id="P{n}" session_id="S">'
+        "<associate-time>2026-01-05T09:00:00Z</associate-time></participantsessionassoc>"
+        f'<participantstreamassoc participant_id="P{n}"><send>T{n}</send>'
+        "<recv>T0</recv></participantstreamassoc>"
+        for n in range(parties)
+    )
+    session = '<session session_id="S"><start-time>2026-01-05T09:00:00Z</start-time></session>'
+    return f"{_HEAD}{session}{people}</recording>".encode()
 
 
 def cost(run: Callable[[], object], times: int) -> float:

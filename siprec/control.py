@@ -5,8 +5,9 @@ and the shell.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from attrs import evolve, fields
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IListeningPort
@@ -22,6 +23,7 @@ from siprec.session.workers import Workers
 from siprec.sip.transport import TransportService
 from siprec.state import State
 from siprec.store.interfaces import ISessionStore
+from siprec.uas.admission import Profile
 from siprec.web.interfaces import INodeControl, NotRunning
 
 log = Logger()
@@ -101,6 +103,33 @@ class NodeControl:
             described["ready"] = not self.notReady()
             described["draining"] = self.sessions.draining
         return described
+
+    def reload(self, settings: Settings) -> None:
+        """
+        Take up the settings that can change while calls run: C{sip.profile},
+        C{sip.max_sessions}, C{recordings.min_free} and C{metadata.exclude}.
+        What else has changed is named in the log, and waits for a restart.
+        """
+        before = self.settings
+        self.recorder.profile = cast(Profile, settings.sip.profile)
+        self.recorder.maxSessions = settings.sip.maxSessions
+        self.sessions.minFree = settings.recordings.minFree
+        self.sessions.exclude = settings.metadata.exclude
+        live = evolve(
+            before,
+            sip=evolve(
+                before.sip, profile=settings.sip.profile, maxSessions=settings.sip.maxSessions
+            ),
+            recordings=evolve(before.recordings, minFree=settings.recordings.minFree),
+            metadata=settings.metadata,
+        )
+        self.settings = live
+        tables = [each.name for each in fields(Settings)]
+        waiting = [name for name in tables if getattr(live, name) != getattr(settings, name)]
+        log.info(
+            "settings read again; waiting for a restart: {waiting}",
+            waiting=", ".join(waiting) or "nothing",
+        )
 
     def drain(self) -> Deferred[None]:
         """

@@ -44,7 +44,7 @@ from siprec.sip.transport import TransportService
 from siprec.state import Callbacks, State, makeState
 from siprec.store.opening import openStore
 from siprec.uas.admission import Profile
-from siprec.uas.around import Surroundings, mediaHosts
+from siprec.uas.around import Surroundings, checkMedia, mediaHosts
 from siprec.uas.call import Call
 from siprec.uas.negotiation import Negotiation
 from siprec.uas.outgoing import Outgoing
@@ -119,6 +119,7 @@ class Node(NodeControl, Service):
             for HTTP or the SSH shell cannot be had, or the shell's keys.
         """
         try:
+            checkMedia(self.settings.media.address, self.settings.media.bind)
             orphans = self._becomeNode()
             for part in (self.workers, self.archive, self.capture, self.renderer, self.sessions):
                 self._start(part)
@@ -364,7 +365,7 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
         now=now,
         metrics=metrics,
         mediaHosts=mediaHosts(settings.media.address, settings.media.bind),
-        describe=lambda request, flow: describeDialog(request, flow, settings.metadata.exclude),
+        describe=lambda request, flow: describeDialog(request, flow, sessions.exclude),
         negotiation=lambda: Negotiation(Policy()),
     )
     recorder = Recorder(

@@ -46,6 +46,7 @@ class Options(usage.Options):
     def __init__(self) -> None:
         super().__init__()
         self._repeated: dict[str, list[str]] = {}
+        self._overrides: dict[str, object] = {}
 
     def opt_sip(self, listen: str) -> None:
         """
@@ -66,6 +67,13 @@ class Options(usage.Options):
         except usage.UsageError as error:
             raise SystemExit(f"siprec: {error}") from error
 
+    def reread(self) -> Settings:
+        """
+        @return: what the configuration says now; options win over it.
+        @raise ConfigError: it cannot be used.
+        """
+        return loadSettings(self["config"], self._overrides)
+
     def postOptions(self) -> None:
         """
         Read the configuration.
@@ -73,13 +81,13 @@ class Options(usage.Options):
         @raise usage.UsageError: it is wrong.
         """
         given = {**self, **self._repeated}
-        overrides = {
+        self._overrides = {
             each.key: given[each.option]
             for each in SETTINGS
             if each.option is not None and given.get(each.option) is not None
         }
         try:
-            self.settings = loadSettings(self["config"], overrides)
+            self.settings = self.reread()
         except ConfigError as error:
             raise usage.UsageError(str(error)) from error
 
@@ -96,6 +104,7 @@ class Program(Service):
     _reactor: Any
     daemon: bool = False
     _exit: Callable[[int], object] = os._exit
+    _reread: Callable[[], Settings] | None = None
 
     def startService(self) -> None:
         """
@@ -116,6 +125,8 @@ class Program(Service):
         # After the reactor's own handler, with which twistd would end itself
         # by the same signal once more after an orderly stop.
         self._reactor.callWhenRunning(signal.signal, signal.SIGTERM, self._terminate)
+        # Without this a closed terminal, or logrotate, would end every call.
+        self._reactor.callWhenRunning(signal.signal, signal.SIGHUP, self._hangUp)
 
     def stopService(self) -> Deferred[None]:
         """
@@ -133,6 +144,22 @@ class Program(Service):
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         self._reactor.callFromThread(self._stopReactor)
 
+    def _hangUp(self, number: int, frame: FrameType | None) -> None:
+        self._reactor.callFromThread(self._reload)
+
+    def _reload(self) -> None:
+        """
+        Take up what can be changed while calls run.
+        """
+        if self._reread is None:
+            return
+        try:
+            settings = self._reread()
+        except ConfigError as error:
+            log.error("SIGHUP: nothing changed: {error}", error=str(error))
+        else:
+            self.node.reload(settings)
+
     def _stopReactor(self) -> None:
         with suppress(ReactorNotRunning):  # by the second of two signals
             self._reactor.stop()
@@ -146,4 +173,5 @@ def makeService(options: Options) -> IService:
 
     twistd = options.parent
     daemon = twistd is not None and not twistd["nodaemon"]
-    return Program(makeNode(reactor, options.settings), reactor, daemon)
+    node = makeNode(reactor, options.settings)
+    return Program(node, reactor, daemon, reread=options.reread)

@@ -83,6 +83,8 @@ class SessionsPart(Part):
     """
 
     draining: bool = False
+    minFree: int = 0
+    exclude: tuple[str, ...] = ()
     recordings: dict[str, Any] = field(factory=dict)
     waiting: list[Deferred[None]] = field(factory=list)
     broken: set[str] = field(factory=set)
@@ -204,6 +206,8 @@ class RecorderPart:
     notes: list[str]
     calls: dict[str, CallPart] = field(factory=dict)
     reasons: list[str] = field(factory=list)
+    profile: str = "lenient"
+    maxSessions: int = 0
 
     def stopCalls(self, cause: int, reason: str) -> None:
         self.notes.append(f"calls {cause} {reason}")

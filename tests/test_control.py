@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import os
 
+from twisted.logger import capturedLogs
 from zope.interface.verify import verifyObject
 
 from siprec.session.archive import NoSuchRecording
 from siprec.session.manifest import describe, writeManifest
 from siprec.web.interfaces import INodeControl, NotRunning
-from tests.nodeparts import CallPart, LivePart, NodeTestCase
+from tests.nodeparts import CallPart, LivePart, NodeTestCase, settingsFor
 from tests.session.recordings import identity, session
 
 
@@ -87,3 +88,25 @@ class ControlTests(NodeTestCase):
         """
         for name in (identity(9), "../../etc/passwd", ""):
             self.failureResultOf(self.node.stopRecording(name, "x"), NoSuchRecording)
+
+    def test_reload(self) -> None:
+        """
+        What can change while calls run is taken up; the rest waits, and is
+        named.
+        """
+        settings = settingsFor(
+            self.root,
+            sip__profile="strict",
+            sip__max_sessions=7,
+            recordings__min_free=5,
+            metadata__exclude=["X-*"],
+            node__drain_timeout=3,
+        )
+        with capturedLogs() as logs:
+            self.node.reload(settings)
+        recorder, sessions = self.parts["recorder"], self.parts["sessions"]
+        self.assertEqual((recorder.profile, recorder.maxSessions), ("strict", 7))
+        self.assertEqual((sessions.minFree, sessions.exclude), (5, ("X-*",)))
+        self.assertEqual(self.node.settings.sip.profile, "strict")
+        self.assertNotEqual(self.node.settings.node.drainTimeout, 3)
+        self.assertEqual(logs[0]["waiting"], "node")

@@ -18,7 +18,7 @@ from twisted.scripts.twistd import ServerOptions  # type: ignore[attr-defined]
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from siprec.config import SETTINGS, Settings
+from siprec.config import SETTINGS, ConfigError, Settings, loadSettings
 from siprec.ids import NodeID
 from siprec.session.model import NodeLease
 from siprec.session.running import NodeInUse
@@ -174,6 +174,10 @@ class _Node(Service):
     failure: BaseException | None = None
     onRefused: Callable[[BaseException], None] = lambda error: None
     stopped: Deferred[None] = field(factory=Deferred)
+    reloaded: list[Settings] = field(factory=list)
+
+    def reload(self, settings: Settings) -> None:
+        self.reloaded.append(settings)
 
     def startService(self) -> None:
         if self.failure is not None:
@@ -296,8 +300,10 @@ class ProgramTests(SynchronousTestCase):
         self.addCleanup(signal.signal, signal.SIGTERM, before)
         self.program.startService()
         self.assertEqual(signal.getsignal(signal.SIGTERM), before)
-        [install] = self.reactor.started
+        install, hangUp = self.reactor.started
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.getsignal(signal.SIGHUP))
         install()
+        hangUp()
         for _ in range(2):
             signal.raise_signal(signal.SIGTERM)
         self.assertEqual(self.reactor.stops, 0)
@@ -306,3 +312,33 @@ class ProgramTests(SynchronousTestCase):
                 call()
         self.assertEqual(self.reactor.stops, 2)
         self.assertEqual(list(logs), [])
+
+    def test_SIGHUP(self) -> None:
+        """
+        SIGHUP ends nothing: the configuration is read again, and if it is
+        wrong, all stays as it was.
+        """
+        settings = loadSettings(None, {"recordings.min_free": 7})
+        outcomes: list[Any] = [settings, ConfigError("sip.profile", "x", "another")]
+
+        def reread() -> Settings:
+            outcome = outcomes.pop(0)
+            if isinstance(outcome, ConfigError):
+                raise outcome
+            assert isinstance(outcome, Settings)
+            return outcome
+
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+        node: Any = self.child
+        Program(node, self.reactor, reread=reread).startService()
+        for install in self.reactor.started:
+            install()
+        with capturedLogs() as logs:
+            for _ in range(2):
+                signal.raise_signal(signal.SIGHUP)
+                self.reactor.fromThread.pop()()
+        self.assertEqual(self.child.reloaded, [settings])
+        self.assertIn("sip.profile", logs[-1]["error"])
+        self.assertEqual(self.reactor.stops, 0)
+        self.program._reload()  # where there is nothing to read

@@ -48,10 +48,13 @@ class IPortPool(Interface):
         @raise OSError: one of them is in use, or the address is not of this host.
         """
 
-    def release(pair: IPortPair) -> None:
+    def release(pair: IPortPair, used: bool = True) -> None:
         """
         Close both sockets; the ports cool down and become free.  Releasing twice
         does nothing more.
+
+        @param used: whether a peer was told of the ports; else they are free at
+            once.
         """
 
 

@@ -164,7 +164,7 @@ class PortPool:
         self._ready.pop(rtpPort, None)
         return pair
 
-    def release(self, pair: IPortPair) -> None:
+    def release(self, pair: IPortPair, used: bool = True) -> None:
         """
         See L{IPortPool}.
         """
@@ -176,8 +176,13 @@ class PortPool:
         self._used[port] -= 1
         if not self._used[port]:
             del self._used[port]
-            if self._lowPort <= port < self._highPort:
+            if not self._lowPort <= port < self._highPort:
+                return
+            if used:
                 self._cool(port)
+            else:
+                # Nobody has been told of it, so nobody will send to it.
+                self._free[port] = None
 
     def _bind(self, host: str, port: int) -> PortPair:
         rtp = self._openSocket(host, port)

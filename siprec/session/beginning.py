@@ -138,7 +138,7 @@ class Beginning:
                 await self.workers.run(removeRecording, live.recording, self.running)
                 raise
         except BaseException:
-            live.releasePorts()
+            live.releasePorts(used=False)
             raise
 
     def _bind(self, live: LiveRecording, stream: StreamRequest) -> None:

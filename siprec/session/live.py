@@ -200,6 +200,16 @@ class LiveRecording:
         """
         self.changeStream(index, active=False, direction="inactive")
 
+    def givenUp(self, mediaIndex: int, label: str | None) -> StreamInfo | None:
+        """
+        @return: the last stream of an m-line that was given up, if it had this
+            label: it is the same one that comes back then.
+        """
+        for each in reversed(self.recording.streams):
+            if each.mediaIndex == mediaIndex:
+                return each if label is not None and each.label == label else None
+        return None
+
     def addFormats(self, index: int, formats: Iterable[Format]) -> None:
         """
         Payload types that a later offer brought; earlier ones stay known,
@@ -340,12 +350,14 @@ class LiveRecording:
         )
         self.releasePorts()
 
-    def releasePorts(self) -> None:
+    def releasePorts(self, used: bool = True) -> None:
         """
         Give the sockets back.
+
+        @param used: whether the peer was told of them.
         """
         for tap in self._taps.values():
-            self._ports.release(tap.pair)
+            self._ports.release(tap.pair, used)
         self._taps.clear()
 
     def _counted(self, index: int) -> dict[str, Any]:

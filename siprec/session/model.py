@@ -35,7 +35,7 @@ class Format:
     One payload type that was accepted for a stream (RFC 8866 section 6.6).
 
     @ivar payloadType: 0 to 127.
-    @ivar codec: encoding name as offered, such as C{PCMA}.
+    @ivar codec: encoding name, such as C{PCMA}; as offered where we know no other.
     @ivar clockRate: RTP clock in hertz.
     @ivar fmtp: format parameters, verbatim, or C{None}.
     """

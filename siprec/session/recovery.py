@@ -23,6 +23,7 @@ from siprec.session.manifest import (
     describeStream,
     formatTime,
     isWhole,
+    parseTime,
     readManifest,
     withRendering,
     writeManifest,
@@ -112,7 +113,9 @@ def _end(manifest: Manifest, orphan: Orphan, now: float) -> None:
     """
     journals = journalsOf(orphan.directory)
     _addUnlisted(manifest, journals)
-    end = formatTime(lastArrival(orphan.directory) or startOf(orphan))
+    # The id knows the time of the start to the millisecond only.
+    start = parseTime(manifest["startTime"])
+    end = formatTime(max(lastArrival(orphan.directory) or start, start))
     manifest["endTime"] = manifest["endTime"] or end
     manifest["endReason"] = manifest["endReason"] or "nodeDied"
     for segment in manifest["segments"]:

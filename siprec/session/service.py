@@ -81,6 +81,7 @@ class SessionService(Service):
     _counted: Counter[str] = field(factory=Counter, init=False)
     _beginning: int = field(default=0, init=False)
     _idle: list[Deferred[None]] = field(factory=list, init=False)
+    _looks: list[Deferred[bool]] = field(factory=list, init=False)
     _disk: LoopingCall | None = field(default=None, init=False)
 
     def startService(self) -> None:
@@ -117,6 +118,7 @@ class SessionService(Service):
         if self._disk is not None:
             self._disk.stop()
             self._disk = None
+        self._looked(again=False)
 
     def media(self, name: str) -> int:
         """
@@ -137,7 +139,7 @@ class SessionService(Service):
             reasons.append("the node is draining")
         if self.diskFree is None:
             reasons.append(f"the recordings directory {self.root} cannot be read")
-        elif self.diskFree < self.minFree:
+        elif self.diskFree < max(self.minFree, 1):
             reasons.append(f"only {self.diskFree} octets are free in {self.root}")
         if not self._ports.free:
             reasons.append("every RTP port is taken")
@@ -308,15 +310,42 @@ class SessionService(Service):
         await live.stopCapture(LINGER, reason)
         files = live.files
         assert files is not None, "only what has files is in self.recordings"
-        try:
-            await files.finish(live.manifest())
-        except OSError:
-            # Without a manifest there is nothing to render by; the marker
-            # stays, and the next start tries again.
-            log.failure("{recording}: manifest not written", recording=live.recording.id)
-            self._metrics.journalErrors.inc()
-            return
-        await self._render(live, files)
+        if await self._written(live, files):
+            await self._render(live, files)
+
+    async def _written(self, live: LiveRecording, files: RecordingFiles) -> bool:
+        """
+        Write the manifest of a call that is over, however long it takes: on a
+        full disk until there is room, or until the node stops.  Then the
+        marker stays, and the next start goes on with it.
+        """
+        while True:
+            try:
+                await files.finish(live.manifest())
+                return True
+            except OSError as error:
+                if not any(each["type"] == "manifestLate" for each in live.recording.events):
+                    log.failure("{recording}: manifest not written", recording=live.recording.id)
+                    live.event("manifestLate", reason=str(error))
+                    self._metrics.journalErrors.inc()
+            if not await self._nextLook():
+                return False
+
+    def _nextLook(self) -> Deferred[bool]:
+        """
+        @return: fires with true after the next look at the disk, with false if
+            there is none any more.
+        """
+        if not self.running:
+            return succeed(False)
+        look: Deferred[bool] = Deferred()
+        self._looks.append(look)
+        return look
+
+    def _looked(self, again: bool) -> None:
+        looks, self._looks = self._looks, []
+        for look in looks:
+            look.callback(again)
 
     async def _render(self, live: LiveRecording, files: RecordingFiles) -> None:
         recording = live.recording
@@ -354,9 +383,11 @@ class SessionService(Service):
 
     def _lookAtDisk(self) -> None:
         try:
-            found = os.statvfs(self.root)
+            # The dot: a file in the place of the directory must not count.
+            found = os.statvfs(os.path.join(self.root, "."))
         except OSError:
             # Logged where it hurts: at the next call, and in /readyz.
             self.diskFree = None
         else:
             self.diskFree = found.f_bavail * found.f_frsize
+        self._looked(again=True)

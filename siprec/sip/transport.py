@@ -35,7 +35,9 @@ class ListenFailed(SipError):
     """
 
     def __init__(self, listen: str, reason: str) -> None:
-        super().__init__(f"{listen}: cannot listen: {reason}")
+        super().__init__(
+            f"sip.listen = {listen!r}: expected an address that can be listened on ({reason})"
+        )
         self.listen = listen
 
 

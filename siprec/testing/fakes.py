@@ -134,7 +134,7 @@ class FakePortPool:
             raise self.failure
         return self._take(FakePortPair(host, rtpPort))
 
-    def release(self, pair: IPortPair) -> None:
+    def release(self, pair: IPortPair, used: bool = True) -> None:
         """
         See L{IPortPool.release}.
         """

@@ -4,6 +4,7 @@ What all calls of a node share.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,28 @@ def mediaHosts(address: str | None, bind: str | None) -> Callable[[Flow], tuple[
         return advertise, bind or advertise
 
     return hosts
+
+
+def checkMedia(address: str | None, bind: str | None) -> None:
+    """
+    See at the start whether media could be received at all.
+
+    @param address: for the SDP, as configured.
+    @param bind: for the sockets, as configured.
+    @raise OSError: this host has no such address; it names the key.
+    """
+    key, host = ("bind", bind) if bind else ("address", address)
+    if host is None:
+        return
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as trial:
+            trial.bind((host, 0))
+    except OSError as error:
+        hint = "" if key == "bind" else "; media.bind can name another one"
+        raise OSError(
+            f"media.{key} = {host!r}: expected an address of this host ({error.strerror}){hint}"
+        ) from error
 
 
 @define(eq=False, repr=False)

@@ -20,9 +20,19 @@ from siprec.uas.bodies import BadBody
 log = Logger()
 
 
+# As RFC 3551 writes them; peers send them in any case.
+_NAMES = {"pcmu": "PCMU", "pcma": "PCMA", "cn": "CN"}
+
+
 def _formats(choice: Choice) -> tuple[Format, ...]:
     return tuple(
-        Format(each.payloadType, each.name, each.clockRate, each.channels, each.fmtp)
+        Format(
+            each.payloadType,
+            _NAMES.get(each.encoding, each.name),
+            each.clockRate,
+            each.channels,
+            each.fmtp,
+        )
         for each in choice.codecs
     )
 
@@ -167,7 +177,14 @@ class Negotiation:
     def _apply(self, choice: Choice, live: LiveRecording) -> Choice:
         stream = live.stream(choice.index)
         if stream is None:
-            return self._add(choice, live) if choice.accepted else choice
+            if not choice.accepted:
+                return choice
+            stream = live.givenUp(choice.index, choice.label)
+            if stream is None:
+                return self._add(choice, live)
+            # Its ports are still bound, and its channel goes on.
+            live.event("streamRestored", stream=stream.index, label=stream.label)
+            live.changeStream(stream.index, active=True)
         if not choice.accepted:
             live.event("streamRemoved", stream=stream.index, label=stream.label)
             live.dropStream(stream.index)

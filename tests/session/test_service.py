@@ -310,13 +310,19 @@ class FinishTests(ServiceTestCase):
 
     def test_diskFull(self) -> None:
         """
-        If the manifest cannot be written at the end the marker stays, for the
-        next start; nothing else of it does.
+        If the manifest cannot be written at the end it is tried again with
+        each look at the disk; when the node stops first, the marker stays for
+        the next start, and nothing else does.
         """
         live = self.begin()
         self.successResultOf(Deferred.fromCoroutine(self.service.save(live, dialog())))
         os.makedirs(f"{live.recording.directory}/recording.json.new")
-        self.assertEqual(self.finish(live)["state"], "recording")
+        done = self.service.finish(live, "bye")
+        self.clock.pump([1.0] * 9)
+        self.assertNoResult(done)
+        self.service.stopService()
+        self.successResultOf(done)
+        self.assertEqual(self.manifest(live)["state"], "recording")
         self.assertEqual(self.renderer.directories, [])
         self.assertEqual(self.markers(), [live.recording.id])
         self.assertEqual(self.service.recordings, {})
@@ -324,6 +330,25 @@ class FinishTests(ServiceTestCase):
         self.assertEqual(self.successResultOf(self.store.list()), [])
         errors = self.flushLoggedErrors(OSError)
         self.assertEqual(self.count("siprec_journal_errors_total"), len(errors))
+
+    def test_diskFullForAWhile(self) -> None:
+        """
+        Once there is room again the recording is finished, and says that it
+        had to wait.
+        """
+        live = self.begin()
+        os.makedirs(f"{live.recording.directory}/recording.json.new")
+        done = self.service.finish(live, "bye")
+        self.clock.pump([1.0] * 5)
+        self.assertNoResult(done)
+        os.rmdir(f"{live.recording.directory}/recording.json.new")
+        self.clock.pump([1.0] * 3)
+        self.successResultOf(done)
+        manifest = self.manifest(live)
+        self.assertEqual((manifest["state"], manifest["endReason"]), ("complete", "bye"))
+        self.assertIn("manifestLate", [each["type"] for each in manifest["events"]])
+        self.assertEqual(self.markers(), [])
+        self.flushLoggedErrors(OSError)
 
     def test_diskFullMeanwhile(self) -> None:
         """

@@ -119,7 +119,7 @@ class ServiceTests(TransportCase):
             waiting = service.opened()
             error = self.assertRaises(ListenFailed, service.startService)
             self.assertEqual(error.listen, text)
-            self.assertIn(f"{text}: cannot listen:", str(error))
+            self.assertIn(f"sip.listen = {text!r}: expected an address", str(error))
             self.assertIn("in use", str(error))
             self.failureResultOf(waiting, ListenFailed)
             self.failureResultOf(service.opened(), ListenFailed)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from siprec.uas.around import warning
+from siprec.uas.around import checkMedia, warning
 
 
 class WarningTests(SynchronousTestCase):
@@ -25,3 +25,27 @@ class WarningTests(SynchronousTestCase):
         However long the reason is, the response fits a datagram.
         """
         self.assertLess(len(warning("x" * 100_000)[1]), 250)
+
+
+class MediaTests(SynchronousTestCase):
+    """
+    Addresses for media, as configured.
+    """
+
+    def test_ours(self) -> None:
+        """
+        Nothing configured is right, and so is an address of this host; one
+        that is not need not be, if another one is bound.
+        """
+        checkMedia(None, None)
+        checkMedia("127.0.0.1", None)
+        checkMedia("192.0.2.1", "127.0.0.1")
+
+    def test_foreign(self) -> None:
+        """
+        An address that cannot be bound is an error with its key.
+        """
+        error = self.assertRaises(OSError, checkMedia, "192.0.2.1", None)
+        self.assertIn("media.address = '192.0.2.1': expected an address of", str(error))
+        error = self.assertRaises(OSError, checkMedia, "127.0.0.1", "192.0.2.1")
+        self.assertIn("media.bind = '192.0.2.1': expected an address of", str(error))

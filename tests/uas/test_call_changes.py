@@ -99,6 +99,29 @@ class OfferTests(RecorderTestCase):
             [(0, 0, "1"), (1, 1, "2"), (2, 0, "3")],
         )
 
+    def test_slotComesBack(self) -> None:
+        """
+        A line that is given up and offered again with the same label is the
+        same stream: it keeps its ports and its channel.
+        """
+        gone = offer(*(evolve(each, port=0) for each in (ONE, TWO)), version=2)
+        self.assertEqual(lines(self.src.reinvite(sdp=gone))[0][0], 0)
+        again = self.src.reinvite(sdp=offer(version=3))
+        self.assertEqual(lines(again), BOTH)
+        streams = self.house.manifest["streams"]
+        self.assertEqual(
+            [(each["label"], each["active"]) for each in streams], [("1", True), ("2", True)]
+        )
+        self.assertIn("streamRestored", self.house.events())
+
+    def test_nameOfCodec(self) -> None:
+        """
+        The manifest names codecs as the standard does, however the peer does.
+        """
+        lower = offer(version=2).replace(b"PCMU/8000", b"pcmu/8000")
+        self.assertIn(b"pcmu/8000", self.src.reinvite(sdp=lower).body)
+        self.assertEqual(self.house.manifest["streams"][0]["codec"], "PCMU")
+
     def test_labelsSwapped(self) -> None:
         """
         A label that changes takes its participant along.
