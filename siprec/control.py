@@ -145,11 +145,10 @@ class NodeControl:
         """
         See L{INodeControl.stopRecording}.
         """
-        for call in self.recorder.calls.values():
-            live = call.live
-            if live is not None and live.recording.id == recording:
-                live.event("stopped", who=who)
-                call.stop(200, "stopped")
-                return succeed(live.manifest())
+        call = self.recorder.callOf(recording)
+        if call is not None and call.live is not None:
+            call.live.event("stopped", who=who)
+            call.stop(200, "stopped")
+            return succeed(call.live.manifest())
         found = self.workers.run(locate, self.settings.recordings.directory, recording)
         return found.addCallback(lambda _: fail(NotRunning(recording)))

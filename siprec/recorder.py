@@ -161,7 +161,7 @@ class Recorder:
 
         @param key: the recording's id.
         """
-        call = self._recording(key)
+        call = self.callOf(key)
         if call is not None and call.live is not None:
             call.live.event("noSignOfLife")
             call.stop(408, "timeout")
@@ -172,13 +172,17 @@ class Recorder:
 
         @param key: the recording's id.
         """
-        call = self._recording(key)
+        call = self.callOf(key)
         if call is not None and call.live is not None:
             log.warn("{recording}: another node has it", recording=key, callID=call.dialog.callID)
             call.letGo()
             self._around.service.letGo(call.live)
 
-    def _recording(self, key: str) -> Call | None:
+    def callOf(self, key: str) -> Call | None:
+        """
+        @param key: a recording's id.
+        @return: the call that it is of, while that runs.
+        """
         for call in self.calls.values():
             if call.live is not None and call.live.recording.id == key:
                 return call

@@ -209,6 +209,14 @@ class RecorderPart:
     profile: str = "lenient"
     maxSessions: int = 0
 
+    def callOf(self, key: str) -> CallPart | None:
+        found = (
+            each
+            for each in self.calls.values()
+            if each.live is not None and each.live.recording.id == key
+        )
+        return next(found, None)
+
     def stopCalls(self, cause: int, reason: str) -> None:
         self.notes.append(f"calls {cause} {reason}")
 

@@ -7,11 +7,9 @@ import re
 from attrs import frozen
 
 from siprec.sip.matching import isAddress
-from siprec.values import splitEndpoint
+from siprec.values import escapeInterface, splitEndpoint
 
 _TRANSPORTS = {"udp": "UDP", "tcp": "TCP", "ssl": "TLS"}
-# An IPv6 address whose colons are not escaped, as people write it.
-_PLAIN_ADDRESS = re.compile(r"(?<=:interface=)\[?([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)\]?(?=$|:[A-Za-z])")
 
 
 @frozen
@@ -38,7 +36,7 @@ def parseListen(text: str) -> Listen:
         escaped, as Twisted wants it, or not.
     @raise ValueError: it is none of these.
     """
-    endpoint = _PLAIN_ADDRESS.sub(lambda match: match[1].replace(":", r"\:"), text)
+    endpoint = escapeInterface(text)
     kind, positional, named = splitEndpoint(endpoint)
     transport = _TRANSPORTS.get(kind)
     if transport is None:
