@@ -17,6 +17,7 @@ from siprec.settings import SETTINGS, Setting
 
 __all__ = [
     "SETTINGS",
+    "ClusterSettings",
     "ConfigError",
     "HttpSettings",
     "ManholeSettings",
@@ -118,6 +119,27 @@ class SessionSettings:
 
 
 @frozen
+class ClusterSettings:
+    """
+    What several nodes do together.  C{listen} is an endpoint string; empty:
+    nodes do not connect to each other.  The files may be empty; times are in
+    seconds; C{mediaTakeover} holds C{address} and C{reinvite} in the order in
+    which they are tried.
+    """
+
+    listen: str
+    advertise: tuple[str, int | None] | None
+    secretFile: str
+    tlsCertificate: str
+    tlsKey: str
+    tlsCa: str
+    mediaTakeover: tuple[str, ...]
+    addressWait: float
+    confirmTime: float
+    stitchWindow: float
+
+
+@frozen
 class RecordingsSettings:
     """
     Recordings on disk.  C{directory} is absolute; C{minFree} is in bytes.
@@ -170,6 +192,7 @@ class Settings:
     media: MediaSettings
     store: StoreSettings
     session: SessionSettings
+    cluster: ClusterSettings
     recordings: RecordingsSettings
     metadata: MetadataSettings
     http: HttpSettings
@@ -182,6 +205,7 @@ _GROUPS: dict[str, type[Any]] = {
     "media": MediaSettings,
     "store": StoreSettings,
     "session": SessionSettings,
+    "cluster": ClusterSettings,
     "recordings": RecordingsSettings,
     "metadata": MetadataSettings,
     "http": HttpSettings,

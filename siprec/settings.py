@@ -7,6 +7,7 @@ the documentation are checked against it.
 
 from attrs import frozen
 
+from siprec.endpoints import clusterListen, httpListen, listenStrings, manholeListen
 from siprec.values import (
     Check,
     choice,
@@ -14,11 +15,8 @@ from siprec.values import (
     filePath,
     headerPatterns,
     hostPort,
-    httpListen,
     interfaceAddress,
     keyPrefix,
-    listenStrings,
-    manholeListen,
     mediaAddress,
     nodeName,
     optionalFile,
@@ -27,6 +25,8 @@ from siprec.values import (
     seconds,
     size,
     storeURL,
+    takeoverWays,
+    upToSeconds,
     whole,
 )
 
@@ -186,6 +186,76 @@ SETTINGS: tuple[Setting, ...] = (
         3600,
         seconds(604_800),
         "Seconds without any RTP, RTCP or SIP after which a call is taken for dead.",
+    ),
+    Setting(
+        "cluster.listen",
+        None,
+        "tcp:0",
+        clusterListen,
+        "Where other nodes connect to: tcp:PORT[:interface=IP]; port 0: any; empty: nowhere.",
+    ),
+    Setting(
+        "cluster.advertise",
+        None,
+        "",
+        hostPort,
+        "HOST[:PORT] that other nodes reach us at; empty: the address that faces the store.",
+    ),
+    Setting(
+        "cluster.secret_file",
+        None,
+        "",
+        optionalFile,
+        "File with a secret that all nodes share; empty: to read the store is enough to be a node.",
+    ),
+    Setting(
+        "cluster.tls_certificate",
+        None,
+        "",
+        optionalFile,
+        "PEM file of this node's certificate for connections between nodes; empty: no TLS.",
+    ),
+    Setting(
+        "cluster.tls_key",
+        None,
+        "",
+        optionalFile,
+        "PEM file of that certificate's private key; empty: it is in the same file.",
+    ),
+    Setting(
+        "cluster.tls_ca",
+        None,
+        "",
+        optionalFile,
+        "PEM file of the authority that signs the certificates of all nodes.",
+    ),
+    Setting(
+        "cluster.media_takeover",
+        None,
+        "address,reinvite",
+        takeoverWays,
+        "Ways to take over a node's media, tried in order: address, reinvite.",
+    ),
+    Setting(
+        "cluster.address_wait",
+        None,
+        0,
+        upToSeconds(60),
+        "Seconds to wait for a media address that moves to this host before the re-INVITE.",
+    ),
+    Setting(
+        "cluster.confirm_time",
+        None,
+        0.3,
+        seconds(10),
+        "Seconds for which a node is looked at whose connection broke, before its lease decides.",
+    ),
+    Setting(
+        "cluster.stitch_window",
+        None,
+        30,
+        upToSeconds(3600),
+        "Seconds in which a new session of a call goes on with its broken recording; 0: never.",
     ),
     Setting(
         "recordings.directory",

@@ -21,24 +21,24 @@ __all__ = [
     "Check",
     "choice",
     "directory",
-    "escapeInterface",
     "filePath",
     "headerPatterns",
     "hostPort",
-    "httpListen",
     "interfaceAddress",
+    "ipAddress",
+    "isPort",
     "keyPrefix",
-    "listenStrings",
-    "manholeListen",
     "mediaAddress",
     "nodeName",
     "optionalFile",
     "optionalStoreURL",
+    "plainText",
     "portRange",
     "seconds",
     "size",
-    "splitEndpoint",
     "storeURL",
+    "takeoverWays",
+    "upToSeconds",
     "whole",
 ]
 
@@ -50,26 +50,6 @@ _HEADER_PATTERN = re.compile(r"[A-Za-z0-9.!%*_+`'~?-]+")
 _SIZE = re.compile(r"(\d{1,18})\s*(B|KiB|MiB|GiB|TiB)?", re.ASCII)
 _KEY_PREFIX = re.compile(r"[A-Za-z0-9:._{}-]{1,64}")
 _UNITS = {"B": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}
-
-# Pieces of an endpoint string; a backslash takes the meaning from what follows.
-_WELL_ESCAPED = re.compile(r"(?:[^\\]|\\.)*", re.DOTALL)
-_FIELD = re.compile(r"(?:\A|:)((?:[^:\\]|\\.)*)", re.DOTALL)
-_NAME = re.compile(r"((?:[^=\\]|\\.)*)=", re.DOTALL)
-_PLAIN_INTERFACE = re.compile(
-    r"(?<=:interface=)\[?([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]?(?=$|:[A-Za-z])"
-)
-
-_TCP_FIELDS = frozenset({"interface", "backlog"})
-_TLS_FIELDS = _TCP_FIELDS | {
-    "privateKey",
-    "certKey",
-    "extraCertChain",
-    "sslmethod",
-    "dhParameters",
-}
-_SIP_FIELDS = {"udp": frozenset({"interface"}), "tcp": _TCP_FIELDS, "ssl": _TLS_FIELDS}
-_HTTP_FIELDS = {"tcp": _TCP_FIELDS, "ssl": _TLS_FIELDS}
-_SSH_FIELDS = {"tcp": _TCP_FIELDS}
 
 
 def whole(lowest: int, highest: int) -> Check:
@@ -102,6 +82,37 @@ def seconds(longest: float) -> Check:
         return number
 
     return check
+
+
+def upToSeconds(longest: float) -> Check:
+    """
+    Make a check for a duration in seconds, from 0, which means none, to
+    C{longest}.
+    """
+    above = seconds(longest)
+
+    def check(value: object) -> object:
+        if not isinstance(value, bool) and value in (0, "0"):
+            return 0.0
+        try:
+            return above(value)
+        except ValueError:
+            raise ValueError(f"seconds, from 0 to {longest:g}") from None
+
+    return check
+
+
+def takeoverWays(value: object) -> tuple[str, ...]:
+    """
+    Check the ways to take media over: C{address}, C{reinvite} or both, as a
+    list or with a comma between them, in the order in which they are tried.
+    """
+    names = value.split(",") if isinstance(value, str) else value
+    if isinstance(names, (list, tuple)):
+        ways = tuple(each.strip() if isinstance(each, str) else "" for each in names)
+        if ways and len(set(ways)) == len(ways) and {"address", "reinvite"}.issuperset(ways):
+            return ways
+    raise ValueError("'address', 'reinvite', or both with a comma between them")
 
 
 def choice(*names: str) -> Check:
@@ -139,7 +150,7 @@ def nodeName(value: object) -> NodeID:
         # keep a recorder that nobody configured from starting.
         value = re.sub(r"[^A-Za-z0-9._-]+", "-", socket.gethostname())[:64] or "localhost"
     try:
-        return nodeID(_text(value))
+        return nodeID(plainText(value))
     except ValueError:
         raise ValueError("1 to 64 of A-Z a-z 0-9 . _ -") from None
 
@@ -149,7 +160,7 @@ def mediaAddress(value: object) -> str | None:
     Check the IP address that is written into SDP; empty text stands for none.
     """
     expected = "an IP address that peers can send to, or '' for the one that faces each peer"
-    address = _address(value, expected)
+    address = ipAddress(value, expected)
     # 0.0.0.0 in an answer means hold to a peer (RFC 3264 section 8.4).
     if address is not None and (address.is_unspecified or address.is_multicast):
         raise ValueError(expected)
@@ -161,7 +172,7 @@ def interfaceAddress(value: object) -> str | None:
     Check an IP address that sockets are bound to; empty text stands for none.
     """
     expected = "an IP address of this machine, or '' for the same as media.address"
-    address = _address(value, expected)
+    address = ipAddress(value, expected)
     return None if address is None else str(address)
 
 
@@ -170,7 +181,7 @@ def portRange(value: object) -> tuple[int, int]:
     Check C{"LOW-HIGH"}: RTP takes the even ports and RTCP the odd ones after
     them (RFC 3550 section 11), so it begins even and holds one pair at least.
     """
-    match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", _text(value), re.ASCII)
+    match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", plainText(value), re.ASCII)
     low, high = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 0 < low < high <= 65535 or low % 2:
         raise ValueError("'LOW-HIGH', ports from 1 to 65535, LOW even and below HIGH")
@@ -185,7 +196,7 @@ def hostPort(value: object) -> tuple[str, int | None] | None:
     """
     if value == "":
         return None
-    text = _text(value)
+    text = plainText(value)
     match = re.fullmatch(r"(\[[^\[\]]+\]|[^:\[\]]+)(?::(\d{1,5}))?", text, re.ASCII)
     host, port = (match[1], match[2]) if match else ("", None)
     number = None if port is None else int(port)
@@ -194,47 +205,11 @@ def hostPort(value: object) -> tuple[str, int | None] | None:
     return host.strip("[]"), number
 
 
-def listenStrings(value: object) -> tuple[str, ...]:
-    """
-    Check where to listen for SIP: a list of C{udp:PORT[:interface=IP]} and of
-    Twisted's C{tcp:} and C{ssl:} endpoint strings.
-
-    @return: the strings, escaped as Twisted wants them.
-    """
-    if not isinstance(value, (list, tuple)) or not value:
-        raise ValueError("a list of at least one string like 'udp:5060:interface=192.0.2.1'")
-    return tuple(_endpoint(item, _SIP_FIELDS) for item in value)
-
-
-def httpListen(value: object) -> str:
-    """
-    Check where to listen for HTTP: a C{tcp:} or C{ssl:} endpoint string, or
-    empty text for not at all.
-    """
-    text = _text(value)
-    return _endpoint(text, _HTTP_FIELDS) if text else ""
-
-
-def manholeListen(value: object) -> str:
-    """
-    Check where to listen for SSH: a C{tcp:} endpoint string, or empty text for
-    not at all.  Who comes in there may do everything that this process may, so
-    an address that others can reach must be written down: it is not a default.
-    """
-    text = _text(value)
-    if not text:
-        return ""
-    endpoint = _endpoint(text, _SSH_FIELDS)
-    if splitEndpoint(endpoint)[2].get("interface"):
-        return endpoint
-    raise ValueError(f"an address after the port of {text!r}, such as ':interface=127.0.0.1'")
-
-
 def storeURL(value: object) -> str:
     """
     Check the address of a session store.
     """
-    text = _text(value)
+    text = plainText(value)
     if text != "memory:":
         try:
             parseRedisURL(text)
@@ -261,7 +236,7 @@ def keyPrefix(value: object) -> str:
     """
     Check what the keys of a store begin with.
     """
-    text = _text(value)
+    text = plainText(value)
     if not _KEY_PREFIX.fullmatch(text):
         raise ValueError("1 to 64 letters, digits or any of : . _ - { }")
     return text
@@ -273,7 +248,7 @@ def directory(value: object) -> str:
 
     @return: the absolute path, as a daemon may change its working directory.
     """
-    text = _text(value)
+    text = plainText(value)
     if not text or "\0" in text:
         raise ValueError("the path of a folder")
     return os.path.abspath(text)
@@ -285,7 +260,7 @@ def filePath(value: object) -> str:
 
     @return: the absolute path, as a daemon may change its working directory.
     """
-    text = _text(value)
+    text = plainText(value)
     if not text or "\0" in text or text.endswith("/"):
         raise ValueError("the path of a file")
     return os.path.abspath(text)
@@ -303,59 +278,15 @@ def headerPatterns(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def splitEndpoint(text: str) -> tuple[str, list[str], dict[str, str]]:
+def ipAddress(value: object, expected: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """
-    Take an endpoint string apart, as Twisted's C{serverFromString} does: at
-    each colon without a backslash before it.
-
-    @return: the kind, the other arguments by position, and those by name.
+    @param expected: what the error says.
+    @return: the address, or C{None} for empty text.
     """
-    positional: list[str] = []
-    named: dict[str, str] = {}
-    for field in _FIELD.findall(text):
-        name = _NAME.match(field)
-        if name is None:
-            positional.append(_unescape(field))
-        else:
-            named[_unescape(name[1])] = _unescape(field[name.end() :])
-    return positional[0] if positional else "", positional[1:], named
-
-
-def escapeInterface(text: str) -> str:
-    """
-    Escape the colons of an IPv6 address after C{interface=}, which Twisted's
-    endpoint strings want and people forget; with or without its brackets.
-    """
-    return _PLAIN_INTERFACE.sub(lambda match: match[1].replace(":", "\\:"), text)
-
-
-def _endpoint(value: object, kinds: dict[str, frozenset[str]]) -> str:
-    """
-    @return: the endpoint string, escaped.
-    @raise ValueError: it is not C{KIND:PORT[:NAME=VALUE...]} with one of the
-        kinds and its names.
-    """
-    text = escapeInterface(_text(value))
-    kind, positional, named = splitEndpoint(text)
-    if kind not in kinds or not _WELL_ESCAPED.fullmatch(text):
-        forms = " or ".join(f"'{name}:PORT[:interface=IP]'" for name in kinds)
-        raise ValueError(f"{forms}, not {text!r}")
-    if len(positional) != 1 or not _isPort(positional[0]):
-        raise ValueError(f"one port from 0 to 65535 after '{kind}:' in {text!r}")
-    for name in named:
-        if name not in kinds[kind]:
-            known = ", ".join(sorted(kinds[kind]))
-            raise ValueError(f"nothing but {known} after the port in {text!r}, not {name!r}")
-    if "interface" in named:
-        _address(named["interface"], f"an IP address after 'interface=' in {text!r}")
-    return text
-
-
-def _address(value: object, expected: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     if value == "":
         return None
     try:
-        return ipaddress.ip_address(_text(value))
+        return ipaddress.ip_address(plainText(value))
     except ValueError:
         raise ValueError(expected) from None
 
@@ -369,7 +300,10 @@ def _isHost(text: str) -> bool:
     return len(text) <= 253 and _HOST_NAME.fullmatch(text) is not None
 
 
-def _isPort(text: str) -> bool:
+def isPort(text: str) -> bool:
+    """
+    @return: whether this is a port from 0 to 65535.
+    """
     return re.fullmatch(r"\d{1,5}", text, re.ASCII) is not None and int(text) <= 65535
 
 
@@ -382,11 +316,10 @@ def _integer(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _text(value: object) -> str:
+def plainText(value: object) -> str:
+    """
+    @raise ValueError: it is no text.
+    """
     if not isinstance(value, str):
         raise ValueError("text")
     return value
-
-
-def _unescape(text: str) -> str:
-    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)

@@ -68,6 +68,18 @@ class LoadSettingsTests(SynchronousTestCase):
                     "cleanupInterval": 300,
                     "timeout": 3600,
                 },
+                "cluster": {
+                    "listen": "tcp:0",
+                    "advertise": None,
+                    "secretFile": "",
+                    "tlsCertificate": "",
+                    "tlsKey": "",
+                    "tlsCa": "",
+                    "mediaTakeover": ("address", "reinvite"),
+                    "addressWait": 0,
+                    "confirmTime": 0.3,
+                    "stitchWindow": 30,
+                },
                 "recordings": {
                     "directory": os.path.abspath("recordings"),
                     "format": "wav",

@@ -6,9 +6,6 @@ import math
 import os
 import socket
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from twisted.internet.endpoints import _parse
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec import values
@@ -144,61 +141,6 @@ class CheckTests(SynchronousTestCase):
         )
         self.refused(values.hostPort, "'HOST' or 'HOST:PORT'", *wrong)
 
-    def test_listenStrings(self) -> None:
-        """
-        SIP is listened for at one or more udp:, tcp: or ssl: strings.
-        """
-        listen = [
-            "udp:5060",
-            "udp:0:interface=127.0.0.1",
-            "tcp:5060:interface=\\:\\:1:backlog=128",
-            "ssl:5061:privateKey=/etc/key.pem:certKey=/etc/cert.pem",
-        ]
-        self.assertEqual(values.listenStrings(listen), tuple(listen))
-        self.refused(values.listenStrings, "a list of at least one string", [], "udp:5060", None)
-        self.refused(values.listenStrings, "text", [5060])
-        self.refused(values.listenStrings, "'udp:PORT", ["ws:80"], ["5060"], [""], ["tcp:5060\\"])
-        self.refused(
-            values.listenStrings, "one port", ["udp"], ["udp:65536"], ["udp:x"], ["udp:1:2"]
-        )
-        self.refused(values.listenStrings, "nothing but interface after", ["udp:5060:backlog=5"])
-        self.refused(values.listenStrings, "an IP address", ["udp:5060:interface=eth0"])
-
-    def test_listenOnPlainIPv6(self) -> None:
-        """
-        An IPv6 address may be written without the backslashes that endpoint
-        strings want, and with brackets.
-        """
-        for text, expected in (
-            ("udp:5060:interface=::1", "udp:5060:interface=\\:\\:1"),
-            ("tcp:5060:interface=[2001:db8::1]", "tcp:5060:interface=2001\\:db8\\:\\:1"),
-            ("tcp:5060:interface=::1:backlog=5", "tcp:5060:interface=\\:\\:1:backlog=5"),
-        ):
-            self.assertEqual(values.listenStrings([text]), (expected,))
-            self.assertEqual(values.listenStrings([expected]), (expected,))
-        self.refused(values.listenStrings, "one port", ["udp:5060:interface=2001:db8:zz"])
-        self.refused(values.listenStrings, "an IP address", ["udp:5060:interface=1:2:3"])
-
-    def test_httpListen(self) -> None:
-        """
-        HTTP is listened for at one endpoint, or not at all.
-        """
-        for value in ("", "tcp:8080", "ssl:443:interface=127.0.0.1"):
-            self.assertEqual(values.httpListen(value), value)
-        self.refused(values.httpListen, "'tcp:PORT", "udp:8080", "8080")
-        self.refused(values.httpListen, "text", 8080)
-
-    def test_manholeListen(self) -> None:
-        """
-        The SSH shell is off, or at one address that is named: who leaves it
-        out would open the process to everybody.
-        """
-        for value in ("", "tcp:2222:interface=127.0.0.1", "tcp:0:interface=\\:\\:1"):
-            self.assertEqual(values.manholeListen(value), value)
-        self.refused(values.manholeListen, "an address after", "tcp:2222", "tcp:2222:interface=")
-        self.refused(values.manholeListen, "'tcp:PORT", "ssl:22:interface=127.0.0.1", "2222")
-        self.refused(values.manholeListen, "text", 2222, True)
-
     def test_storeURL(self) -> None:
         """
         This process's memory, or the address of a Redis server in any form.
@@ -255,30 +197,21 @@ class CheckTests(SynchronousTestCase):
         wrong = ("X-*", ["a b"], [""], [1], ["X:"], None)
         self.refused(values.headerPatterns, "a list of header names", *wrong)
 
+    def test_upToSeconds(self) -> None:
+        """
+        A duration that may be none is 0, or a duration as any other.
+        """
+        check = values.upToSeconds(60)
+        self.assertEqual([check(0), check("0"), check(0.5), check("60")], [0, 0, 0.5, 60])
+        self.refused(check, "seconds, from 0 to 60", -1, 61, "x", False, True, None)
 
-class SplitEndpointTests(SynchronousTestCase):
-    """
-    L{values.splitEndpoint} reads endpoint strings as Twisted does.
-    """
-
-    def test_parts(self) -> None:
+    def test_takeoverWays(self) -> None:
         """
-        Colons and equals signs part the fields, unless a backslash is before them.
+        The ways to take media over come as text or as a list, in their order.
         """
-        self.assertEqual(
-            values.splitEndpoint("ssl:5061:interface=\\:\\:1:privateKey=/a\\=b=c"),
-            ("ssl", ["5061"], {"interface": "::1", "privateKey": "/a=b=c"}),
-        )
-        self.assertEqual(values.splitEndpoint(""), ("", [], {}))
-
-    @settings(max_examples=300, deadline=None)
-    @given(st.text(alphabet="ab:=\\", max_size=12) | st.from_regex(r"\Atcp:[0-9]+(:[a-z]=\w)*\Z"))
-    def test_sameAsTwisted(self, description: str) -> None:
-        """
-        What is well escaped comes apart as in C{serverFromString}.
-        """
-        if values._WELL_ESCAPED.fullmatch(description):
-            positional, named = _parse(description)
-            kind, others, ours = values.splitEndpoint(description)
-            if not description.startswith(tuple(f"{name}=" for name in named)):
-                self.assertEqual(([kind, *others][: len(positional)], ours), (positional, named))
+        check = values.takeoverWays
+        self.assertEqual(check("address,reinvite"), ("address", "reinvite"))
+        self.assertEqual(check("reinvite , address"), ("reinvite", "address"))
+        self.assertEqual(check(["address"]), ("address",))
+        wrong = ("", "dns", "address,address", [], [1], ["address", "x"], 5, None)
+        self.refused(check, "'address', 'reinvite', or both", *wrong)

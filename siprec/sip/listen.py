@@ -6,8 +6,8 @@ import re
 
 from attrs import frozen
 
+from siprec.endpoints import escapeInterface, splitEndpoint
 from siprec.sip.matching import isAddress
-from siprec.values import escapeInterface, splitEndpoint
 
 _TRANSPORTS = {"udp": "UDP", "tcp": "TCP", "ssl": "TLS"}
 

@@ -1,0 +1,76 @@
+"""
+What the parts of a cluster's node promise each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from siprec.ids import NodeID
+from siprec.session.model import NodeLease
+
+__all__ = ["IClusterLinks", "Liveness"]
+
+
+class Liveness(Enum):
+    """
+    What a look at another node's process showed.
+    """
+
+    #: That very process answered.
+    ALIVE = "alive"
+    #: Its port refuses connections: there is no such process any more.
+    REFUSED = "refused"
+    #: Nothing came in time: it is frozen, or cannot be reached.
+    SILENT = "silent"
+    #: Another process has its address.
+    OTHER = "other"
+
+
+class IClusterLinks(Interface):
+    """
+    Connections to the other nodes.
+    """
+
+    def keep(nodes: Iterable[NodeID]) -> None:
+        """
+        Hold a connection open to each of these nodes, and to no others for
+        longer than they are used.
+        """
+
+    def probe(lease: NodeLease, timeout: float) -> Deferred[Liveness]:
+        """
+        See whether the process that wrote a lease still lives.
+
+        @param timeout: longest wait, in seconds.
+        @return: never fails.
+        """
+
+    def handle(kind: str, answer: Callable[[Any, Any], Any]) -> None:
+        """
+        @param answer: called with the peer (C{nodeID} and C{instance}) and the
+            body of each request or notice of this kind; returns the body of the
+            answer, or a Deferred of it.
+        """
+
+    def request(node: NodeID, kind: str, body: Any, timeout: float = 5.0) -> Deferred[Any]:
+        """
+        Ask another node something.
+
+        @param body: plain values.
+        @return: fires with the body of its answer; fails with C{Unreachable},
+            C{PeerFailed} or C{TimeoutError}.
+        """
+
+    def notify(node: NodeID, kind: str, body: Any) -> Deferred[None]:
+        """
+        Tell another node something.
+
+        @return: fires when it has been sent, not when it has come; fails with
+            C{Unreachable}.
+        """
