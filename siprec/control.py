@@ -18,10 +18,10 @@ from siprec.config import Settings
 from siprec.recorder import Recorder
 from siprec.session.archive import locate
 from siprec.session.model import NodeLease
+from siprec.session.recordings import Recordings
 from siprec.session.service import SessionService
 from siprec.session.workers import Workers
 from siprec.sip.transport import TransportService
-from siprec.state import State
 from siprec.store.interfaces import ISessionStore
 from siprec.uas.admission import Profile
 from siprec.web.interfaces import INodeControl, NotRunning
@@ -38,9 +38,9 @@ class NodeControl:
     settings: Settings
     transport: TransportService
     recorder: Recorder
-    sessions: SessionService
+    sessions: Recordings
     workers: Workers
-    state: State
+    state: SessionService
     _http: IListeningPort | None
 
     @property

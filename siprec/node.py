@@ -34,6 +34,7 @@ from siprec.recorder import Recorder, describeDialog
 from siprec.render.process import Renderer
 from siprec.sdp.choice import Policy
 from siprec.session.model import CallSnapshot
+from siprec.session.recordings import Recordings
 from siprec.session.recovery import Recovery
 from siprec.session.running import Orphan, RunningRecordings
 from siprec.session.service import SessionService
@@ -41,7 +42,6 @@ from siprec.session.workers import Workers
 from siprec.shell.interfaces import IShellNode
 from siprec.sip.layer import SipLayer
 from siprec.sip.transport import TransportService
-from siprec.state import Callbacks, State, makeState
 from siprec.store.opening import openStore
 from siprec.uas.admission import Profile
 from siprec.uas.around import Surroundings, checkMedia, mediaHosts
@@ -71,6 +71,8 @@ class Node(NodeControl, Service):
     Everything that one process of the recorder is made of.  L{makeNode} puts
     it together.
 
+    @ivar sessions: the recordings; they belong to C{state}.
+    @ivar state: the session service, which has the node's part of the store.
     @ivar onRefused: called with the reason if the node turns out not to be
         able to start after C{startService} has returned, because its store had
         to be asked first.
@@ -81,12 +83,12 @@ class Node(NodeControl, Service):
     layer: SipLayer
     transport: TransportService
     recorder: Recorder
-    sessions: SessionService
+    sessions: Recordings
     capture: CaptureThread
     renderer: Renderer
     workers: Workers
     archive: Workers
-    state: State
+    state: SessionService
     running_: RunningRecordings
     recovery: Recovery
     _now: Callable[[], float]
@@ -121,7 +123,7 @@ class Node(NodeControl, Service):
         try:
             checkMedia(self.settings.media.address, self.settings.media.bind)
             orphans = self._becomeNode()
-            for part in (self.workers, self.archive, self.capture, self.renderer, self.sessions):
+            for part in (self.workers, self.archive, self.capture, self.renderer):
                 self._start(part)
         except BaseException:
             self._takeBack()
@@ -245,7 +247,6 @@ class Node(NodeControl, Service):
         # What was being rendered has just been given up, and says so in files.
         await self._until(end, self.sessions.drained())
         await self._until(end, self.state.stopService())
-        self.sessions.stopService()
         self.archive.stopService()
         self.workers.stopService()
         self.running_.release()
@@ -319,9 +320,7 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
         onError=lambda stream, error: sessions.journalFailed(stream, error),
     )
     renderer = Renderer(reactor, reactor, settings.recordings.workers)
-    state = makeState(
-        reactor,
-        settings,
+    state = SessionService(
         openStore(
             reactor,
             settings.node.id,
@@ -331,16 +330,19 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
             prefix=settings.store.prefix,
             passwordFile=settings.store.passwordFile,
         ),
-        now,
-        Callbacks(
-            addresses=lambda: tuple(f"{t.lower()}:{h}:{p}" for t, h, p in transport.addresses),
-            signs=lambda: recorder.signs(),
-            saveAll=lambda: Deferred.fromCoroutine(recorder.saveAll()),
-            fenced=lambda key: recorder.letGo(key),
-            dead=lambda key: recorder.endDead(key),
-        ),
+        reactor,
+        nodeID=settings.node.id,
+        heartbeatInterval=settings.session.heartbeatInterval,
+        cleanupInterval=settings.session.cleanupInterval,
+        sessionTimeout=settings.session.timeout,
+        now=now,
+        addresses=lambda: tuple(f"{t.lower()}:{h}:{p}" for t, h, p in transport.addresses),
+        signs=lambda: recorder.signs(),
+        saveAll=lambda: Deferred.fromCoroutine(recorder.saveAll()),
+        onFenced=lambda key: recorder.letGo(key),
+        onDead=lambda key: recorder.endDead(key),
     )
-    sessions = SessionService(
+    sessions = Recordings(
         node=settings.node.id,
         root=settings.recordings.directory,
         minFree=settings.recordings.minFree,
@@ -355,6 +357,7 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
         metrics=metrics,
         exclude=settings.metadata.exclude,
     )
+    state.recordings = sessions
     layer = SipLayer(reactor, unforeseen=metrics.unhandledErrors.inc)
     transport = TransportService(reactor, settings.sip.listen, settings.sip.advertise, layer)
     layer.transport = transport

@@ -7,9 +7,9 @@ from __future__ import annotations
 from siprec.media.interfaces import IPortPool
 from siprec.metrics import Metrics
 from siprec.recorder import Recorder
+from siprec.session.recordings import Recordings
 from siprec.session.service import SessionService
 from siprec.sip.layer import SipLayer
-from siprec.state import State
 
 # Of what the SIP layer counts, that which nobody got an answer to.
 _DROPPED = ("badMessages", "strayAcks", "strayResponses", "lateResponses", "afterStop")
@@ -17,11 +17,11 @@ _DROPPED = ("badMessages", "strayAcks", "strayResponses", "lateResponses", "afte
 
 def watchNode(
     metrics: Metrics,
-    sessions: SessionService,
+    sessions: Recordings,
     ports: IPortPool,
     recorder: Recorder,
     layer: SipLayer,
-    state: State,
+    state: SessionService,
 ) -> None:
     """
     Have each part asked for its numbers at every scrape.

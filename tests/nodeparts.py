@@ -77,11 +77,12 @@ class Part(Service):
 
 
 @define(eq=False, slots=False)
-class SessionsPart(Part):
+class SessionsPart:
     """
-    A session service that finishes when it is told to.
+    Recordings that finish when they are told to.
     """
 
+    notes: list[str]
     draining: bool = False
     minFree: int = 0
     exclude: tuple[str, ...] = ()
@@ -121,7 +122,7 @@ class KeeperPart:
 @define(eq=False, slots=False)
 class StatePart(Part):
     """
-    The node's part of a store.
+    A session service.
 
     @ivar begun: what its beginning waits for.
     @ivar calls: what an earlier life has left.
@@ -267,7 +268,7 @@ class NodeTestCase(SynchronousTestCase):
             "archive": WorkersPart("archive", self.notes),
             "capture": Part("capture", self.notes),
             "renderer": Part("renderer", self.notes),
-            "sessions": SessionsPart("sessions", self.notes),
+            "sessions": SessionsPart(self.notes),
             "transport": TransportPart("transport", self.notes),
             "recorder": RecorderPart(self.notes),
             "layer": LayerPart(self.notes),

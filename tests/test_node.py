@@ -34,7 +34,7 @@ class StartTests(NodeTestCase):
         self.assertEqual(
             self.notes,
             [
-                *("+workers", "+archive", "+capture", "+renderer", "+sessions"),
+                *("+workers", "+archive", "+capture", "+renderer"),
                 *("+state", "+transport"),
             ],
         )
@@ -91,8 +91,8 @@ class StartTests(NodeTestCase):
             "sip.listen = 'udp:5060': expected an address that can be listened on (Address",
             str(error),
         )
-        started = ["+workers", "+archive", "+capture", "+renderer", "+sessions", "+state"]
-        stopped = ["-state", "-sessions", "-renderer", "-capture", "-archive", "-workers"]
+        started = ["+workers", "+archive", "+capture", "+renderer", "+state"]
+        stopped = ["-state", "-renderer", "-capture", "-archive", "-workers"]
         self.assertEqual(self.notes, started + stopped)
         self.assertFalse(self.node.running)
         self.assertFree()
@@ -127,7 +127,7 @@ class StartTests(NodeTestCase):
         error = self.assertRaises(OSError, self.node.startService)
         self.assertIn(f"http.listen {LISTEN}: ", str(error))
         self.assertIn("Address already in use", str(error))
-        self.assertEqual(self.notes[-7], "-transport")
+        self.assertEqual(self.notes[-6], "-transport")
         self.assertFree()
 
     def test_httpBad(self) -> None:
@@ -179,7 +179,7 @@ class StopTests(NodeTestCase):
         self.parts["sessions"].waiting[0].callback(None)
         self.successResultOf(stopped)
         closing = ["-renderer", "-transport", "-capture", "-layer", "drained?"]
-        last = ["-state", "-sessions", "-archive", "-workers"]
+        last = ["-state", "-archive", "-workers"]
         self.assertEqual(self.notes[2:], [*closing, *last])
         self.assertFalse(self.node.running)
         self.assertFree()
@@ -221,7 +221,7 @@ class StopTests(NodeTestCase):
             hanging = {each["part"] for each in logs if "part" in each}
             self.assertEqual(hanging, {"renderer", "SIP", "capture"})
             self.assertEqual(len(self.flushLoggedErrors(CancelledError)), 1)  # the recovery
-            self.assertEqual(self.notes[-3:], ["-sessions", "-archive", "-workers"])
+            self.assertEqual(self.notes[-3:], ["-state", "-archive", "-workers"])
             self.assertFree()
 
     def test_partFails(self) -> None:

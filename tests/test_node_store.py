@@ -54,7 +54,7 @@ class StoreTests(NodeTestCase):
         self.state.begun.errback(held)
         self.assertEqual(self.refused, [held])
         self.assertFalse(self.node.running)
-        stopped = ["-sessions", "-renderer", "-capture", "-archive", "-workers"]
+        stopped = ["-renderer", "-capture", "-archive", "-workers"]
         self.assertEqual(self.notes, stopped)
         self.successResultOf(self.node.stopService())
         self.assertFree()

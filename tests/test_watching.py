@@ -168,8 +168,10 @@ class MakeTests(SynchronousTestCase):
 
     def test_snapshotStore(self) -> None:
         """
-        The sessions' snapshots are in the node's own store.
+        The sessions' snapshots are in the node's own store, and they start and
+        stop with it.
         """
+        self.assertIs(self.node.state.recordings, self.node.sessions)
         live: Any = LivePart(session(self.root))
         self.node.sessions.recordings[live.recording.id] = live
         saved = Deferred.fromCoroutine(self.node.sessions.save(live, dialog()))

@@ -71,7 +71,7 @@ class Beginning:
         bind: str,
     ) -> LiveRecording:
         """
-        See L{siprec.session.service.SessionService.begin}.
+        See L{siprec.session.recordings.Recordings.begin}.
         """
         now, identity = self.now(), newRecordingID()
         recording = RecordingSession(

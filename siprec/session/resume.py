@@ -146,7 +146,7 @@ class Resumption:
 
     async def run(self) -> LiveRecording:
         """
-        See L{siprec.session.service.SessionService.resume}.
+        See L{siprec.session.recordings.Recordings.resume}.
         """
         around, recording = self._around, self._located()
         state = stateOf(recording)

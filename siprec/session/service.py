@@ -1,393 +1,313 @@
 """
-The session service: owns the life of every recording on this node.
+The session service: owns the life of every recording on this node, and what
+the node has in its store.
 """
 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from attrs import define, evolve, field
+from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from siprec.ids import NodeID, RecordingID
-from siprec.media.interfaces import ICapture, ICapturedStream, IPortPool
-from siprec.metrics import Metrics
-from siprec.session.beginning import Beginning, NoRoom
-from siprec.session.files import RecordingFiles
-from siprec.session.interfaces import IRenderer, IWorkers, RendererStopped
+from siprec import __version__
+from siprec.ids import NodeID
+from siprec.ids import nodeID as checkedNodeID
+from siprec.session.cleaning import CleaningService
+from siprec.session.heartbeat import HeartbeatService
 from siprec.session.keeper import SnapshotKeeper
-from siprec.session.live import Document, LiveRecording, StreamRequest
-from siprec.session.manifest import JOURNAL_ERROR, isWhole, withRendering
-from siprec.session.model import CallSnapshot, DialogInfo
-from siprec.session.resume import Resumption
-from siprec.session.running import RunningRecordings
-from siprec.store.interfaces import ISnapshotStore
+from siprec.session.liveness import LivenessService, Signs
+from siprec.session.model import CallSnapshot, NodeLease
+from siprec.session.processes import thisProcess
+from siprec.session.recordings import Recordings
+from siprec.store.interfaces import (
+    ISessionStore,
+    ISnapshotStore,
+    LeaseHeld,
+    SessionNotFound,
+    StoreError,
+)
 
-__all__ = ["LINGER", "NoRoom", "SessionService"]
+__all__ = ["SessionService"]
 
 log = Logger()
 
-#: How long media is still captured after the end of a call, in seconds
-#: (CONFORMANCE E1).
-LINGER = 0.3
+#: Seconds after which every call is saved again: well within the time to live
+#: of a record, which is a day.
+_SAVE_AGAIN = 6 * 3600.0
 
-#: How often the free space is looked at, in seconds.
-_DISK_INTERVAL = 2.0
 
-# What is counted of the media, by name.
-_COUNTS: Mapping[str, Callable[[ICapturedStream], int]] = {
-    "packets": lambda each: each.packets + each.controlPackets - each.unwritten,
-    "octets": lambda each: each.octets,
-    "kernelDrops": lambda each: each.kernelDrops,
-}
+def _nowhere() -> tuple[str, ...]:
+    """
+    No peer can reach this node.
+    """
+    return ()
+
+
+def _nothing(key: str) -> None:
+    """
+    Nobody wants to know.
+    """
 
 
 @define(eq=False, repr=False, slots=False)
 class SessionService(Service):
     """
-    Begins, keeps and ends recordings.
+    Sessions on one node: their recordings; the node's lease, renewed in one
+    call for each beat; their snapshots, one write at a time for each, of the
+    last; the end of those that give no sign of life; and the removal of what
+    has expired in the store.
 
-    @ivar root: the recordings directory, absolute.
-    @ivar minFree: octets of free disk below which no new recording is begun.
-    @ivar exclude: patterns of header names that must not be kept.
-    @ivar recordings: what is being recorded or finished, by id.
-    @ivar draining: set when no new recording may be begun.
+    What the rest of a node is to it are callbacks.  A program that has no such
+    rest leaves them out: then what it gives to L{save} is all the calls there
+    are, C{lastActivity} is their sign of life, and one that is dead is deleted.
+
+    @ivar store: the rich store, for C{nodeID}; it is closed at the end.
+    @ivar nodeID: this node.
+    @ivar heartbeatInterval: seconds between two beats; the lease is three.
+    @ivar cleanupInterval: seconds between two removals of what has expired and
+        of orphaned index entries.
+    @ivar sessionTimeout: seconds without any sign of life after which a
+        session is ended.
+    @ivar recordings: what begins, keeps and ends recordings on this node, which
+        starts and stops with the service; C{None} where only the state is kept.
+    @ivar keeper: writes snapshots, and waits for a store that is away.
+    @ivar snapshots: the same store as the SIP side sees it.
     """
 
-    node: NodeID
-    root: str
-    minFree: int
-    _store: ISnapshotStore | SnapshotKeeper
-    _ports: IPortPool
-    _capture: ICapture
-    _renderer: IRenderer
-    _workers: IWorkers
-    _running: RunningRecordings
+    store: ISessionStore
     _clock: IReactorTime
-    _now: Callable[[], float]
-    _metrics: Metrics
-    exclude: tuple[str, ...] = ()
-    recordings: dict[RecordingID, LiveRecording] = field(factory=dict, init=False)
-    draining: bool = field(default=False, init=False)
-    diskFree: int | None = field(default=None, init=False)
-    _finishing: dict[RecordingID, list[Deferred[None]]] = field(factory=dict, init=False)
-    _counted: Counter[str] = field(factory=Counter, init=False)
-    _beginning: int = field(default=0, init=False)
-    _idle: list[Deferred[None]] = field(factory=list, init=False)
-    _looks: list[Deferred[bool]] = field(factory=list, init=False)
-    _disk: LoopingCall | None = field(default=None, init=False)
+    nodeID: NodeID = field(converter=checkedNodeID)
+    heartbeatInterval: float = 1.0
+    cleanupInterval: float = 300.0
+    sessionTimeout: float = 3600.0
+    recordings: Recordings | None = field(default=None, kw_only=True)
+    # Gives seconds since the Unix epoch; a reactor's clock does, too.
+    _now: Callable[[], float] = field(kw_only=True)
+    # Gives where peers reach the node.
+    _addresses: Callable[[], tuple[str, ...]] = field(default=_nowhere, kw_only=True)
+    # Gives the signs of life of every call.
+    _signs: Callable[[], Iterable[Signs]] = field(kw_only=True)
+    # Saves every call anew.
+    _saveAll: Callable[[], Deferred[Any]] = field(kw_only=True)
+    # Called with a call's key once another node has that call.
+    _onFenced: Callable[[str], None] = field(default=_nothing, kw_only=True)
+    # Called with the key of a call that has given no sign of life.
+    _onDead: Callable[[str], None] = field(kw_only=True)
+    snapshots: ISnapshotStore = field(init=False)
+    keeper: SnapshotKeeper = field(init=False)
+    heartbeat: HeartbeatService = field(init=False)
+    cleaning: CleaningService = field(init=False)
+    liveness: LivenessService = field(init=False)
+    # Of this process: a lease with another instance is somebody else's.
+    _instance: str = field(factory=lambda: uuid.uuid4().hex, init=False)
+    _process: dict[str, Any] = field(factory=thisProcess, init=False)
+    # The last snapshot of each call that was given to us.
+    _given: dict[str, CallSnapshot] = field(factory=dict, init=False)
+    _again: LoopingCall | None = field(default=None, init=False)
+    _saving: bool = field(default=False, init=False)
+
+    @_now.default
+    def _clockSeconds(self) -> Callable[[], float]:
+        return self._clock.seconds
+
+    @_signs.default
+    def _givenSigns(self) -> Callable[[], Iterable[Signs]]:
+        return lambda: [Signs(key, None, each.lastActivity) for key, each in self._given.items()]
+
+    @_saveAll.default
+    def _saveGiven(self) -> Callable[[], Deferred[Any]]:
+        return lambda: DeferredList(
+            [self.keeper.save(key, each) for key, each in self._given.items()]
+        )
+
+    @_onDead.default
+    def _endGiven(self) -> Callable[[str], None]:
+        def end(key: str) -> None:
+            self.delete(key)
+
+        return end
+
+    def __attrs_post_init__(self) -> None:
+        """
+        @raise ValueError: the store is for another node.
+        """
+        if self.nodeID != self.store.nodeID:
+            raise ValueError(f"node {self.nodeID}: the store is for node {self.store.nodeID}")
+        self.snapshots = ISnapshotStore(self.store)
+        self.keeper = SnapshotKeeper(
+            self.snapshots, self._clock, self._fenced, patience=max(self.store.timeout, 0.1)
+        )
+        self.heartbeat = HeartbeatService(
+            self.store,
+            self._clock,
+            self._lease,
+            self.heartbeatInterval,
+            onLost=self._lost,
+            onBack=self.saveAgain,
+        )
+        self.cleaning = CleaningService(self.store, self._clock, self.cleanupInterval)
+        self.liveness = LivenessService(
+            self._signs, self._clock, self._now, self.sessionTimeout, onDead=self._onDead
+        )
+
+    def _lease(self) -> NodeLease:
+        return NodeLease(
+            nodeID=self.nodeID,
+            instance=self._instance,
+            host=os.uname().nodename,
+            pid=os.getpid(),
+            addresses=self._addresses(),
+            sessions=len(list(self._signs())),
+            version=__version__,
+            data=self._process,
+        )
+
+    def _fenced(self, key: str) -> None:
+        self._given.pop(key, None)
+        self._onFenced(key)
+
+    def _lost(self, holder: NodeLease) -> None:
+        log.critical(
+            "node {node}: host {host}, process {pid} says that it is this node, too",
+            node=holder.nodeID,
+            host=holder.host,
+            pid=holder.pid,
+        )
+
+    async def begin(self) -> None:
+        """
+        Become this node in the store, too, and start.
+
+        @raise siprec.store.interfaces.LeaseHeld: another live process is this
+            node.  A store that is away is no reason not to start.
+        """
+        try:
+            await self.heartbeat.acquire()
+        except LeaseHeld:
+            await self.store.close()
+            raise
+        self.startService()
 
     def startService(self) -> None:
         """
-        See L{twisted.application.service.IService.startService}.
+        Start without asking first whether another process is this node; the
+        first beat finds out, and says so in the log.
         """
         super().startService()
-        self._disk = LoopingCall(self._lookAtDisk)
-        self._disk.clock = self._clock
-        self._disk.start(_DISK_INTERVAL)
+        if self.recordings is not None:
+            self.recordings.startService()
+        for part in (self.keeper, self.heartbeat, self.cleaning, self.liveness):
+            part.startService()
+        self._again = LoopingCall(self.saveAgain)
+        self._again.clock = self._clock
+        self._again.start(_SAVE_AGAIN, now=False)
 
-    def drained(self) -> Deferred[None]:
+    def save(self, key: str, snapshot: CallSnapshot) -> Deferred[None]:
         """
-        @return: fires when no recording is being begun, kept or finished.
-            Cancelling it ends the waiting and nothing else.
-        """
-        done: Deferred[None] = Deferred()
-        self._idle.append(done)
-        self._checkIdle()
-        return done
+        Keep a call's snapshot, in place of the one before; for programs that
+        have no recordings here.
 
-    def _checkIdle(self) -> None:
-        if not self.recordings and not self._beginning:
-            idle, self._idle = self._idle, []
-            for done in idle:
-                done.callback(None)
-
-    def stopService(self) -> None:
+        @return: see L{SnapshotKeeper.save}.  It never fails.
         """
-        Stop looking after the disk.  The recordings have been ended before, by
-        whoever owns their dialogs.
+        self._given[key] = snapshot
+        return self.keeper.save(key, snapshot)
+
+    def delete(self, key: str) -> Deferred[None]:
+        """
+        Forget a call that was given to L{save}.
+
+        @return: see L{SnapshotKeeper.delete}.  It never fails.
+        """
+        self._given.pop(key, None)
+        return self.keeper.delete(key)
+
+    def saveAgain(self) -> None:
+        """
+        Save every call anew, unless that is under way.
+        """
+        if self._saving:
+            return
+        self._saving = True
+
+        def saved(result: object) -> None:
+            self._saving = False
+            if isinstance(result, Failure):
+                log.failure("calls were not saved again", result)
+
+        self._saveAll().addBoth(saved)
+
+    async def mine(self) -> list[CallSnapshot]:
+        """
+        @return: the calls that this node had when its process ended, as far as
+            the store can say.
+        """
+        try:
+            keys = await self.snapshots.list()
+        except StoreError as error:
+            log.error("calls of before are not taken up: {why}", why=str(error))
+            return []
+        found = []
+        for key in keys:
+            try:
+                found.append(await self.snapshots.load(key))
+            except SessionNotFound:
+                continue
+            except StoreError as error:
+                # One record that cannot be read must not keep back the others.
+                log.error("{recording}: not taken up: {why}", recording=key, why=str(error))
+        return found
+
+    def nodes(self) -> Deferred[list[NodeLease]]:
+        """
+        @return: fires with the lease of each live node; with our own alone
+            while the store is away.
+        """
+
+        def away(failure: Failure) -> list[NodeLease]:
+            failure.trap(StoreError)
+            return [self._lease()]
+
+        return self.store.nodes().addErrback(away)
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Write what is left, give the lease back, and close the store.  Whoever
+        owns the dialogs of the recordings has ended them before.
+
+        @return: fires when all of it has been tried.
         """
         super().stopService()
-        if self._disk is not None:
-            self._disk.stop()
-            self._disk = None
-        self._looked(again=False)
+        return Deferred.fromCoroutine(self._stop())
 
-    def media(self, name: str) -> int:
-        """
-        @param name: C{packets} that were written, their C{octets} or
-            C{kernelDrops}.
-        @return: how many, of all recordings since the start.
-        """
-        count = _COUNTS[name]
-        running = (each for live in self.recordings.values() for each in live.captured)
-        return self._counted[name] + sum(map(count, running))
-
-    def notReady(self) -> list[str]:
-        """
-        @return: why no new recording can be begun; empty when one can.
-        """
-        reasons = []
-        if self.draining:
-            reasons.append("the node is draining")
-        if self.diskFree is None:
-            reasons.append(f"the recordings directory {self.root} cannot be read")
-        elif self.diskFree < max(self.minFree, 1):
-            reasons.append(f"only {self.diskFree} octets are free in {self.root}")
-        if not self._ports.free:
-            reasons.append("every RTP port is taken")
-        return reasons
-
-    async def begin(
-        self,
-        callID: str,
-        sip: dict[str, Any],
-        headers: list[tuple[str, str]],
-        streams: list[StreamRequest],
-        documents: list[Document],
-        advertise: str,
-        bind: str,
-    ) -> LiveRecording:
-        """
-        Begin a recording: bind ports, make its directory, start the capture.
-
-        @param sip: the manifest's C{sip}.
-        @param headers: of the INVITE, for the vendors' fields.
-        @param advertise: the address for the SDP.
-        @param bind: the local address to bind.
-        @raise siprec.media.ports.NoFreePorts: not all ports could be had.
-        @raise NoRoom: sockets or files could not be made.  In every case
-            nothing is left behind.
-        """
-        self._beginning += 1
+    async def _stop(self) -> None:
+        if self._again is not None:
+            self._again.stop()
+            self._again = None
+        if self.recordings is not None:
+            # First: what waits for room on the disk gives up now, and its
+            # snapshot can still be deleted.
+            self.recordings.stopService()
+        parts = (self.liveness, self.cleaning, self.keeper, self.heartbeat)
+        await DeferredList([part.stopService() for part in parts], consumeErrors=True)
         try:
-            live = await self._resources().begin(
-                callID, sip, headers, streams, documents, advertise, bind
-            )
-            self.recordings[live.recording.id] = live
-        finally:
-            self._beginning -= 1
-            self._checkIdle()
-        return live
+            await self.store.close()
+        except StoreError as error:
+            log.info("store: {why}", why=str(error))
 
-    async def resume(
-        self,
-        snapshot: CallSnapshot,
-        epoch: int,
-        bind: str | None = None,
-        advertise: str | None = None,
-    ) -> LiveRecording:
+    def notes(self) -> list[str]:
         """
-        Go on with a recording that another process had, in a new segment.
-
-        @param epoch: the owner epoch of that segment.
-        @param bind: the local address for media; C{None}: that of each stream.
-        @param advertise: the address for the SDP where the media has to move;
-            C{None}: that of the streams.
-        @raise siprec.media.ports.NoFreePorts: not all ports could be had.
-        @raise NoRoom: sockets or files could not be had.  In every case ports
-            and captures are given back; what is on the disk stays, marked as
-            unfinished.
+        @return: what an operator should know of the store, though calls are
+            taken all the same.
         """
-        self._beginning += 1
-        try:
-            live = await Resumption(self._resources(), snapshot, epoch, bind, advertise).run()
-            self.recordings[live.recording.id] = live
-        finally:
-            self._beginning -= 1
-            self._checkIdle()
-        return live
-
-    def _resources(self) -> Beginning:
-        return Beginning(
-            node=self.node,
-            root=self.root,
-            ports=self._ports,
-            capture=self._capture,
-            workers=self._workers,
-            running=self._running,
-            now=self._now,
-            metrics=self._metrics,
-            exclude=self.exclude,
-        )
-
-    async def save(self, live: LiveRecording, dialog: DialogInfo) -> None:
-        """
-        Save the call's snapshot.  A store that is away costs a log entry, never
-        the call.
-        """
-        if live.recording.id not in self.recordings:
-            return  # it has been let go, or has ended
-        snapshot = CallSnapshot(live.recording, dialog, lastActivity=self._now())
-        try:
-            await self._store.save(snapshot.key, snapshot)
-        except Exception:
-            log.failure("{recording}: snapshot not saved", recording=live.recording.id)
-
-    def journalFailed(self, stream: ICapturedStream, error: OSError) -> None:
-        """
-        A journal cannot be written; its recording is told so, and the others
-        go on.
-        """
-        self._metrics.journalErrors.inc()
-        for live in self.recordings.values():
-            if stream in live.handles():
-                live.event(JOURNAL_ERROR, file=os.path.basename(stream.path), reason=str(error))
-                log.error(
-                    "{recording}: {path} cannot be written: {error}",
-                    recording=live.recording.id,
-                    path=stream.path,
-                    error=str(error),
-                )
-
-    def finish(self, live: LiveRecording, reason: str) -> Deferred[None]:
-        """
-        End a recording: close its journals, make the audio, say so in the
-        manifest.  Ending it twice is the same as once.
-
-        @return: fires when its files are as they will stay.
-        """
-        identity = live.recording.id
-        if identity not in self.recordings:
-            return succeed(None)
-        done: Deferred[None] = Deferred()
-        if identity in self._finishing:
-            self._finishing[identity].append(done)
-        else:
-            self._finishing[identity] = [done]
-            Deferred.fromCoroutine(self._finish(live, reason)).addErrback(
-                lambda failure: log.failure(
-                    "{recording}: not finished", failure, recording=identity
-                )
-            ).addCallback(lambda _: self._forget(identity))
-        return done
-
-    def letGo(self, live: LiveRecording) -> None:
-        """
-        Another node has this recording: stop capturing, and write nothing more
-        of it but what its journals still hold back.
-        """
-        identity = live.recording.id
-        if self.recordings.pop(identity, None) is None or identity in self._finishing:
-            return
-        live.files = None
-        stopping = Deferred.fromCoroutine(live.stopCapture(0.0, "fenced"))
-        stopping.addCallback(lambda _: self._workers.run(self._running.remove, identity))
-        stopping.addErrback(
-            lambda failure: log.failure("{recording}: not let go", failure, recording=identity)
-        )
-        self._checkIdle()
-
-    def _forget(self, identity: RecordingID) -> None:
-        live = self.recordings.pop(identity)
-        for name, count in _COUNTS.items():
-            self._counted[name] += sum(map(count, live.captured))
-        for done in self._finishing.pop(identity):
-            done.callback(None)
-        self._checkIdle()
-
-    async def _finish(self, live: LiveRecording, reason: str) -> None:
-        try:
-            await self._complete(live, reason)
-        finally:
-            # The dialog is over whatever became of the files.
-            await self._forgetSnapshot(live)
-
-    async def _forgetSnapshot(self, live: LiveRecording) -> None:
-        try:
-            await self._store.delete(live.recording.id)
-        except Exception:
-            log.failure("{recording}: snapshot not deleted", recording=live.recording.id)
-
-    async def _complete(self, live: LiveRecording, reason: str) -> None:
-        await live.stopCapture(LINGER, reason)
-        files = live.files
-        assert files is not None, "only what has files is in self.recordings"
-        if await self._written(live, files):
-            await self._render(live, files)
-
-    async def _written(self, live: LiveRecording, files: RecordingFiles) -> bool:
-        """
-        Write the manifest of a call that is over, however long it takes: on a
-        full disk until there is room, or until the node stops.  Then the
-        marker stays, and the next start goes on with it.
-        """
-        while True:
-            try:
-                await files.finish(live.manifest())
-                return True
-            except OSError as error:
-                if not any(each["type"] == "manifestLate" for each in live.recording.events):
-                    log.failure("{recording}: manifest not written", recording=live.recording.id)
-                    live.event("manifestLate", reason=str(error))
-                    self._metrics.journalErrors.inc()
-            if not await self._nextLook():
-                return False
-
-    def _nextLook(self) -> Deferred[bool]:
-        """
-        @return: fires with true after the next look at the disk, with false if
-            there is none any more.
-        """
-        if not self.running:
-            return succeed(False)
-        look: Deferred[bool] = Deferred()
-        self._looks.append(look)
-        return look
-
-    def _looked(self, again: bool) -> None:
-        looks, self._looks = self._looks, []
-        for look in looks:
-            look.callback(again)
-
-    async def _render(self, live: LiveRecording, files: RecordingFiles) -> None:
-        recording = live.recording
-        started = self._clock.seconds()
-        try:
-            rendering = await self._renderer.render(recording.directory)
-        except RendererStopped:
-            # The marker stays: the next start does it.
-            log.info("{recording}: left to be rendered", recording=recording.id)
-            return
-        except Exception as error:
-            log.failure("{recording}: not rendered", recording=recording.id)
-            self._metrics.renders.labels("failed").inc()
-            live.event("renderFailed", reason=str(error))
-            live.recording = evolve(live.recording, state="incomplete")
-            manifest = live.manifest()
-        else:
-            self._metrics.renders.labels("ok").inc()
-            found = live.manifest()
-            state = "complete" if isWhole(found) else "incomplete"
-            manifest = withRendering(found, rendering, state)
-        self._metrics.renderSeconds.observe(self._clock.seconds() - started)
-        await files.finish(manifest)
-        await self._workers.run(self._running.remove, recording.id)
-        self._metrics.recordings.labels(manifest["state"]).inc()
-        log.info(
-            "{recording}: {state} after {duration} s, {reason}",
-            recording=recording.id,
-            state=manifest["state"],
-            duration=manifest["duration"],
-            reason=recording.endReason,
-            callID=recording.callID,
-            node=self.node,
-        )
-
-    def _lookAtDisk(self) -> None:
-        try:
-            # The dot: a file in the place of the directory must not count.
-            found = os.statvfs(os.path.join(self.root, "."))
-        except OSError:
-            # Logged where it hurts: at the next call, and in /readyz.
-            self.diskFree = None
-        else:
-            self.diskFree = found.f_bavail * found.f_frsize
-        self._looked(again=True)
+        if not self.keeper.away:
+            return []
+        return [f"the store is away: {self.keeper.waiting} writes wait for it"]

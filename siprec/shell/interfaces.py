@@ -10,7 +10,7 @@ from siprec.config import Settings
 from siprec.media.loop import CaptureCounters
 from siprec.metrics import Metrics
 from siprec.recorder import Recorder
-from siprec.session.service import SessionService
+from siprec.session.recordings import Recordings
 from siprec.web.interfaces import INodeControl
 
 __all__ = ["ICaptureState", "IShellNode"]
@@ -32,7 +32,7 @@ class IShellNode(INodeControl):
 
     settings: Settings = Attribute("What it was configured with.")
     metrics: Metrics = Attribute("What it counts.")
-    sessions: SessionService = Attribute("Its recordings.")
+    sessions: Recordings = Attribute("Its recordings.")
     recorder: Recorder = Attribute("Its calls.")
     capture: ICaptureState = Attribute("Its capture.")
     store: object = Attribute("Where its state is: ISnapshotStore, ISessionStore or both.")

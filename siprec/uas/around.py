@@ -12,7 +12,7 @@ from attrs import define
 from twisted.internet.interfaces import IReactorTime
 
 from siprec.metrics import Metrics
-from siprec.session.service import SessionService
+from siprec.session.recordings import Recordings
 from siprec.sip.flow import Flow
 from siprec.sip.headers import quote
 from siprec.sip.message import Request
@@ -80,7 +80,7 @@ class Surroundings:
     @ivar negotiation: gives the offer/answer state of a new dialog.
     """
 
-    service: SessionService
+    service: Recordings
     outgoing: Outgoing
     clock: IReactorTime
     now: Callable[[], float]

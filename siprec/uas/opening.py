@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from siprec.media.ports import NoFreePorts
 from siprec.session.life import Reject
 from siprec.session.live import LiveRecording
-from siprec.session.service import NoRoom
+from siprec.session.recordings import NoRoom
 from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IServerTransaction

@@ -1,5 +1,5 @@
 """
-A session service on a temporary folder, with fakes around it.
+A node's recordings on a temporary folder, with fakes around it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from siprec.metrics import Metrics
 from siprec.session.live import Document, LiveRecording, StreamRequest
 from siprec.session.manifest import Manifest, readManifest
+from siprec.session.recordings import Recordings
 from siprec.session.running import RunningRecordings
-from siprec.session.service import SessionService
 from siprec.testing.control import ImmediateWorkers
 from siprec.testing.fakes import FakeCapture, FakePortPool
 from tests.render.journals import talk, writeJournal
@@ -52,11 +52,11 @@ class ServiceTestCase(SynchronousTestCase):
         self.addCleanup(lambda: self.assertEqual(self.clock.getDelayedCalls(), []))
         self.addCleanup(lambda: self.service.stopService())
 
-    def makeService(self) -> SessionService:
+    def makeService(self) -> Recordings:
         """
         @return: a service with the test's surroundings.
         """
-        return SessionService(
+        return Recordings(
             node=NODE,
             root=self.root,
             minFree=1,

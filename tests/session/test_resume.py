@@ -15,7 +15,7 @@ from siprec.media.capture import CaptureStopped
 from siprec.media.ports import NoFreePorts
 from siprec.session.live import LiveRecording, StreamRequest
 from siprec.session.model import CallSnapshot
-from siprec.session.service import NoRoom
+from siprec.session.recordings import NoRoom
 from siprec.testing.fakes import FakeCapture, FakePortPool
 from tests.render.journals import talk, writeJournal
 from tests.session.recordings import NODE, PCMU, START, dialog

@@ -14,7 +14,7 @@ from siprec.config import Settings, loadSettings
 from siprec.media.loop import CaptureCounters
 from siprec.metrics import Metrics
 from siprec.recorder import Recorder
-from siprec.session.service import SessionService
+from siprec.session.recordings import Recordings
 from siprec.shell.interfaces import ICaptureState, IShellNode
 from siprec.web.interfaces import NotRunning
 from tests.uas.house import House
@@ -62,7 +62,7 @@ class ShellNode:
         return self._house.metrics
 
     @property
-    def sessions(self) -> SessionService:
+    def sessions(self) -> Recordings:
         """
         See L{IShellNode}.
         """

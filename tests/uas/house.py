@@ -21,8 +21,8 @@ from siprec.recorder import Recorder, describeDialog
 from siprec.sdp.choice import Policy
 from siprec.session.interfaces import IRenderer, IWorkers
 from siprec.session.model import CallSnapshot
+from siprec.session.recordings import Recordings
 from siprec.session.running import RunningRecordings
-from siprec.session.service import SessionService
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import FlowGone, ISipTransport
 from siprec.sip.layer import SipLayer
@@ -176,7 +176,7 @@ class House:
     ports: FakePortPool = field(init=False)
     running: RunningRecordings = field(init=False)
     metrics: Metrics = field(init=False)
-    service: SessionService = field(init=False)
+    service: Recordings = field(init=False)
     layer: SipLayer = field(init=False)
     around: Surroundings = field(init=False)
     recorder: Recorder = field(init=False)
@@ -188,7 +188,7 @@ class House:
         self.metrics = Metrics("0", node)
         self.running = RunningRecordings(self.root, node)
         self.running.acquire()
-        self.service = SessionService(
+        self.service = Recordings(
             node=node,
             root=self.root,
             minFree=1,

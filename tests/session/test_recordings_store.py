@@ -1,5 +1,5 @@
 """
-Tests of L{siprec.session.service}: its store, and its end.
+Tests of L{siprec.session.recordings}: its store, and its end.
 """
 
 from __future__ import annotations

@@ -1,0 +1,393 @@
+"""
+The recordings of this node: what begins, keeps and ends them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import define, evolve, field
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from siprec.ids import NodeID, RecordingID
+from siprec.media.interfaces import ICapture, ICapturedStream, IPortPool
+from siprec.metrics import Metrics
+from siprec.session.beginning import Beginning, NoRoom
+from siprec.session.files import RecordingFiles
+from siprec.session.interfaces import IRenderer, IWorkers, RendererStopped
+from siprec.session.keeper import SnapshotKeeper
+from siprec.session.live import Document, LiveRecording, StreamRequest
+from siprec.session.manifest import JOURNAL_ERROR, isWhole, withRendering
+from siprec.session.model import CallSnapshot, DialogInfo
+from siprec.session.resume import Resumption
+from siprec.session.running import RunningRecordings
+from siprec.store.interfaces import ISnapshotStore
+
+__all__ = ["LINGER", "NoRoom", "Recordings"]
+
+log = Logger()
+
+#: How long media is still captured after the end of a call, in seconds
+#: (CONFORMANCE E1).
+LINGER = 0.3
+
+#: How often the free space is looked at, in seconds.
+_DISK_INTERVAL = 2.0
+
+# What is counted of the media, by name.
+_COUNTS: Mapping[str, Callable[[ICapturedStream], int]] = {
+    "packets": lambda each: each.packets + each.controlPackets - each.unwritten,
+    "octets": lambda each: each.octets,
+    "kernelDrops": lambda each: each.kernelDrops,
+}
+
+
+@define(eq=False, repr=False, slots=False)
+class Recordings(Service):
+    """
+    Begins, keeps and ends recordings.
+
+    @ivar root: the recordings directory, absolute.
+    @ivar minFree: octets of free disk below which no new recording is begun.
+    @ivar exclude: patterns of header names that must not be kept.
+    @ivar recordings: what is being recorded or finished, by id.
+    @ivar draining: set when no new recording may be begun.
+    """
+
+    node: NodeID
+    root: str
+    minFree: int
+    _store: ISnapshotStore | SnapshotKeeper
+    _ports: IPortPool
+    _capture: ICapture
+    _renderer: IRenderer
+    _workers: IWorkers
+    _running: RunningRecordings
+    _clock: IReactorTime
+    _now: Callable[[], float]
+    _metrics: Metrics
+    exclude: tuple[str, ...] = ()
+    recordings: dict[RecordingID, LiveRecording] = field(factory=dict, init=False)
+    draining: bool = field(default=False, init=False)
+    diskFree: int | None = field(default=None, init=False)
+    _finishing: dict[RecordingID, list[Deferred[None]]] = field(factory=dict, init=False)
+    _counted: Counter[str] = field(factory=Counter, init=False)
+    _beginning: int = field(default=0, init=False)
+    _idle: list[Deferred[None]] = field(factory=list, init=False)
+    _looks: list[Deferred[bool]] = field(factory=list, init=False)
+    _disk: LoopingCall | None = field(default=None, init=False)
+
+    def startService(self) -> None:
+        """
+        See L{twisted.application.service.IService.startService}.
+        """
+        super().startService()
+        self._disk = LoopingCall(self._lookAtDisk)
+        self._disk.clock = self._clock
+        self._disk.start(_DISK_INTERVAL)
+
+    def drained(self) -> Deferred[None]:
+        """
+        @return: fires when no recording is being begun, kept or finished.
+            Cancelling it ends the waiting and nothing else.
+        """
+        done: Deferred[None] = Deferred()
+        self._idle.append(done)
+        self._checkIdle()
+        return done
+
+    def _checkIdle(self) -> None:
+        if not self.recordings and not self._beginning:
+            idle, self._idle = self._idle, []
+            for done in idle:
+                done.callback(None)
+
+    def stopService(self) -> None:
+        """
+        Stop looking after the disk.  The recordings have been ended before, by
+        whoever owns their dialogs.
+        """
+        super().stopService()
+        if self._disk is not None:
+            self._disk.stop()
+            self._disk = None
+        self._looked(again=False)
+
+    def media(self, name: str) -> int:
+        """
+        @param name: C{packets} that were written, their C{octets} or
+            C{kernelDrops}.
+        @return: how many, of all recordings since the start.
+        """
+        count = _COUNTS[name]
+        running = (each for live in self.recordings.values() for each in live.captured)
+        return self._counted[name] + sum(map(count, running))
+
+    def notReady(self) -> list[str]:
+        """
+        @return: why no new recording can be begun; empty when one can.
+        """
+        reasons = []
+        if self.draining:
+            reasons.append("the node is draining")
+        if self.diskFree is None:
+            reasons.append(f"the recordings directory {self.root} cannot be read")
+        elif self.diskFree < max(self.minFree, 1):
+            reasons.append(f"only {self.diskFree} octets are free in {self.root}")
+        if not self._ports.free:
+            reasons.append("every RTP port is taken")
+        return reasons
+
+    async def begin(
+        self,
+        callID: str,
+        sip: dict[str, Any],
+        headers: list[tuple[str, str]],
+        streams: list[StreamRequest],
+        documents: list[Document],
+        advertise: str,
+        bind: str,
+    ) -> LiveRecording:
+        """
+        Begin a recording: bind ports, make its directory, start the capture.
+
+        @param sip: the manifest's C{sip}.
+        @param headers: of the INVITE, for the vendors' fields.
+        @param advertise: the address for the SDP.
+        @param bind: the local address to bind.
+        @raise siprec.media.ports.NoFreePorts: not all ports could be had.
+        @raise NoRoom: sockets or files could not be made.  In every case
+            nothing is left behind.
+        """
+        self._beginning += 1
+        try:
+            live = await self._resources().begin(
+                callID, sip, headers, streams, documents, advertise, bind
+            )
+            self.recordings[live.recording.id] = live
+        finally:
+            self._beginning -= 1
+            self._checkIdle()
+        return live
+
+    async def resume(
+        self,
+        snapshot: CallSnapshot,
+        epoch: int,
+        bind: str | None = None,
+        advertise: str | None = None,
+    ) -> LiveRecording:
+        """
+        Go on with a recording that another process had, in a new segment.
+
+        @param epoch: the owner epoch of that segment.
+        @param bind: the local address for media; C{None}: that of each stream.
+        @param advertise: the address for the SDP where the media has to move;
+            C{None}: that of the streams.
+        @raise siprec.media.ports.NoFreePorts: not all ports could be had.
+        @raise NoRoom: sockets or files could not be had.  In every case ports
+            and captures are given back; what is on the disk stays, marked as
+            unfinished.
+        """
+        self._beginning += 1
+        try:
+            live = await Resumption(self._resources(), snapshot, epoch, bind, advertise).run()
+            self.recordings[live.recording.id] = live
+        finally:
+            self._beginning -= 1
+            self._checkIdle()
+        return live
+
+    def _resources(self) -> Beginning:
+        return Beginning(
+            node=self.node,
+            root=self.root,
+            ports=self._ports,
+            capture=self._capture,
+            workers=self._workers,
+            running=self._running,
+            now=self._now,
+            metrics=self._metrics,
+            exclude=self.exclude,
+        )
+
+    async def save(self, live: LiveRecording, dialog: DialogInfo) -> None:
+        """
+        Save the call's snapshot.  A store that is away costs a log entry, never
+        the call.
+        """
+        if live.recording.id not in self.recordings:
+            return  # it has been let go, or has ended
+        snapshot = CallSnapshot(live.recording, dialog, lastActivity=self._now())
+        try:
+            await self._store.save(snapshot.key, snapshot)
+        except Exception:
+            log.failure("{recording}: snapshot not saved", recording=live.recording.id)
+
+    def journalFailed(self, stream: ICapturedStream, error: OSError) -> None:
+        """
+        A journal cannot be written; its recording is told so, and the others
+        go on.
+        """
+        self._metrics.journalErrors.inc()
+        for live in self.recordings.values():
+            if stream in live.handles():
+                live.event(JOURNAL_ERROR, file=os.path.basename(stream.path), reason=str(error))
+                log.error(
+                    "{recording}: {path} cannot be written: {error}",
+                    recording=live.recording.id,
+                    path=stream.path,
+                    error=str(error),
+                )
+
+    def finish(self, live: LiveRecording, reason: str) -> Deferred[None]:
+        """
+        End a recording: close its journals, make the audio, say so in the
+        manifest.  Ending it twice is the same as once.
+
+        @return: fires when its files are as they will stay.
+        """
+        identity = live.recording.id
+        if identity not in self.recordings:
+            return succeed(None)
+        done: Deferred[None] = Deferred()
+        if identity in self._finishing:
+            self._finishing[identity].append(done)
+        else:
+            self._finishing[identity] = [done]
+            Deferred.fromCoroutine(self._finish(live, reason)).addErrback(
+                lambda failure: log.failure(
+                    "{recording}: not finished", failure, recording=identity
+                )
+            ).addCallback(lambda _: self._forget(identity))
+        return done
+
+    def letGo(self, live: LiveRecording) -> None:
+        """
+        Another node has this recording: stop capturing, and write nothing more
+        of it but what its journals still hold back.
+        """
+        identity = live.recording.id
+        if self.recordings.pop(identity, None) is None or identity in self._finishing:
+            return
+        live.files = None
+        stopping = Deferred.fromCoroutine(live.stopCapture(0.0, "fenced"))
+        stopping.addCallback(lambda _: self._workers.run(self._running.remove, identity))
+        stopping.addErrback(
+            lambda failure: log.failure("{recording}: not let go", failure, recording=identity)
+        )
+        self._checkIdle()
+
+    def _forget(self, identity: RecordingID) -> None:
+        live = self.recordings.pop(identity)
+        for name, count in _COUNTS.items():
+            self._counted[name] += sum(map(count, live.captured))
+        for done in self._finishing.pop(identity):
+            done.callback(None)
+        self._checkIdle()
+
+    async def _finish(self, live: LiveRecording, reason: str) -> None:
+        try:
+            await self._complete(live, reason)
+        finally:
+            # The dialog is over whatever became of the files.
+            await self._forgetSnapshot(live)
+
+    async def _forgetSnapshot(self, live: LiveRecording) -> None:
+        try:
+            await self._store.delete(live.recording.id)
+        except Exception:
+            log.failure("{recording}: snapshot not deleted", recording=live.recording.id)
+
+    async def _complete(self, live: LiveRecording, reason: str) -> None:
+        await live.stopCapture(LINGER, reason)
+        files = live.files
+        assert files is not None, "only what has files is in self.recordings"
+        if await self._written(live, files):
+            await self._render(live, files)
+
+    async def _written(self, live: LiveRecording, files: RecordingFiles) -> bool:
+        """
+        Write the manifest of a call that is over, however long it takes: on a
+        full disk until there is room, or until the node stops.  Then the
+        marker stays, and the next start goes on with it.
+        """
+        while True:
+            try:
+                await files.finish(live.manifest())
+                return True
+            except OSError as error:
+                if not any(each["type"] == "manifestLate" for each in live.recording.events):
+                    log.failure("{recording}: manifest not written", recording=live.recording.id)
+                    live.event("manifestLate", reason=str(error))
+                    self._metrics.journalErrors.inc()
+            if not await self._nextLook():
+                return False
+
+    def _nextLook(self) -> Deferred[bool]:
+        """
+        @return: fires with true after the next look at the disk, with false if
+            there is none any more.
+        """
+        if not self.running:
+            return succeed(False)
+        look: Deferred[bool] = Deferred()
+        self._looks.append(look)
+        return look
+
+    def _looked(self, again: bool) -> None:
+        looks, self._looks = self._looks, []
+        for look in looks:
+            look.callback(again)
+
+    async def _render(self, live: LiveRecording, files: RecordingFiles) -> None:
+        recording = live.recording
+        started = self._clock.seconds()
+        try:
+            rendering = await self._renderer.render(recording.directory)
+        except RendererStopped:
+            # The marker stays: the next start does it.
+            log.info("{recording}: left to be rendered", recording=recording.id)
+            return
+        except Exception as error:
+            log.failure("{recording}: not rendered", recording=recording.id)
+            self._metrics.renders.labels("failed").inc()
+            live.event("renderFailed", reason=str(error))
+            live.recording = evolve(live.recording, state="incomplete")
+            manifest = live.manifest()
+        else:
+            self._metrics.renders.labels("ok").inc()
+            found = live.manifest()
+            state = "complete" if isWhole(found) else "incomplete"
+            manifest = withRendering(found, rendering, state)
+        self._metrics.renderSeconds.observe(self._clock.seconds() - started)
+        await files.finish(manifest)
+        await self._workers.run(self._running.remove, recording.id)
+        self._metrics.recordings.labels(manifest["state"]).inc()
+        log.info(
+            "{recording}: {state} after {duration} s, {reason}",
+            recording=recording.id,
+            state=manifest["state"],
+            duration=manifest["duration"],
+            reason=recording.endReason,
+            callID=recording.callID,
+            node=self.node,
+        )
+
+    def _lookAtDisk(self) -> None:
+        try:
+            # The dot: a file in the place of the directory must not count.
+            found = os.statvfs(os.path.join(self.root, "."))
+        except OSError:
+            # Logged where it hurts: at the next call, and in /readyz.
+            self.diskFree = None
+        else:
+            self.diskFree = found.f_bavail * found.f_frsize
+        self._looked(again=True)
