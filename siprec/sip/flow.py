@@ -20,12 +20,15 @@ class Flow:
     @ivar connection: which stream connection; 0 for UDP.  Numbers are never
         used twice, so that an answer cannot go to a later connection from the
         same port.
+    @ivar relay: the node whose sockets these are, where a message was passed
+        on by another node; empty: they are of this process.
     """
 
     transport: str
     local: tuple[str, int]
     remote: tuple[str, int]
     connection: int = 0
+    relay: str = ""
 
     @property
     def reliable(self) -> bool:

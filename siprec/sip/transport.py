@@ -80,6 +80,7 @@ class TransportService(Service):
         self._connections = Connections(reactor, receiver, self.counters, clientTLS)
         self._ports: list[tuple[str, IListeningPort]] = []
         self._datagrams: list[DatagramListener] = []
+        self._adopted: dict[tuple[str, str, int], IListeningPort] = {}
         self._outcome: Failure | bool = False
         self._starting: list[Deferred[None]] = []
 
@@ -137,21 +138,76 @@ class TransportService(Service):
             found.append((transport, plainHost(address.host), int(address.port)))
         return found
 
+    # Addresses of other nodes
+
+    @property
+    def adopted(self) -> list[tuple[str, str, int]]:
+        """
+        Transport, host and port of each address of another node that is
+        listened at here.
+        """
+        return list(self._adopted)
+
+    def adopt(self, transport: str, host: str, port: int) -> None:
+        """
+        Listen at the address of a node that is dead as well, for its peers.
+
+        @param transport: C{"UDP"} or C{"TCP"}.
+        @raise ListenFailed: it cannot be had, as it is not on this host or is
+            in use.
+        """
+        address = (transport, host, port)
+        if address in self._adopted or not self.running:
+            return
+        listen = f"{transport.lower()}:{port}:interface={host}"
+        self._adopted[address] = self._listenAt(listen, parseListen(listen))
+
+    def abandon(self, transport: str, host: str, port: int) -> Deferred[None]:
+        """
+        Undo L{adopt}.  Connections that came by it stay.
+
+        @return: fires when the address can be bound by another process.
+        """
+        adopted = self._adopted.pop((transport, host, port), None)
+        if adopted is None:
+            return succeed(None)
+        self._datagrams = [each for each in self._datagrams if each.address != (host, port)]
+        closing = maybeDeferred(adopted.stopListening).addErrback(self._closeFailed)
+        return closing.addCallback(lambda _: None)
+
+    def ours(self, flow: Flow) -> Flow:
+        """
+        @param flow: of a peer with another node, or an earlier process.
+        @return: a flow to the same peer from an address of this process: the
+            same one where it is listened at; a connection is yet to be made.
+        @raise FlowGone: no listener can reach the peer.
+        """
+        if flow.transport == "UDP":
+            if self._listenerAt(flow.local):
+                return flow
+            return self._datagramFlow([flow.remote[0]], flow.remote[1])
+        local = next(
+            ((host, port) for kind, host, port in self.addresses if kind == flow.transport), None
+        )
+        if local is None:
+            return Flow(flow.transport, flow.local, flow.remote)
+        if isWildcard(local[0]):
+            local = (self._facing.get(flow.remote[0]) or flow.local[0], local[1])
+        return Flow(flow.transport, local, flow.remote)
+
     # ISipTransport
 
     def send(self, flow: Flow, data: bytes) -> None:
         """
-        See L{ISipTransport.send}.
+        See L{ISipTransport.send}.  A datagram of a flow whose local address is
+        not of this process, as it came to a node that is dead, goes by the
+        socket that is best for its peer.
         """
-        if flow.connection:
+        if flow.connection or flow.transport != "UDP":
             self._connections.send(flow, data)
             return
-        for listener in self._datagrams:
-            host, port = listener.address
-            if listener.address == flow.local or (isWildcard(host) and port == flow.local[1]):
-                listener.send(data, flow.remote)
-                return
-        raise FlowGone(f"no UDP socket at {flow.local}")
+        listener = self._listenerAt(flow.local) or self._listenerTo([flow.remote[0]])[0]
+        listener.send(data, flow.remote)
 
     def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
         """
@@ -185,6 +241,9 @@ class TransportService(Service):
         """
         See L{ISipTransport.advertised}.
         """
+        if flow.transport == "UDP" and self._datagrams and not self._listenerAt(flow.local):
+            listener, host = self._listenerTo([flow.remote[0]])
+            flow = listener.flow((host, flow.remote[1]))
         # What a connection of our own came from, no peer can connect to.
         port = self._listeningPort(flow) or flow.local[1]
         if self._advertise is None:
@@ -200,17 +259,23 @@ class TransportService(Service):
     def _open(self, text: str) -> None:
         try:
             listen = parseListen(text)
+        except ValueError as error:
+            raise ListenFailed(text, str(error)) from error
+        self._ports.append((listen.transport, self._listenAt(text, listen)))
+
+    def _listenAt(self, text: str, listen: Listen) -> IListeningPort:
+        try:
             port = self._listenUDP(listen) if listen.transport == "UDP" else self._bind(listen)
         except Exception as error:
             # From a port in use to a key file that cannot be read.
             raise ListenFailed(text, str(error)) from error
-        self._ports.append((listen.transport, port))
         self._log.info(
             "listening at {listen}: {transport} {address}",
             listen=text,
             transport=listen.transport,
             address=port.getHost(),
         )
+        return port
 
     def _listenUDP(self, listen: Listen) -> IListeningPort:
         listener = DatagramListener(self._receiver, self._facing, self.counters)
@@ -244,10 +309,9 @@ class TransportService(Service):
             self.opened().chainDeferred(waiter)
 
     def _closePorts(self) -> Deferred[None]:
-        ports, self._ports, self._datagrams = self._ports, [], []
-        closing = [
-            maybeDeferred(port.stopListening).addErrback(self._closeFailed) for _, port in ports
-        ]
+        ports = [port for _, port in self._ports] + list(self._adopted.values())
+        self._ports, self._datagrams, self._adopted = [], [], {}
+        closing = [maybeDeferred(port.stopListening).addErrback(self._closeFailed) for port in ports]
         return DeferredList(closing).addCallback(lambda _: None)
 
     def _closeFailed(self, reason: Failure) -> None:
@@ -255,12 +319,26 @@ class TransportService(Service):
 
     # Datagrams
 
-    def _datagramFlow(self, hosts: Sequence[str], port: int) -> Flow:
+    def _listenerAt(self, local: tuple[str, int]) -> DatagramListener | None:
+        for listener in self._datagrams:
+            host, port = listener.address
+            if listener.address == local or (isWildcard(host) and port == local[1]):
+                return listener
+        return None
+
+    def _listenerTo(self, hosts: Sequence[str]) -> tuple[DatagramListener, str]:
+        """
+        @return: the best socket to reach one of the hosts, and which that is.
+        """
         for host in hosts:
             able = [listener for listener in self._datagrams if listener.reaches(host)]
             facing = self._facing.get(host)
             # The socket that is bound to where the system would send from is best.
             able.sort(key=lambda listener: listener.address[0] != facing)
             if able:
-                return able[0].flow((host, port))
+                return able[0], host
         raise FlowGone(f"no UDP listener can reach {', '.join(hosts) or 'a host without address'}")
+
+    def _datagramFlow(self, hosts: Sequence[str], port: int) -> Flow:
+        listener, host = self._listenerTo(hosts)
+        return listener.flow((host, port))

@@ -1,0 +1,99 @@
+"""
+Between the SIP transport and the transactions: nothing passes while this node
+does not know whether its calls are still its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from siprec.cluster.wakefulness import Wakefulness
+from siprec.sip.errors import BadMessage
+from siprec.sip.flow import Flow
+from siprec.sip.headers import Via
+from siprec.sip.interfaces import IMessageReceiver, ISipTransport
+from siprec.sip.message import Request, Response
+
+__all__ = ["Gate"]
+
+log = Logger()
+
+# Messages that are held at most.  Peers on UDP repeat what is dropped.
+_MOST = 2000
+
+
+@implementer(IMessageReceiver, ISipTransport)
+@define(eq=False, repr=False)
+class Gate:
+    """
+    Holds what comes, and drops what would be sent, while the node is asleep:
+    timers of transactions that run out then must not speak for a call that is
+    another node's.
+
+    @ivar counters: C{held}, C{overflow} and C{suppressed} messages.
+    @ivar receiver: what is behind the gate; set once it is there.
+    """
+
+    _transport: ISipTransport
+    _wakefulness: Wakefulness
+    receiver: IMessageReceiver = field(init=False)
+    counters: Counter[str] = field(factory=Counter, init=False)
+    _held: deque[tuple[Request | Response, Flow]] = field(factory=deque, init=False)
+
+    def messageReceived(self, message: Request | Response, flow: Flow) -> None:
+        """
+        See L{IMessageReceiver.messageReceived}.
+        """
+        if self._wakefulness.awake and not self._held:
+            self.receiver.messageReceived(message, flow)
+        elif len(self._held) >= _MOST:
+            self.counters["overflow"] += 1
+        else:
+            self.counters["held"] += 1
+            self._held.append((message, flow))
+            if len(self._held) == 1:
+                self._wakefulness.whenAwake().addCallback(self._open)
+
+    def badMessage(self, error: BadMessage, flow: Flow) -> None:
+        """
+        See L{IMessageReceiver.badMessage}.
+        """
+        if self._wakefulness.awake:
+            self.receiver.badMessage(error, flow)
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """
+        See L{ISipTransport.send}.
+        """
+        if self._wakefulness.awake:
+            self._transport.send(flow, data)
+        else:
+            self.counters["suppressed"] += 1
+
+    def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
+        """
+        See L{ISipTransport.connect}.
+        """
+        return self._transport.connect(transport, host, port)
+
+    def reply(self, via: Via, flow: Flow) -> Deferred[Flow]:
+        """
+        See L{ISipTransport.reply}.
+        """
+        return self._transport.reply(via, flow)
+
+    def advertised(self, flow: Flow) -> tuple[str, int]:
+        """
+        See L{ISipTransport.advertised}.
+        """
+        return self._transport.advertised(flow)
+
+    def _open(self, _: None) -> None:
+        while self._held:
+            message, flow = self._held.popleft()
+            self.receiver.messageReceived(message, flow)
