@@ -20,6 +20,7 @@ from siprec.metadata.model import MetadataDocument
 from siprec.metadata.state import RecordingMetadata
 from siprec.metadata.storing import toDict
 from siprec.metadata.vendor import vendorFields, withEarlier
+from siprec.session.correlation import correlationKeys
 from siprec.session.files import RecordingFiles
 from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe, formatTime
 from siprec.session.model import (
@@ -268,6 +269,7 @@ class LiveRecording:
         """
         documents = [each.parsed for each in self.documents]
         found = vendorFields(self.headers, documents, self.exclude)
+        vendor = withEarlier(self.before, found)
         known = self.state.participants
         lost = (each for each in self.recording.participants if each.id not in known)
         recording = withSpeakers(self.recording, self.state)
@@ -280,7 +282,10 @@ class LiveRecording:
             sessions=tuple(
                 dict.fromkeys((*recording.sessions, *communicationSessions(self.state)))
             ),
-            vendor=withEarlier(self.before, found),
+            correlations=tuple(
+                dict.fromkeys((*recording.correlations, *correlationKeys(self.state, vendor)))
+            ),
+            vendor=vendor,
         )
         self.changed()
 

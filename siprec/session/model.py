@@ -139,6 +139,8 @@ class RecordingSession:
     The recording of one recording session (RFC 7866 section 3).
 
     @ivar sessions: ids of the communication sessions it carries.
+    @ivar correlations: keys by which recordings of one call find each other
+        (L{siprec.session.correlation}).
     @ivar sip: what the dialog told of itself: C{from}, C{to}, C{userAgent},
         C{remoteAddress}, C{headers}.
     @ivar metadataState: the merged RFC 7865 state, as plain values.
@@ -161,6 +163,7 @@ class RecordingSession:
     metadataState: Mapping[str, Any] = _NOTHING
     sip: Mapping[str, Any] = _NOTHING
     vendor: Mapping[str, Any] = _NOTHING
+    correlations: tuple[str, ...] = ()
 
     @property
     def nodes(self) -> tuple[NodeID, ...]:
@@ -247,6 +250,8 @@ class SessionData:
     @ivar sessions: ids of the communication sessions, for search.
     @ivar metadata: free for the caller; kept as it is.
     @ivar vendor: vendor fields, lifted out of the recording for search.
+    @ivar correlations: keys that recordings of one call have in common, for
+        search; opaque to a store.
     @ivar version: set by the store: 1 at first, one more with each write.
     @ivar epoch: set by the store: 1 at first, one more with each new owner.
     @ivar remaining: set by the store when it is read or written: seconds until
@@ -268,6 +273,22 @@ class SessionData:
     version: int = 0
     epoch: int = 0
     remaining: float = field(default=0.0, eq=False)
+    correlations: tuple[str, ...] = ()
+
+
+@frozen
+class Claimed:
+    """
+    What a node took over from another in one step.
+
+    @ivar records: as they are now, the node's own.
+    @ivar left: how many the other still has that may be taken over: never fewer
+        than there are, and 0 if there are none.  Those that cannot be read are
+        counted until somebody comes across them.
+    """
+
+    records: tuple[SessionData, ...]
+    left: int
 
 
 @frozen

@@ -205,6 +205,7 @@ class SnapshotAdapter:
                 snapshot.metadata,
             ),
             vendor=recording.vendor,
+            correlations=recording.correlations,
             version=0 if known is None else known.version,
             epoch=0 if known is None else known.epoch,
         )

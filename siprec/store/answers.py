@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import evolve
+from twisted.logger import Logger
 
 from siprec.ids import NodeID
 from siprec.session.model import NodeLease, SessionData
@@ -19,7 +20,9 @@ from siprec.store.errors import (
     VersionConflict,
 )
 
-__all__ = ["Answer", "checked", "fromBytes", "holder", "record", "toBytes"]
+__all__ = ["Answer", "checked", "fromBytes", "holder", "leases", "record", "toBytes"]
+
+log = Logger()
 
 #: What a script returned: its kind, and what belongs to it.
 Answer = list[Any]
@@ -71,6 +74,21 @@ def holder(nodeID: NodeID, instance: bytes, blob: bytes, expires: float) -> Node
         return evolve(decodeLease(blob), expires=expires)
     except CorruptRecord:
         return NodeLease(nodeID, fromBytes(instance), host="unknown", pid=0, expires=expires)
+
+
+def leases(answer: Answer) -> list[NodeLease]:
+    """
+    @return: the leases in an answer; those that cannot be read are logged.
+    """
+    found = []
+    for name, blob, expires in answer:
+        try:
+            lease = decodeLease(blob, fromBytes(name))
+        except CorruptRecord as error:
+            log.warn("lease of {node} cannot be read: {why}", node=error.key, why=error.why)
+        else:
+            found.append(evolve(lease, expires=float(expires) / 1000))
+    return found
 
 
 def toBytes(text: str) -> bytes:

@@ -15,17 +15,17 @@ from zope.interface import implementer
 
 import siprec.store.adapter  # noqa: F401 - so that ISnapshotStore(store) works
 from siprec.ids import NodeID
-from siprec.session.model import NodeLease, SessionData
+from siprec.session.model import Claimed, NodeLease, SessionData
 from siprec.store.backlog import Backlog
 from siprec.store.follower import Follower
 from siprec.store.interfaces import (
     ISessionStore,
-    LeaseHeld,
     SessionIDs,
     SessionNotFound,
     StoreError,
     StoreUnavailable,
 )
+from siprec.store.mirror import LeaseMirror, ifThere
 
 __all__ = ["BackupSessionStore"]
 
@@ -80,7 +80,7 @@ class BackupSessionStore:
         self._follower = Follower(primary, second, clock, remember, retry, self._backlog)
         self._remember = remember
         self._fallbacks = 0
-        self._mirroring = False
+        self._leases = LeaseMirror(second)
 
     def store(self, data: SessionData, ttl: float) -> Deferred[SessionData]:
         """
@@ -176,11 +176,46 @@ class BackupSessionStore:
             lambda data: communicationSessionID in data.sessions,
         )
 
+    def listByCorrelation(self, key: str) -> Deferred[SessionIDs]:
+        """
+        See L{ISessionStore.listByCorrelation}.
+        """
+        return self._readList(
+            lambda store: store.listByCorrelation(key), lambda data: key in data.correlations
+        )
+
     def claim(self, sessionID: str, node: NodeID, epoch: int) -> Deferred[SessionData]:
         """
         See L{ISessionStore.claim}.
         """
         return self._written(self._primary.claim(sessionID, node, epoch))
+
+    def owners(self) -> Deferred[dict[NodeID, int]]:
+        """
+        See L{ISessionStore.owners}.
+        """
+
+        async def fromSecond() -> dict[NodeID, int]:
+            return await self._second.owners()
+
+        return self._read(self._primary.owners(), fromSecond)
+
+    def claimFrom(
+        self, owner: NodeID, node: NodeID, limit: int, instance: str = ""
+    ) -> Deferred[Claimed]:
+        """
+        See L{ISessionStore.claimFrom}.
+        """
+
+        def claimed(result: Claimed) -> Claimed:
+            for data in result.records:
+                self._follow(self._backlog.write(data, data.remaining))
+            if instance:
+                self._leases.end(owner, instance)
+            return result
+
+        call = self._primary.claimFrom(owner, node, limit, instance)
+        return self._watched(call).addCallback(claimed)
 
     def replicate(self, data: SessionData, ttl: float) -> Deferred[bool]:
         """
@@ -203,11 +238,11 @@ class BackupSessionStore:
 
         def away(failure: Failure) -> Failure:
             if failure.check(StoreUnavailable):
-                self._mirror(self._renew(lease, ttl, decided=False))
+                self._leases.renew(lease, ttl, decided=False)
             return failure
 
         def renewed(result: None) -> None:
-            self._mirror(self._renew(lease, ttl, decided=True))
+            self._leases.renew(lease, ttl, decided=True)
 
         return self._watched(self._primary.heartbeat(lease, ttl)).addCallbacks(renewed, away)
 
@@ -230,7 +265,7 @@ class BackupSessionStore:
             try:
                 await self._watched(self._primary.release(nodeID, instance))
             finally:
-                await _ifThere(self._second.release(nodeID, instance))
+                await ifThere(self._second.release(nodeID, instance))
 
         return Deferred.fromCoroutine(inBoth())
 
@@ -253,7 +288,7 @@ class BackupSessionStore:
 
         async def inBoth() -> int:
             removed = await self._watched(self._primary.cleanup())
-            return removed + (await _ifThere(self._second.cleanup()) or 0)
+            return removed + (await ifThere(self._second.cleanup()) or 0)
 
         return Deferred.fromCoroutine(inBoth())
 
@@ -334,36 +369,8 @@ class BackupSessionStore:
 
         return self._read(ask(self._primary), fromSecond)
 
-    def _mirror(self, renewal: Coroutine[Deferred[Any], Any, None]) -> None:
-        """
-        Bring a lease into the second store, unless the one before is still on
-        its way there: it will be renewed soon anyway.
-        """
-        if self._mirroring:
-            renewal.close()
-            return
-
-        def done(result: None) -> None:
-            self._mirroring = False
-
-        self._mirroring = True
-        mirrored = Deferred.fromCoroutine(renewal)
-        mirrored.addErrback(lambda failure: _log.failure("a lease was not copied", failure))
-        mirrored.addCallback(done)
-
-    async def _renew(self, lease: NodeLease, ttl: float, decided: bool) -> None:
-        """
-        @param decided: the primary has granted it.
-        """
-        try:
-            await _ifThere(self._second.heartbeat(lease, ttl))
-        except LeaseHeld as held:
-            if decided:
-                await _ifThere(self._second.release(held.holder.nodeID, held.holder.instance))
-                await _ifThere(self._second.heartbeat(lease, ttl))
-
     async def _stats(self) -> dict[str, Any]:
-        second = await _ifThere(self._second.stats())
+        second = await ifThere(self._second.stats())
         try:
             primary = await self._watched(self._primary.stats())
         except StoreUnavailable:
@@ -382,13 +389,3 @@ class BackupSessionStore:
             "fallbacks": self._fallbacks,
             **self._follower.counts,
         }
-
-
-async def _ifThere(call: Deferred[_T]) -> _T | None:
-    """
-    @return: what the second store answers; C{None} if it does not.
-    """
-    try:
-        return await call
-    except StoreUnavailable:
-        return None

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
 from siprec.ids import NodeID
-from siprec.session.model import CallSnapshot, NodeLease, SessionData
+from siprec.session.model import CallSnapshot, Claimed, NodeLease, SessionData
 from siprec.store.errors import (
     CorruptRecord,
     LeaseHeld,
@@ -123,7 +123,7 @@ class ISessionStore(Interface):
     def update(data: SessionData, ttl: float) -> Deferred[SessionData]:
         """
         Write a record if nobody else has, since it was read.  The indexes by
-        node, Call-ID and communication session follow.
+        node, Call-ID, communication session and correlation follow.
 
         @param data: with the C{version} and C{epoch} that it was read or
             written with.
@@ -180,6 +180,12 @@ class ISessionStore(Interface):
             communication session (C{SessionData.sessions}).
         """
 
+    def listByCorrelation(key: str) -> Deferred[SessionIDs]:
+        """
+        @return: fires with the ids of the records that carry that key
+            (C{SessionData.correlations}).
+        """
+
     def claim(sessionID: str, node: NodeID, epoch: int) -> Deferred[SessionData]:
         """
         Take a session over, if nobody else has since the caller looked.
@@ -191,6 +197,38 @@ class ISessionStore(Interface):
             was.  Fails with L{SessionNotFound}; with L{NotOwner} if the stored
             epoch is not C{epoch}; with L{CorruptRecord} if the record cannot
             be read (whether it was claimed is then open).
+        """
+
+    def owners() -> Deferred[dict[NodeID, int]]:
+        """
+        @return: fires with how many records each node owns, readable or not;
+            nodes that own none are left out.  That a node is there does not
+            mean that it lives: see L{nodes}.
+        """
+
+    def claimFrom(owner: NodeID, node: NodeID, limit: int, instance: str = "") -> Deferred[Claimed]:
+        """
+        Take over a part of what a dead node owns.  Those with the most time to
+        live are the first: where all get the same time, the ones written last.
+        Of several nodes that do it at once, no two get the same record.
+
+        Records that cannot be read stay with C{owner}, and keep nobody from
+        those behind them.
+
+        @param owner: the node that is dead.
+        @param node: the new owner.
+        @param limit: most records to take, 1 to 500.
+        @param instance: the process of C{owner} that the caller knows to be
+            dead: its lease, if it has not expired, is ended in the same step.
+            Empty: there must be none.
+        @return: fires with the records, as L{claim} gives them, and how many
+            are left; none and 0 left is how it ends.  One that was taken over
+            and then turns out to be unreadable is logged and not among them,
+            so there may be none and some left.  Fails with L{LeaseHeld} while
+            C{owner} has an unexpired lease, unless it is that of C{instance};
+            with C{ValueError} if C{owner} is C{node}, or C{limit} is out of
+            range.  After L{StoreUnavailable} some may have been taken over:
+            L{list} of C{node} has them.
         """
 
     def replicate(data: SessionData, ttl: float) -> Deferred[bool]:

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 import siprec.store.adapter  # noqa: F401 - so that ISnapshotStore(store) works
 from siprec.ids import NodeID
-from siprec.session.model import CallSnapshot, NodeLease, SessionData
+from siprec.session.model import CallSnapshot, Claimed, NodeLease, SessionData
 from siprec.store.interfaces import (
     ISessionStore,
     ISnapshotStore,
@@ -154,11 +154,31 @@ class MemorySessionStore:
         """
         return self._do(lambda memory: memory.listBySession(communicationSessionID))
 
+    def listByCorrelation(self, key: str) -> Deferred[SessionIDs]:
+        """
+        See L{ISessionStore.listByCorrelation}.
+        """
+        return self._do(lambda memory: memory.listByCorrelation(key))
+
     def claim(self, sessionID: str, node: NodeID, epoch: int) -> Deferred[SessionData]:
         """
         See L{ISessionStore.claim}.
         """
         return self._do(lambda memory: memory.claim(sessionID, node, epoch))
+
+    def owners(self) -> Deferred[dict[NodeID, int]]:
+        """
+        See L{ISessionStore.owners}.
+        """
+        return self._do(lambda memory: memory.owners())
+
+    def claimFrom(
+        self, owner: NodeID, node: NodeID, limit: int, instance: str = ""
+    ) -> Deferred[Claimed]:
+        """
+        See L{ISessionStore.claimFrom}.
+        """
+        return self._do(lambda memory: memory.claimFrom(owner, node, limit, instance))
 
     def replicate(self, data: SessionData, ttl: float) -> Deferred[bool]:
         """

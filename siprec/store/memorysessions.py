@@ -10,7 +10,8 @@ from typing import Any
 from attrs import define, evolve, field, frozen
 
 from siprec.ids import NodeID
-from siprec.session.model import NodeLease, SessionData
+from siprec.session.model import Claimed, NodeLease, SessionData
+from siprec.store.claiming import checkClaim
 from siprec.store.errors import (
     LeaseHeld,
     NotOwner,
@@ -63,6 +64,12 @@ class _Index:
         """
         return [*self._sessions.get(value, ())]
 
+    def values(self) -> _Keys:
+        """
+        @return: every value that a session has.
+        """
+        return [*self._sessions]
+
 
 def _lifetime(ttl: float) -> float:
     if not ttl > 0:
@@ -87,6 +94,7 @@ class SessionMemory:
     _byNode: _Index = field(factory=_Index, init=False)
     _byCallID: _Index = field(factory=_Index, init=False)
     _bySession: _Index = field(factory=_Index, init=False)
+    _byCorrelation: _Index = field(factory=_Index, init=False)
 
     def store(self, data: SessionData, ttl: float) -> SessionData:
         """
@@ -161,6 +169,12 @@ class SessionMemory:
         """
         return self._livingOnes(self._bySession.find(communicationSessionID))
 
+    def listByCorrelation(self, key: str) -> _Keys:
+        """
+        See C{ISessionStore.listByCorrelation}.
+        """
+        return self._livingOnes(self._byCorrelation.find(key))
+
     def claim(self, sessionID: str, node: NodeID, epoch: int) -> SessionData:
         """
         See C{ISessionStore.claim}.
@@ -170,6 +184,28 @@ class SessionMemory:
             raise NotOwner(sessionID, found.nodeID, found.epoch)
         claimed = evolve(found, nodeID=node, version=found.version + 1, epoch=epoch + 1)
         return self._write(claimed, found.remaining)
+
+    def owners(self) -> dict[NodeID, int]:
+        """
+        See C{ISessionStore.owners}.
+        """
+        counts = {NodeID(name): len(self.list(NodeID(name))) for name in self._byNode.values()}
+        return {node: count for node, count in counts.items() if count}
+
+    def claimFrom(self, owner: NodeID, node: NodeID, limit: int, instance: str) -> Claimed:
+        """
+        See C{ISessionStore.claimFrom}.
+        """
+        checkClaim(owner, node, limit)
+        lease = self._leases.get(owner)
+        if lease is not None and lease.expires > self._seconds():
+            if not instance or lease.instance != instance:
+                raise LeaseHeld(lease)
+            del self._leases[owner]
+        owned = self.list(owner)
+        owned.sort(key=lambda key: (self._records[key].expires, key), reverse=True)
+        taken = [self.claim(key, node, self._records[key].data.epoch) for key in owned[:limit]]
+        return Claimed(tuple(taken), len(owned) - len(taken))
 
     def replicate(self, data: SessionData, ttl: float) -> bool:
         """
@@ -267,6 +303,7 @@ class SessionMemory:
         self._byNode.add(key, [data.nodeID])
         self._byCallID.add(key, [data.callID])
         self._bySession.add(key, {*data.sessions})
+        self._byCorrelation.add(key, {*data.correlations})
         return evolve(data, remaining=ttl)
 
     def _drop(self, sessionID: str) -> None:
@@ -274,3 +311,4 @@ class SessionMemory:
         self._byNode.remove(sessionID, [data.nodeID])
         self._byCallID.remove(sessionID, [data.callID])
         self._bySession.remove(sessionID, {*data.sessions})
+        self._byCorrelation.remove(sessionID, {*data.correlations})

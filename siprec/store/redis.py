@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgpack
 from attrs import evolve
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
@@ -19,12 +18,14 @@ from zope.interface import implementer
 
 import siprec.store.adapter  # noqa: F401 - so that ISnapshotStore(store) works
 from siprec.ids import NodeID
-from siprec.session.model import NodeLease, SessionData
-from siprec.store.answers import Answer, checked, fromBytes, holder, record, toBytes
-from siprec.store.codec import SCHEMA, decodeLease, encode, encodeLease
+from siprec.session.model import Claimed, NodeLease, SessionData
+from siprec.store.answers import Answer, checked, fromBytes, holder, leases, record, toBytes
+from siprec.store.claiming import checkClaim, claimedRecords
+from siprec.store.codec import SCHEMA, encode, encodeLease
 from siprec.store.connection import RedisConnection
-from siprec.store.errors import CorruptRecord, LeaseHeld
+from siprec.store.errors import LeaseHeld
 from siprec.store.interfaces import ISessionStore, SessionIDs
+from siprec.store.links import callLink, communicationLink, correlationLink, packedLinks
 from siprec.store.redisurl import RedisURL, parseRedisURL, withPasswordFile
 from siprec.store.scripts import loadScripts
 from siprec.store.sentinel import makeEndpoint
@@ -174,17 +175,40 @@ class RedisSessionStore:
         """
         return self._run("claim", sessionID, node, epoch).addCallback(record, sessionID)
 
+    def owners(self) -> Deferred[dict[NodeID, int]]:
+        """
+        See L{ISessionStore.owners}.
+        """
+        return self._run("owners").addCallback(
+            lambda answer: {NodeID(fromBytes(name)): count for name, count in answer}
+        )
+
+    def claimFrom(
+        self, owner: NodeID, node: NodeID, limit: int, instance: str = ""
+    ) -> Deferred[Claimed]:
+        """
+        See L{ISessionStore.claimFrom}.  Where some hundred records on the way
+        cannot be read, it is a script for each such part of the way.
+        """
+        return Deferred.fromCoroutine(self._claimFrom(owner, node, limit, instance))
+
     def listByCallID(self, callID: str) -> Deferred[SessionIDs]:
         """
         See L{ISessionStore.listByCallID}.
         """
-        return self._listed(_callLink(callID))
+        return self._listed(callLink(callID))
 
     def listBySession(self, communicationSessionID: str) -> Deferred[SessionIDs]:
         """
         See L{ISessionStore.listBySession}.
         """
-        return self._listed(_communicationLink(communicationSessionID))
+        return self._listed(communicationLink(communicationSessionID))
+
+    def listByCorrelation(self, key: str) -> Deferred[SessionIDs]:
+        """
+        See L{ISessionStore.listByCorrelation}.
+        """
+        return self._listed(correlationLink(key))
 
     def list(self, node: NodeID | None = None) -> Deferred[SessionIDs]:
         """
@@ -217,18 +241,7 @@ class RedisSessionStore:
         See L{ISessionStore.nodes}.
         """
 
-        def read(answer: Answer) -> _Leases:
-            leases: _Leases = []
-            for name, blob, expires in answer:
-                try:
-                    lease = decodeLease(blob, fromBytes(name))
-                except CorruptRecord as error:
-                    log.warn("lease of {node} cannot be read: {why}", node=error.key, why=error.why)
-                else:
-                    leases.append(evolve(lease, expires=float(expires) / 1000))
-            return leases
-
-        return self._run("nodes").addCallback(read)
+        return self._run("nodes").addCallback(leases)
 
     def release(self, nodeID: NodeID, instance: str) -> Deferred[None]:
         """
@@ -275,6 +288,17 @@ class RedisSessionStore:
         """
         return self._connection.close()
 
+    async def _claimFrom(self, owner: NodeID, node: NodeID, limit: int, instance: str) -> Claimed:
+        checkClaim(owner, node, limit)
+        last, skipped = b"", 0
+        while True:
+            words = (owner, node, limit, instance, SCHEMA, last, skipped)
+            answer = await self._run("claimfrom", *words)
+            claim = claimedRecords(answer, owner, node)
+            _, _, skipped, last, found = answer
+            if found or not last:
+                return claim
+
     async def _cleanup(self) -> int:
         removed, taken = 0, BATCH
         while taken:
@@ -306,7 +330,6 @@ class RedisSessionStore:
             blob = encode(data)
         except (TypeError, ValueError) as error:
             return fail(error)
-        links = [_callLink(data.callID), *map(_communicationLink, dict.fromkeys(data.sessions))]
 
         def check(answer: Answer) -> SessionData | None:
             if answer[0] == b"kept":
@@ -314,9 +337,8 @@ class RedisSessionStore:
             version = checked(answer, data.sessionID, expected)[1]
             return evolve(data, version=version, remaining=ttl)
 
-        # As text: a script reads msgpack's first form, which had no type for bytes.
-        packed = msgpack.packb(links, unicode_errors="surrogatepass")
-        words = (data.sessionID, data.nodeID, _milliseconds(ttl), blob, packed, SCHEMA)
+        links = packedLinks(data)
+        words = (data.sessionID, data.nodeID, _milliseconds(ttl), blob, links, SCHEMA)
         return self._run(script, *words, *fence).addCallback(check)
 
     def _listed(self, index: str) -> Deferred[SessionIDs]:
@@ -348,14 +370,6 @@ class RedisSessionStore:
 
 _Leases = list[NodeLease]
 _COUNTERS = ("connections", "failures", "losses", "timeouts", "reloads")
-
-
-def _callLink(callID: str) -> str:
-    return f"call:{callID}"
-
-
-def _communicationLink(sessionID: str) -> str:
-    return f"communication:{sessionID}"
 
 
 def _milliseconds(seconds: float) -> int:

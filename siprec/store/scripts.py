@@ -19,6 +19,7 @@ __all__ = ["NAMES", "Script", "loadScripts"]
 NAMES = (
     "audit",
     "claim",
+    "claimfrom",
     "cleanup",
     "delete",
     "exists",
@@ -28,6 +29,7 @@ NAMES = (
     "heartbeat",
     "list",
     "nodes",
+    "owners",
     "release",
     "replicate",
     "stats",

@@ -123,6 +123,8 @@ class RecordRules(SessionStoreCase):
         await self.lists(self.store.list(N1))
         await self.lists(self.store.listByCallID("c1@src.example"))
         await self.lists(self.store.listBySession("cs1"))
+        await self.lists(self.store.listByCorrelation("session:cs1"))
+        self.assertEqual(await self.store.owners(), {})
         self.assertIs(await self.store.delete("a"), False)
 
     async def test_storeAgain(self) -> None:
@@ -153,6 +155,7 @@ class RecordRules(SessionStoreCase):
         await self.lists(self.store.list(N1))
         await self.lists(self.store.listByCallID("c1@src.example"))
         await self.lists(self.store.listBySession("cs1"))
+        await self.lists(self.store.listByCorrelation("session:cs1"))
         self.assertIs(await self.store.delete("a"), False)
         await self.store.store(makeData("a"), LONG)
 
@@ -243,6 +246,8 @@ class RecordRules(SessionStoreCase):
             store.delete("a"),
             store.heartbeat(makeLease(), LONG),
             store.nodes(),
+            store.owners(),
+            store.claimFrom(N1, N2, 25),
             store.health(),
         ):
             await self.fails(call, StoreUnavailable)
@@ -255,8 +260,8 @@ class IndexRules(SessionStoreCase):
 
     async def test_lists(self) -> None:
         """
-        Records are listed by owner, by Call-ID and by each of their
-        communication sessions.
+        Records are listed by owner, by Call-ID, by each of their communication
+        sessions and by each of their correlation keys.
         """
         await self.store.store(makeData("a", callID="x", sessions=("s1", "s2")), LONG)
         await self.store.store(makeData("b", callID="x", sessions=("s2",), nodeID=N2), LONG)
@@ -270,14 +275,23 @@ class IndexRules(SessionStoreCase):
         await self.lists(self.store.listBySession("s1"), "a")
         await self.lists(self.store.listBySession("s2"), "a", "b")
         await self.lists(self.store.listBySession("s3"))
+        await self.store.store(makeData("d", correlations=("group:g", "ucid:1")), LONG)
+        await self.store.store(makeData("e", sessions=("g",), correlations=("ucid:1",)), LONG)
+        await self.lists(self.store.listByCorrelation("group:g"), "d")
+        await self.lists(self.store.listByCorrelation("ucid:1"), "d", "e")
+        await self.lists(self.store.listByCorrelation("g"))
 
     async def test_follow(self) -> None:
         """
         The indexes follow a change of what they hold.
         """
-        stored = await self.store.store(makeData("a", callID="x", sessions=("s1", "s2")), LONG)
+        data = makeData("a", callID="x", sessions=("s1", "s2"), correlations=("k1", "k2"))
+        stored = await self.store.store(data, LONG)
         changed = evolve(stored, callID="y", sessions=("s2", "s3"), nodeID=N2)
-        await self.store.update(changed, LONG)
+        await self.store.update(evolve(changed, correlations=("k2", "k3", "k2")), LONG)
+        await self.lists(self.store.listByCorrelation("k1"))
+        await self.lists(self.store.listByCorrelation("k2"), "a")
+        await self.lists(self.store.listByCorrelation("k3"), "a")
         await self.lists(self.store.listByCallID("x"))
         await self.lists(self.store.listByCallID("y"), "a")
         await self.lists(self.store.listBySession("s1"))
@@ -303,7 +317,9 @@ class IndexRules(SessionStoreCase):
         """
         for number, text in enumerate(("a:b{c}*?[d]", "", "ü \n\x00", "\udcff\udc80")):
             key = f"k{number}"
-            await self.store.store(makeData(key, callID=text, sessions=(text,)), LONG)
+            data = makeData(key, callID=text, sessions=(text,), correlations=(text,))
+            await self.store.store(data, LONG)
+            await self.lists(self.store.listByCorrelation(text), key)
             await self.lists(self.store.listByCallID(text), key)
             await self.lists(self.store.listBySession(text), key)
             self.assertEqual((await self.store.get(key)).callID, text)

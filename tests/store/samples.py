@@ -62,6 +62,7 @@ def makeData(key: str = "0197-a", **fields: Any) -> SessionData:
         sessions=("cs1",),
         metadata={"queue": "sales"},
         vendor={"ucid": ["1", "2"]},
+        correlations=("session:cs1",),
     )
     return evolve(data, **fields)
 

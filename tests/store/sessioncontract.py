@@ -12,6 +12,7 @@ from twisted.trial.unittest import TestCase
 from tests.store.recordrules import IndexRules, RecordRules
 from tests.store.sessioncase import Provider
 from tests.store.sharingrules import LeaseRules, OwnerRules, RaceRules
+from tests.store.takeoverrules import TakeoverRules
 
 __all__ = ["Provider", "makeSessionStoreTests"]
 
@@ -23,7 +24,9 @@ def makeSessionStoreTests(makeProvider: Callable[[TestCase], Provider]) -> type[
     @return: a test case that holds the provider's stores to their interface.
     """
 
-    class SessionStoreTests(RecordRules, IndexRules, OwnerRules, LeaseRules, RaceRules):
+    class SessionStoreTests(
+        RecordRules, IndexRules, OwnerRules, LeaseRules, RaceRules, TakeoverRules
+    ):
         """
         The contract of L{ISessionStore}.
         """

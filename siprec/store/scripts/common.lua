@@ -3,7 +3,8 @@
 -- Keys:  session:<id>   hash: version, epoch, owner, expires, blob, size, schema, links
 --        expiry         sorted set: every session, by the time it expires
 --        node:<node>    sorted set: the sessions of a node, likewise
---        call:<id>, communication:<id>   sorted sets: the links of sessions, likewise
+--        call:<id>, communication:<id>, correlation:<key>
+--                       sorted sets: the links of sessions, likewise
 --        owners         set: every node that may have a node:<node>
 --        deleted:<id>   the deletion of a session is remembered
 --        lease:<node>   hash: instance, blob;  nodes: sorted set, by expiry
@@ -99,11 +100,21 @@ local function index(command, key, ...)
   return reply
 end
 
-local function unlink(id, record)
-  for _, link in ipairs(record.links) do
-    index('ZREM', P .. link, id)
+-- Remove the index entries of a record, but for those that the one in its place
+-- has too, if there is one.
+local function unlink(id, record, successor)
+  local kept = {}
+  for _, link in ipairs(successor and successor.links or {}) do
+    kept[link] = true
   end
-  index('ZREM', NODE .. record.owner, id)
+  for _, link in ipairs(record.links) do
+    if not kept[link] then
+      index('ZREM', P .. link, id)
+    end
+  end
+  if not successor or successor.owner ~= record.owner then
+    index('ZREM', NODE .. record.owner, id)
+  end
 end
 
 local function link(id, record)
@@ -132,7 +143,7 @@ local function write(id, old, record, blob, links, schema)
   )
   redis.call('PEXPIREAT', key, text(record.expires + GRACE))
   if old then
-    unlink(id, old)
+    unlink(id, old, record)
   end
   link(id, record)
 end
