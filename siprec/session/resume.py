@@ -136,6 +136,8 @@ class Resumption:
     @ivar bind: the local address for media; C{None}: that of each stream.
     @ivar advertise: the address for the SDP where media has to move; C{None}:
         that of the streams.
+    @ivar shared: whether the process that had it is on this host and shares its
+        ports.
     """
 
     _around: Beginning
@@ -143,6 +145,7 @@ class Resumption:
     _epoch: int
     _bind: str | None
     _advertise: str | None
+    _shared: bool = False
 
     async def run(self) -> LiveRecording:
         """
@@ -187,7 +190,9 @@ class Resumption:
         try:
             active = [each for each in live.recording.streams if each.active]
             # All of them first: what replaces one must not be another one's.
-            lost = [each for each in active if not live.reclaimStream(each, self._bind)]
+            lost = [
+                each for each in active if not live.reclaimStream(each, self._bind, self._shared)
+            ]
             for stream in lost:
                 live.moveStream(stream.index)
         except OSError as error:
