@@ -133,14 +133,54 @@ class CaptureThread(Service):
         See L{ICapture}.
         """
         assert isinstance(stream, CapturedStream)
+        return self._ending(stream, lambda: self._after(linger, stream, self._finish))
+
+    def detachWhenQuiet(
+        self, stream: ICapturedStream, quiet: float = 0.5, limit: float = 10.0
+    ) -> Deferred[ICapturedStream]:
+        """
+        See L{ICapture}.
+        """
+        assert isinstance(stream, CapturedStream)
+        until = self._reactor.seconds() + limit
+        return self._ending(stream, lambda: self._listen(stream, quiet, until))
+
+    def _ending(
+        self, stream: CapturedStream, begin: Callable[[], None]
+    ) -> Deferred[ICapturedStream]:
+        """
+        @param begin: called if nobody has ended it before.
+        """
         waiting = self._attached.get(stream)
         if waiting is None:
             return succeed(stream)
         if not (waiting or self._ends):
-            self._timers[stream] = self._reactor.callLater(linger, self._finish, stream)
+            begin()
         done: Deferred[ICapturedStream] = Deferred()
         waiting.append(done)
         return done
+
+    def _after(
+        self, seconds: float, stream: CapturedStream, step: Callable[[CapturedStream], None]
+    ) -> None:
+        self._timers[stream] = self._reactor.callLater(seconds, step, stream)
+
+    def _listen(self, stream: CapturedStream, quiet: float, until: float) -> None:
+        # The count is up to one visit behind the sockets.
+        period = quiet + self._interval
+        left = until - self._reactor.seconds()
+        before = stream.packets + stream.controlPackets
+
+        def listened(stream: CapturedStream) -> None:
+            if stream.packets + stream.controlPackets == before:
+                self._finish(stream)
+            else:
+                self._listen(stream, quiet, until)
+
+        if left > period:
+            self._after(period, stream, listened)
+        else:
+            self._after(max(left, 0.0), stream, self._finish)
 
     def _finish(self, stream: CapturedStream) -> None:
         del self._timers[stream]

@@ -38,14 +38,42 @@ class IPortPool(Interface):
         @raise OSError: this host cannot bind that address at all.
         """
 
-    def claim(host: str, rtpPort: int) -> IPortPair:
+    def claim(host: str, rtpPort: int, shared: bool = False) -> IPortPair:
         """
         Bind given ports, in the range or not, cooling down or not: those of a
         call that is taken over.
 
         @param rtpPort: even, 2 to 65534.
+        @param shared: whether another process of this host and user still has
+            them and has called L{share}.  From here on either may get a packet.
         @raise ValueError: it is not.
         @raise OSError: one of them is in use, or the address is not of this host.
+        """
+
+    def share(pair: IPortPair) -> None:
+        """
+        Allow another process of this host and user to L{claim} the same ports,
+        which is to have them.  The order then is: the other one claims them, this
+        one calls L{divert}, takes what came until then, and releases the pair; no
+        packet is lost on the way, and nobody is told that a port is closed.
+
+        @raise OSError: this kernel cannot do that; nothing has changed.
+        """
+
+    def divert(pair: IPortPair) -> None:
+        """
+        Have the kernel give all further packets to the process that has claimed
+        the ports of C{pair}.  What this one has not read yet stays to be read;
+        nothing must be sent from it any more.
+
+        @raise OSError: that cannot be done; C{pair} gets packets as before.
+        """
+
+    def unshare(pair: IPortPair) -> None:
+        """
+        Undo L{share}, and L{divert} too: the ports stay here.
+
+        @raise OSError: the pair is released.
         """
 
     def release(pair: IPortPair, used: bool = True) -> None:
@@ -99,4 +127,16 @@ class ICapture(Interface):
         @return: fires with C{stream} in the reactor thread when all that had come is
             in the file, and the file is synced and closed.  It does not fail: see
             L{ICapturedStream.error}.  A stream that is gone already fires at once.
+        """
+
+    def detachWhenQuiet(
+        stream: ICapturedStream, quiet: float = 0.5, limit: float = 10.0
+    ) -> Deferred[ICapturedStream]:
+        """
+        End it when nothing has come at its sockets for C{quiet} seconds: what
+        comes goes elsewhere now, and who sends has noticed.
+
+        @param quiet: above 0.  It may take up to as long again to be noticed.
+        @param limit: seconds after which it ends in any case.
+        @return: as of L{detach}.
         """

@@ -3,11 +3,14 @@ Pairs of UDP ports for media: an even one for RTP and the odd one after it for R
 (RFC 3550 section 11; some session border controllers check the parity).
 """
 
+import ctypes
 import errno
+import os
 import random
 import socket
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from attrs import define, field, frozen
 from twisted.logger import Logger
@@ -16,7 +19,7 @@ from zope.interface import implementer
 from siprec.media.batch import askForControl
 from siprec.media.interfaces import IPortPair, IPortPool
 
-__all__ = ["NoFreePorts", "PortPair", "PortPool", "enlarge", "openSocket"]
+__all__ = ["NoFreePorts", "PortPair", "PortPool", "disconnect", "enlarge", "openSocket"]
 
 log = Logger()
 
@@ -26,6 +29,8 @@ _SO_RCVBUFFORCE = 33  # asm-generic/socket.h; Python does not name it
 _RECEIVE_BUFFER = 512 * 1024
 #: One second of 50 packets at 4 KiB each, which is what a common driver takes.
 _LEAST_BUFFER = 200 * 1024
+#: That of the discard service (RFC 863), from which nobody sends.
+_DISCARD = 9
 
 
 class NoFreePorts(Exception):
@@ -48,8 +53,9 @@ class PortPair:
     rtcp: socket.socket
 
 
-def openSocket(host: str, port: int) -> socket.socket:
+def openSocket(host: str, port: int, shared: bool = False) -> socket.socket:
     """
+    @param shared: whether another process may be bound there too, if it says so.
     @return: a UDP socket bound there, non-blocking, that tells arrival times and drops.
     @raise OSError: it cannot be bound.
     """
@@ -64,11 +70,32 @@ def openSocket(host: str, port: int) -> socket.socket:
     try:
         sock.setblocking(False)
         askForControl(sock)
+        if shared:
+            _allowOthers(sock, True)
         sock.bind(address)
+        if shared:
+            _allowOthers(sock, False)  # only the one that gives its ports away now
     except OSError:
         sock.close()
         raise
     return sock
+
+
+def _allowOthers(sock: socket.socket, allowed: bool) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(allowed))
+
+
+def disconnect(sock: socket.socket) -> None:
+    """
+    Undo C{connect}: the socket takes packets from anybody again.
+
+    @raise OSError: it is closed.
+    """
+    # AF_UNSPEC is 0; Python has no address of that family.
+    nowhere = ctypes.create_string_buffer(16)
+    if ctypes.CDLL(None, use_errno=True).connect(sock.fileno(), nowhere, len(nowhere)):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
 
 
 def enlarge(sock: socket.socket) -> int:
@@ -100,7 +127,8 @@ class PortPool:
     _highPort: int
     _seconds: Callable[[], float]
     _cooldown: float = 10.0
-    _openSocket: Callable[[str, int], socket.socket] = field(default=openSocket, kw_only=True)
+    _openSocket: Callable[[str, int, bool], socket.socket] = field(default=openSocket, kw_only=True)
+    _disconnect: Callable[[socket.socket], None] = field(default=disconnect, kw_only=True)
     _free: OrderedDict[int, None] = field(init=False)
     _cooling: deque[tuple[float, int]] = field(factory=deque, init=False)
     _ready: dict[int, float] = field(factory=dict, init=False)
@@ -153,16 +181,54 @@ class PortPool:
                 self._cool(port)  # some other process has it: try again later
         raise NoFreePorts(f"no free pair in {self._lowPort}-{self._highPort}")
 
-    def claim(self, host: str, rtpPort: int) -> PortPair:
+    def claim(self, host: str, rtpPort: int, shared: bool = False) -> PortPair:
         """
         See L{IPortPool}.
         """
         if rtpPort % 2 or not 2 <= rtpPort <= 65534:
             raise ValueError(f"{rtpPort}: not an even port")
-        pair = self._bind(host, rtpPort)
+        pair = self._bind(host, rtpPort, shared)
         self._free.pop(rtpPort, None)
         self._ready.pop(rtpPort, None)
         return pair
+
+    def share(self, pair: IPortPair) -> None:
+        """
+        See L{IPortPool}.
+        """
+        try:
+            for sock in (pair.rtp, pair.rtcp):
+                _allowOthers(sock, True)
+        except OSError:
+            self._undo(pair, lambda sock: _allowOthers(sock, False))
+            raise
+
+    def divert(self, pair: IPortPair) -> None:
+        """
+        See L{IPortPool}.
+        """
+        try:
+            for sock in (pair.rtp, pair.rtcp):
+                # A socket gets nothing but what its peer sends.  Its own address can
+                # be reached from it wherever it is bound; IPv6 has a scope, too.
+                host, _, *scope = sock.getsockname()
+                sock.connect((host, _DISCARD, *scope))
+        except OSError:
+            self._undo(pair, self._disconnect)
+            raise
+
+    def unshare(self, pair: IPortPair) -> None:
+        """
+        See L{IPortPool}.
+        """
+        for sock in (pair.rtp, pair.rtcp):
+            self._disconnect(sock)
+            _allowOthers(sock, False)
+
+    def _undo(self, pair: IPortPair, step: Callable[[socket.socket], None]) -> None:
+        for sock in (pair.rtp, pair.rtcp):
+            with suppress(OSError):  # the first failure is the one to tell
+                step(sock)
 
     def release(self, pair: IPortPair, used: bool = True) -> None:
         """
@@ -184,10 +250,10 @@ class PortPool:
                 # Nobody has been told of it, so nobody will send to it.
                 self._free[port] = None
 
-    def _bind(self, host: str, port: int) -> PortPair:
-        rtp = self._openSocket(host, port)
+    def _bind(self, host: str, port: int, shared: bool = False) -> PortPair:
+        rtp = self._openSocket(host, port, shared)
         try:
-            rtcp = self._openSocket(host, port + 1)
+            rtcp = self._openSocket(host, port + 1, shared)
         except OSError:
             rtp.close()
             raise

@@ -18,8 +18,8 @@ from siprec.media.interfaces import ICapture, IPortPool
 from siprec.metrics import Metrics
 from siprec.session.files import RecordingFiles, createRecording, removeRecording
 from siprec.session.interfaces import IWorkers
-from siprec.session.live import Document, LiveRecording, StreamRequest, firstSegment
-from siprec.session.model import RecordingSession
+from siprec.session.live import Document, LiveRecording, StreamRequest
+from siprec.session.model import RecordingSession, Segment
 from siprec.session.running import RunningRecordings
 
 log = Logger()
@@ -79,7 +79,7 @@ class Beginning:
             callID=callID,
             startTime=now,
             directory=directoryOf(self.root, identity, now),
-            segments=(firstSegment(self.node, now),),
+            segments=(Segment(self.node, 1, now),),
             sip=sip,
         )
         live = self.live(recording, advertise, bind, headers)

@@ -27,7 +27,6 @@ from siprec.session.model import (
     Format,
     MetadataRecord,
     RecordingSession,
-    Segment,
     StreamInfo,
 )
 from siprec.session.speakers import communicationSessions, withSpeakers
@@ -127,15 +126,18 @@ class LiveRecording:
         self._evolve(streams=(*self.recording.streams, stream))
         return stream
 
-    def reclaimStream(self, stream: StreamInfo, bind: str | None = None) -> bool:
+    def reclaimStream(
+        self, stream: StreamInfo, bind: str | None = None, shared: bool = False
+    ) -> bool:
         """
         Bind the ports that a stream had in an earlier process.
 
         @param bind: the local address; C{None}: the stream's own.
+        @param shared: that process has them still, and shares them.
         @return: whether they could be had.
         """
         try:
-            pair = self._ports.claim(bind or stream.host, stream.port)
+            pair = self._ports.claim(bind or stream.host, stream.port, shared)
         except (OSError, ValueError) as error:
             log.warn(
                 "{recording}: port {port} cannot be had again: {why}",
@@ -316,15 +318,23 @@ class LiveRecording:
 
     # The end.
 
-    async def stopCapture(self, linger: float, reason: str) -> None:
+    async def stopCapture(self, linger: float, reason: str, quiet: float | None = None) -> None:
         """
         The call is over: capture what is still on its way, then close.
 
         @param linger: seconds to wait for it.
+        @param quiet: seconds of silence after which there is no need to; C{None}:
+            wait in any case.
         """
         self._evolve(state="finishing", endTime=self._now(), endReason=reason)
         results = await DeferredList(
-            [self._capture.detach(each, linger) for each in self.handles()], consumeErrors=True
+            [
+                self._capture.detach(each, linger)
+                if quiet is None
+                else self._capture.detachWhenQuiet(each, quiet, linger)
+                for each in self.handles()
+            ],
+            consumeErrors=True,
         )
         for success, result in results:
             if not success and isinstance(result, Failure):
@@ -387,10 +397,3 @@ class LiveRecording:
     def _evolve(self, **changes: Any) -> None:
         self.recording = evolve(self.recording, **changes)
         self.changed()
-
-
-def firstSegment(node: NodeID, start: float) -> Segment:
-    """
-    @return: the segment with which a recording begins.
-    """
-    return Segment(node=node, epoch=1, start=start)

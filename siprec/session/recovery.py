@@ -12,7 +12,8 @@ from typing import Any
 from attrs import define
 from twisted.logger import Logger
 
-from siprec.media.journal import BadJournal, readJournal
+from siprec.media.journal import BadJournal
+from siprec.media.tail import lastArrival as lastOf
 from siprec.metrics import Metrics
 from siprec.session.interfaces import IRenderer, IWorkers, RendererStopped
 from siprec.session.manifest import (
@@ -39,7 +40,7 @@ _JOURNAL = re.compile(r"([1-9][0-9]{0,3})-([0-9]{1,3})\.rtpdump", re.ASCII)
 
 def lastArrival(directory: str, segment: int | None = None) -> float | None:
     """
-    Read the journals for the time of the last packet.  Blocks.
+    Read the ends of the journals for the time of the last packet.  Blocks.
 
     @param segment: the number, from 1, of the one segment to look at; C{None}:
         all of them.
@@ -50,11 +51,11 @@ def lastArrival(directory: str, segment: int | None = None) -> float | None:
         if segment not in (None, number):
             continue
         try:
-            for table in readJournal(os.path.join(directory, name)):
-                if len(table.arrival):
-                    last = max(last or 0.0, int(table.arrival[-1]) / 1e9)
+            found = lastOf(os.path.join(directory, name))
         except (BadJournal, OSError) as error:
             log.error("{file}: not readable: {why}", file=name, why=str(error))
+        else:
+            last = last if found is None else max(last or 0.0, found / 1e9)
     return last
 
 

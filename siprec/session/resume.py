@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Mapping
+from typing import ParamSpec, TypeVar
 
 from attrs import define, evolve, frozen
 from twisted.logger import Logger
@@ -16,13 +18,21 @@ from siprec.metadata.state import RecordingMetadata
 from siprec.metadata.storing import fromDict
 from siprec.session.beginning import Beginning, NoRoom, directoryOf
 from siprec.session.live import Document, LiveRecording
+from siprec.session.manifest import JOURNAL_ERROR
 from siprec.session.model import CallSnapshot, RecordingSession, Segment, StreamInfo
 from siprec.session.recovery import journalsOf, lastArrival
 from siprec.session.running import RunningRecordings
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
 log = Logger()
 
 _DOCUMENT = re.compile(r"metadata-([1-9][0-9]{0,5})\.xml", re.ASCII)
+
+
+#: Segment number, from 1, and stream index of each journal, by name.
+Journals = Mapping[str, tuple[int, int]]
 
 
 @frozen
@@ -30,30 +40,38 @@ class Found:
     """
     What there is of a recording on the disk.
 
-    @ivar journals: segment number, from 1, and stream index of each, by name.
     @ivar ends: when the last packet of each segment that has journals came.
     @ivar documents: numbers and bytes of the metadata documents that the
         snapshot does not know yet.
     @ivar missing: names of those that it knows, and that are not there.
     """
 
-    journals: dict[str, tuple[int, int]]
     ends: dict[int, float]
     documents: list[bytes]
     missing: list[str]
 
 
-def look(recording: RecordingSession, running: RunningRecordings) -> Found:
+def enter(recording: RecordingSession, running: RunningRecordings) -> Journals:
     """
     Mark a recording as unfinished, make its directory if that is gone, and see
-    what is there.  Blocks.
+    which journals are there.  Blocks, but not for long.
 
     @raise OSError: it cannot be read or made.
     """
+    running.add(recording.id, recording.directory)
+    os.makedirs(recording.directory, exist_ok=True)
+    return journalsOf(recording.directory)
+
+
+def look(recording: RecordingSession, journals: Journals) -> Found:
+    """
+    See what is in the directory.  Blocks.
+
+    @param recording: as it was in the snapshot.
+    @param journals: those of earlier processes.
+    @raise OSError: it cannot be read.
+    """
     directory = recording.directory
-    running.add(recording.id, directory)
-    os.makedirs(directory, exist_ok=True)
-    journals = journalsOf(directory)
     ends = {}
     # Those before the last one have had their end from whoever opened it.
     for number in {number for number, _ in journals.values()}:
@@ -69,43 +87,59 @@ def look(recording: RecordingSession, running: RunningRecordings) -> Found:
         if f"metadata-{number}.xml" not in known:
             with open(os.path.join(directory, f"metadata-{number}.xml"), "rb") as file:
                 documents.append(file.read())
-    return Found(journals, ends, documents, sorted(known.difference(names)))
+    return Found(ends, documents, sorted(known.difference(names)))
 
 
-def withFound(recording: RecordingSession, found: Found, segment: Segment) -> RecordingSession:
+def withSegment(
+    recording: RecordingSession, journals: Journals, segment: Segment
+) -> RecordingSession:
     """
     Bring a snapshot's recording up to date with the disk, which may know more:
     the process died between a packet and its next save.
 
-    @param segment: the new one.
-    @return: the recording, all its earlier segments closed.
+    @param segment: the new one; its number is that of no journal.
+    @return: the recording with that and all that are in C{journals}.
     """
     segments = list(recording.segments)
-    highest = max((number for number, _ in found.journals.values()), default=0)
+    highest = max((number for number, _ in journals.values()), default=0)
     while len(segments) < highest:
         # Opened by a process that died before it could say so.
-        at = found.ends.get(len(segments), segments[-1].end or segments[-1].start)
+        at = segments[-1].end or segments[-1].start
         segments.append(evolve(segment, start=at))
-    closed = tuple(
-        _closed(each, number, found, segment.start) for number, each in enumerate(segments, 1)
+    listed = tuple(
+        evolve(each, files=_files(number, journals)) for number, each in enumerate(segments, 1)
     )
-    count = max((index + 1 for _, index in found.journals.values()), default=0)
+    count = max((index + 1 for _, index in journals.values()), default=0)
     # Offered by a peer that had no answer: it offers the line again, and that
     # is another stream.
     unknown = (
         StreamInfo(index, index, None, (), "", 0, direction="inactive", active=False)
         for index in range(len(recording.streams), count)
     )
-    return evolve(recording, segments=(*closed, segment), streams=(*recording.streams, *unknown))
+    return evolve(recording, segments=(*listed, segment), streams=(*recording.streams, *unknown))
 
 
-def _closed(segment: Segment, number: int, found: Found, now: float) -> Segment:
-    files = tuple(name for name, (one, _) in sorted(found.journals.items()) if one == number)
-    end = segment.end
-    if end is None:
-        # The clock may have been set meanwhile.
-        end = min(max(found.ends.get(number, segment.start), segment.start), now)
-    return evolve(segment, end=end, files=files)
+def _files(number: int, journals: Journals) -> tuple[str, ...]:
+    return tuple(name for name, (segment, _) in sorted(journals.items()) if segment == number)
+
+
+def closed(recording: RecordingSession, found: Found, known: int) -> RecordingSession:
+    """
+    @param known: how many segments the snapshot had.
+    @return: the recording, all its segments but the last one closed.
+    """
+    *before, last = recording.segments
+    segments: list[Segment] = []
+    for number, each in enumerate(before, 1):
+        begin = each.start
+        if number > known:
+            begin = found.ends.get(number - 1, segments[-1].end or begin)
+        end = each.end
+        if end is None:
+            # The clock may have been set meanwhile.
+            end = min(max(found.ends.get(number, begin), begin), last.start)
+        segments.append(evolve(each, start=begin, end=end))
+    return evolve(recording, segments=(*segments, last))
 
 
 def headersOf(recording: RecordingSession) -> list[tuple[str, str]]:
@@ -136,6 +170,8 @@ class Resumption:
     @ivar bind: the local address for media; C{None}: that of each stream.
     @ivar advertise: the address for the SDP where media has to move; C{None}:
         that of the streams.
+    @ivar shared: whether the process that had it is on this host and shares its
+        ports.
     """
 
     _around: Beginning
@@ -143,6 +179,7 @@ class Resumption:
     _epoch: int
     _bind: str | None
     _advertise: str | None
+    _shared: bool = False
 
     async def run(self) -> LiveRecording:
         """
@@ -158,11 +195,15 @@ class Resumption:
             # First of all: from here on the kernel keeps what comes.
             self._bindAll(live)
             segment = Segment(around.node, self._epoch, around.now())
-            found = await self._look(live)
-            live.recording = withFound(live.recording, found, segment)
+            journals = await self._work(recording, enter, recording, around.running)
+            live.recording = withSegment(live.recording, journals, segment)
+            # Before the rest, for which many calls may have to wait long: the
+            # kernel has room for a few seconds.
+            live.startCapture()
+            found = await self._work(recording, look, recording, journals)
+            live.recording = closed(live.recording, found, len(recording.segments))
             live.files = around.files(live)
             self._tell(live, found, state is None)
-            live.startCapture()
         except BaseException:
             await live.abandon()
             raise
@@ -187,16 +228,23 @@ class Resumption:
         try:
             active = [each for each in live.recording.streams if each.active]
             # All of them first: what replaces one must not be another one's.
-            lost = [each for each in active if not live.reclaimStream(each, self._bind)]
+            lost = [
+                each for each in active if not live.reclaimStream(each, self._bind, self._shared)
+            ]
             for stream in lost:
                 live.moveStream(stream.index)
         except OSError as error:
             raise NoRoom(f"no media socket: {error}") from error
 
-    async def _look(self, live: LiveRecording) -> Found:
-        recording = live.recording
+    async def _work(
+        self,
+        recording: RecordingSession,
+        step: Callable[_P, _T],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
         try:
-            return await self._around.workers.run(look, recording, self._around.running)
+            return await self._around.workers.run(step, *args, **kwargs)
         except OSError as error:
             raise NoRoom(f"{error.strerror}: {recording.directory}") from error
 
@@ -207,4 +255,9 @@ class Resumption:
             live.event("metadataLost", file=name)
         if stateLost:
             live.event("metadataStateLost")
+        # Until now the recording could not be told.
+        for each in live.handles():
+            if each.error is not None:
+                file = os.path.basename(each.path)
+                live.event(JOURNAL_ERROR, file=file, reason=each.error)
         live.event("resumed", node=self._around.node, moved=list(live.moved))

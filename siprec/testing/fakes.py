@@ -81,12 +81,16 @@ class FakeSipTransport:
 class FakePortPair:
     """
     A pair of ports without sockets.
+
+    @ivar state: what L{FakePortPool} was told of it last: C{"shared"} or
+        C{"diverted"}; empty: nothing, or to take it back.
     """
 
     host: str
     rtpPort: int
     rtp: Any = None
     rtcp: Any = None
+    state: str = ""
 
     @property
     def rtcpPort(self) -> int:
@@ -101,13 +105,17 @@ class FakePortPool:
 
     @ivar free: how many can be handed out.
     @ivar failure: what is raised instead, or when there is none left.
+    @ivar refusal: what is raised by sharing and diverting, or C{None}.
     @ivar taken: the pairs that were handed out and not released.
+    @ivar claims: the ports that were claimed, and whether as shared ones.
     """
 
     first: int = 10000
     free: int = 1000
     failure: Exception = field(factory=lambda: OSError("no free ports"))
+    refusal: OSError | None = None
     taken: list[FakePortPair] = field(factory=list)
+    claims: list[tuple[int, bool]] = field(factory=list)
     _next: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -124,7 +132,7 @@ class FakePortPool:
         self._next += 2
         return self._take(FakePortPair(host, self._next - 2))
 
-    def claim(self, host: str, rtpPort: int) -> FakePortPair:
+    def claim(self, host: str, rtpPort: int, shared: bool = False) -> FakePortPair:
         """
         See L{IPortPool.claim}.
         """
@@ -132,7 +140,32 @@ class FakePortPool:
             raise ValueError(f"{rtpPort} is not an even port")
         if self.free == 0 or any(pair.rtpPort == rtpPort for pair in self.taken):
             raise self.failure
+        self.claims.append((rtpPort, shared))
         return self._take(FakePortPair(host, rtpPort))
+
+    def share(self, pair: IPortPair) -> None:
+        """
+        See L{IPortPool.share}.
+        """
+        self._tell(pair, "shared")
+
+    def divert(self, pair: IPortPair) -> None:
+        """
+        See L{IPortPool.divert}.
+        """
+        self._tell(pair, "diverted")
+
+    def unshare(self, pair: IPortPair) -> None:
+        """
+        See L{IPortPool.unshare}.
+        """
+        self._tell(pair, "")
+
+    def _tell(self, pair: IPortPair, state: str) -> None:
+        if state and self.refusal is not None:
+            raise self.refusal
+        assert isinstance(pair, FakePortPair)
+        pair.state = state
 
     def release(self, pair: IPortPair, used: bool = True) -> None:
         """
@@ -176,7 +209,8 @@ class FakeCapture:
 
     @ivar failure: what L{attach} raises, or C{None}.
     @ivar attached: the streams at work.
-    @ivar detached: those that ended, with the time each lingered.
+    @ivar detached: those that ended, with the time each lingered, or might have.
+    @ivar quiet: those of them that were to end when it was quiet, with how long.
     @ivar waiting: if a list, detaching does not end by itself: a test fires
         the Deferreds that are put here.
     """
@@ -184,6 +218,7 @@ class FakeCapture:
     failure: Exception | None = None
     attached: list[FakeCapturedStream] = field(factory=list)
     detached: list[tuple[FakeCapturedStream, float]] = field(factory=list)
+    quiet: list[tuple[FakeCapturedStream, float]] = field(factory=list)
     waiting: list[Deferred[ICapturedStream]] | None = None
 
     def attach(self, pair: IPortPair, path: str) -> FakeCapturedStream:
@@ -208,6 +243,15 @@ class FakeCapture:
         done: Deferred[ICapturedStream] = Deferred()
         self.waiting.append(done)
         return done
+
+    def detachWhenQuiet(
+        self, stream: ICapturedStream, quiet: float = 0.5, limit: float = 10.0
+    ) -> Deferred[ICapturedStream]:
+        """
+        See L{ICapture.detachWhenQuiet}.
+        """
+        self.quiet += [(each, quiet) for each in self.attached if id(each) == id(stream)]
+        return self.detach(stream, limit)
 
 
 __all__ = [

@@ -117,6 +117,76 @@ class CaptureThreadTests(SynchronousTestCase):
         self.assertIs(self.successResultOf(second), stream)
         self.assertIs(self.successResultOf(self.capture.detach(stream)), stream)
 
+    def speak(self, stream: CapturedStream, pair: LocalPair, data: bytes) -> None:
+        """
+        Send a packet, and wait until it is captured.
+        """
+        before = stream.packets + stream.controlPackets
+        (pair.toRTCP if data[1] == 0xC9 else pair.toRTP).send(data)
+        while stream.packets + stream.controlPackets == before:
+            os.sched_yield()
+
+    def test_detachWhenQuiet(self) -> None:
+        """
+        It ends when for the time that was given, and one visit more, nothing came,
+        neither RTP nor RTCP.
+        """
+        self.start()
+        stream, pair = self.attach()
+        self.speak(stream, pair, b"\x80\x00one")
+        done = self.capture.detachWhenQuiet(stream, 0.49, 10.0)
+        self.reactor.advance(0.3)
+        self.speak(stream, pair, b"\x80\x00two")
+        self.reactor.advance(0.2)
+        self.reactor.advance(0.4)
+        self.speak(stream, pair, b"\x80\xc9end")
+        self.reactor.advance(0.1)
+        self.reactor.advance(0.49)
+        self.assertNoResult(done)
+        self.reactor.advance(0.02)
+        self.assertIs(self.reactor.waitFor(done), stream)
+        self.assertEqual((stream.packets, stream.controlPackets), (2, 1))
+
+    def test_neverQuiet(self) -> None:
+        """
+        It ends at the limit, even if somebody goes on sending.
+        """
+        self.start()
+        stream, pair = self.attach()
+        done = self.capture.detachWhenQuiet(stream, 0.5, 2.0)
+        for _ in range(19):
+            self.speak(stream, pair, b"\x80\x00more")
+            self.reactor.advance(0.1)
+        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
+        self.reactor.advance(0.11)
+        self.reactor.waitFor(done)
+        self.assertEqual(len(packetsOf(stream.path)), 19)
+
+    def test_limitBelowQuiet(self) -> None:
+        """
+        A limit shorter than the silence is what holds; even one of nothing.
+        """
+        self.start()
+        for limit in (0.0, 0.2):
+            stream, _ = self.attach(f"{limit}.rtpdump")
+            done = self.capture.detachWhenQuiet(stream, 0.5, limit)
+            self.reactor.advance(limit)
+            self.reactor.waitFor(done)
+
+    def test_stoppedWhileListening(self) -> None:
+        """
+        Stopping does not wait for silence, and whoever detaches once more is told
+        with the first.
+        """
+        self.start()
+        stream, _ = self.attach()
+        first = self.capture.detachWhenQuiet(stream)
+        second = self.capture.detachWhenQuiet(stream)
+        self.reactor.waitFor(self.capture.stopService())
+        self.assertIs(self.successResultOf(first), stream)
+        self.assertIs(self.successResultOf(second), stream)
+        self.assertIs(self.successResultOf(self.capture.detachWhenQuiet(stream)), stream)
+
     def test_stop(self) -> None:
         """
         Stopping drains and closes all, those that linger and those that do not, before

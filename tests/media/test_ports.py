@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from siprec.media.interfaces import IPortPair, IPortPool
-from siprec.media.ports import NoFreePorts, PortPool, enlarge
+from siprec.media.ports import NoFreePorts, PortPair, PortPool, enlarge
 
 
 class FakeSocket:
@@ -23,6 +23,7 @@ class FakeSocket:
     def __init__(self, network: "FakeNetwork", key: tuple[str, int]) -> None:
         self._network, self._key = network, key
         self._network.bound.add(key)
+        self.shared, self.peer = False, None
 
     def fileno(self) -> int:
         """
@@ -40,8 +41,36 @@ class FakeSocket:
         """
         Only who has the privilege may go beyond the limit.
         """
+        if option == socket.SO_REUSEPORT:
+            self._step(f"share {value}")
+            self.shared = bool(value)
+            return
         if option != socket.SO_RCVBUF and not self._network.privileged:
             raise PermissionError(errno.EPERM, "no")
+
+    def getsockname(self) -> tuple[str, int]:
+        """
+        @return: where it is bound.
+        """
+        return self._key
+
+    def connect(self, peer: tuple[str, int]) -> None:
+        """
+        Take packets from C{peer} only.
+        """
+        self._step("connect")
+        self.peer: tuple[str, int] | None = peer
+
+    def disconnect(self) -> None:
+        """
+        Take them from anybody.
+        """
+        self._step("disconnect")
+        self.peer = None
+
+    def _step(self, what: str) -> None:
+        if (what, self._key[1]) == self._network.refused:
+            raise OSError(errno.EOPNOTSUPP, "not here")
 
     def getsockopt(self, level: int, option: int) -> int:
         """
@@ -54,6 +83,8 @@ class FakeNetwork:
     """
     @ivar busy: ports that another process has.
     @ivar error: what each attempt to bind fails with, if not C{None}.
+    @ivar claimed: whether the last socket was opened to share its port.
+    @ivar refused: a step that this kernel cannot do, and at which port.
     """
 
     def __init__(self) -> None:
@@ -61,12 +92,14 @@ class FakeNetwork:
         self.busy: set[int] = set()
         self.error: OSError | None = None
         self.privileged, self.buffer, self.attempts = True, 1 << 20, 0
+        self.claimed = False
+        self.refused: tuple[str, int] | None = None
 
-    def open(self, host: str, port: int) -> socket.socket:
+    def open(self, host: str, port: int, shared: bool = False) -> socket.socket:
         """
         As L{siprec.media.ports.openSocket}.
         """
-        self.attempts += 1
+        self.attempts, self.claimed = self.attempts + 1, shared
         if self.error is not None:
             raise self.error
         if port in self.busy or (host, port) in self.bound:
@@ -86,7 +119,21 @@ class PortPoolTests(SynchronousTestCase):
         """
         @return: a pool of five pairs.
         """
-        return PortPool(low, high, self.clock.seconds, cooldown, openSocket=self.network.open)
+        return PortPool(
+            low,
+            high,
+            self.clock.seconds,
+            cooldown,
+            openSocket=self.network.open,
+            disconnect=lambda sock: cast(FakeSocket, sock).disconnect(),
+        )
+
+    def states(self, pair: PortPair) -> list[tuple[bool, tuple[str, int] | None]]:
+        """
+        @return: of both sockets, whether the port is shared and who may send to it.
+        """
+        sockets = cast(list[FakeSocket], [pair.rtp, pair.rtcp])
+        return [(each.shared, each.peer) for each in sockets]
 
     def test_interfaces(self) -> None:
         """
@@ -216,6 +263,68 @@ class PortPoolTests(SynchronousTestCase):
         for port in (10001, 0, 65536):
             self.assertRaises(ValueError, pool.claim, "192.0.2.1", port)
         self.assertEqual(pool.free, 4)
+
+    def test_handOver(self) -> None:
+        """
+        The ports of a pair are open to others from C{share} on, and get nothing more
+        from C{divert} on: their peer is the own host's discard port.
+        """
+        pool = self.pool()
+        pair = pool.allocate("192.0.2.1")
+        self.assertEqual(self.states(pair), [(False, None)] * 2)
+        pool.share(pair)
+        self.assertEqual(self.states(pair), [(True, None)] * 2)
+        pool.divert(pair)
+        self.assertEqual(self.states(pair), [(True, ("192.0.2.1", 9))] * 2)
+        pool.unshare(pair)
+        self.assertEqual(self.states(pair), [(False, None)] * 2)
+
+    def test_handOverRefused(self) -> None:
+        """
+        A step that fails at either port leaves both as they were.
+        """
+        pool = self.pool()
+        pair = pool.allocate("192.0.2.1")
+        for port in (pair.rtpPort, pair.rtcpPort):
+            self.network.refused = ("share 1", port)
+            self.assertRaises(OSError, pool.share, pair)
+            self.assertEqual(self.states(pair), [(False, None)] * 2)
+        self.network.refused = None
+        pool.share(pair)
+        for port in (pair.rtpPort, pair.rtcpPort):
+            self.network.refused = ("connect", port)
+            self.assertRaises(OSError, pool.divert, pair)
+            self.assertEqual(self.states(pair), [(True, None)] * 2)
+
+    def test_undoingFails(self) -> None:
+        """
+        Where a failure cannot be undone either, it is the first that is told.
+        """
+        pool = self.pool()
+        pair = pool.allocate("192.0.2.1")
+        pool.share(pair)
+        self.network.refused = ("connect", pair.rtcpPort)
+        undone: list[object] = []
+
+        def fails(sock: object) -> None:
+            undone.append(sock)
+            raise OSError(errno.EBADF, "gone")
+
+        pool._disconnect = fails
+        error = self.assertRaises(OSError, pool.divert, pair)
+        self.assertEqual((error.errno, len(undone)), (errno.EOPNOTSUPP, 2))
+
+    def test_claimShared(self) -> None:
+        """
+        Only a claim that says so may find somebody else at the ports.
+        """
+        pool = self.pool()
+        pool.allocate("192.0.2.1")
+        self.assertFalse(self.network.claimed)
+        pool.claim("192.0.2.1", 20000)
+        self.assertFalse(self.network.claimed)
+        pool.claim("192.0.2.1", 20002, shared=True)
+        self.assertTrue(self.network.claimed)
 
     def test_thousands(self) -> None:
         """

@@ -13,9 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.metadata.parse import parseMetadata
 from siprec.session.files import RecordingFiles
-from siprec.session.live import Document, LiveRecording, StreamRequest, firstSegment
+from siprec.session.live import Document, LiveRecording, StreamRequest
 from siprec.session.manifest import isWhole, readManifest
-from siprec.session.model import Format, StreamInfo
+from siprec.session.model import Format, Segment, StreamInfo
 from siprec.testing.control import ImmediateWorkers
 from siprec.testing.fakes import FakeCapture, FakePortPool
 from siprec.testing.offer import makeMetadata
@@ -40,7 +40,7 @@ class LiveTestCase(SynchronousTestCase):
         empty: dict[str, Any] = dict.fromkeys(
             ("streams", "sessions", "participants", "metadata", "segments"), ()
         )
-        empty["segments"] = (firstSegment(NODE, START),)
+        empty["segments"] = (Segment(NODE, 1, START),)
         self.directory = self.mktemp()
         os.makedirs(self.directory)
         self.live = LiveRecording(
@@ -319,6 +319,18 @@ class EndTests(LiveTestCase):
         self.assertEqual([each["packets"] for each in manifest["streams"]], [9, 9])
         self.assertEqual(self.ports.taken, [])
         self.assertTrue(isWhole(manifest))
+
+    def test_stopWhenQuiet(self) -> None:
+        """
+        Who knows that the media goes elsewhere by now need not wait for all the time.
+        """
+        self.bind("1")
+        self.live.startCapture()
+        self.successResultOf(
+            Deferred.fromCoroutine(self.live.stopCapture(10.0, "moved", quiet=0.5))
+        )
+        self.assertEqual([limit for _, limit in self.capture.detached], [10.0])
+        self.assertEqual([quiet for _, quiet in self.capture.quiet], [0.5])
 
     def test_J7_nothingCame(self) -> None:
         """

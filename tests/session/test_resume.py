@@ -16,6 +16,7 @@ from siprec.media.ports import NoFreePorts
 from siprec.session.live import LiveRecording, StreamRequest
 from siprec.session.model import CallSnapshot
 from siprec.session.recordings import NoRoom
+from siprec.session.resume import Resumption
 from siprec.testing.fakes import FakeCapture, FakePortPool
 from tests.render.journals import talk, writeJournal
 from tests.session.recordings import NODE, PCMU, START, dialog
@@ -201,6 +202,16 @@ class PortTests(ResumeTestCase):
         """
         self.resume(bind="192.0.2.1")
         self.assertEqual([host for host, _ in self._taken()], ["192.0.2.1"] * 2)
+
+    def test_shared(self) -> None:
+        """
+        Ports that the other process of this host still has are claimed as such.
+        """
+        self.die()
+        around = self.service._resources()
+        resumption = Resumption(around, self.snapshot, 7, None, None, shared=True)
+        self.successResultOf(Deferred.fromCoroutine(resumption.run()))
+        self.assertEqual(self.ports.claims, [(10000, True), (10002, True)])
 
     def test_moved(self) -> None:
         """

@@ -117,6 +117,23 @@ class FakePortPoolTests(SynchronousTestCase):
         self.pool.claim("192.0.2.1", 20000)
         self.assertEqual(self.pool.allocate("192.0.2.1").rtpPort, 20002)
 
+    def test_share(self) -> None:
+        """
+        A pair knows what was said of it last, and a claim whether it was of shared
+        ports.
+        """
+        pair = self.pool.claim("192.0.2.1", 20000, shared=True)
+        self.assertEqual(self.pool.claims, [(20000, True)])
+        self.pool.share(pair)
+        self.assertEqual(pair.state, "shared")
+        self.pool.divert(pair)
+        self.assertEqual(pair.state, "diverted")
+        self.pool.refusal = OSError("no")
+        for step in (self.pool.share, self.pool.divert):
+            self.assertRaises(OSError, step, pair)
+        self.pool.unshare(pair)
+        self.assertEqual(pair.state, "")
+
 
 class FakeCaptureTests(SynchronousTestCase):
     """
@@ -143,6 +160,16 @@ class FakeCaptureTests(SynchronousTestCase):
         self.assertIs(self.successResultOf(self.capture.detach(stream, 0.5)), stream)
         self.successResultOf(self.capture.detach(stream))
         self.assertEqual((self.capture.attached, self.capture.detached), ([], [(stream, 0.5)]))
+
+    def test_quiet(self) -> None:
+        """
+        Those that were to end in silence are known.
+        """
+        stream = self.capture.attach(self.pair, "x")
+        self.successResultOf(self.capture.detachWhenQuiet(stream, 0.25, 7.0))
+        self.successResultOf(self.capture.detachWhenQuiet(stream))
+        self.assertEqual(self.capture.detached, [(stream, 7.0)])
+        self.assertEqual(self.capture.quiet, [(stream, 0.25)])
 
     def test_waiting(self) -> None:
         """

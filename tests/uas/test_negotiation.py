@@ -14,8 +14,8 @@ from siprec.media.ports import NoFreePorts
 from siprec.sdp.choice import Policy
 from siprec.sdp.model import SessionDescription
 from siprec.sdp.parse import parseSDP
-from siprec.session.live import LiveRecording, firstSegment
-from siprec.session.model import RecordingSession
+from siprec.session.live import LiveRecording
+from siprec.session.model import RecordingSession, Segment
 from siprec.testing.fakes import FakeCapture, FakePortPool
 from siprec.testing.offer import OfferedStream
 from siprec.uas.negotiation import Negotiation
@@ -47,7 +47,7 @@ class NegotiationTests(SynchronousTestCase):
                 callID="x",
                 startTime=START,
                 directory="/nowhere",
-                segments=(firstSegment(nodeID("n1"), START),),
+                segments=(Segment(nodeID("n1"), 1, START),),
             ),
             node=nodeID("n1"),
             advertise="192.0.2.1",
