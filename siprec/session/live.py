@@ -326,7 +326,8 @@ class LiveRecording:
         @param quiet: seconds of silence after which there is no need to; C{None}:
             wait in any case.
         """
-        self._evolve(state="finishing", endTime=self._now(), endReason=reason)
+        end = self.recording.endTime or self._now()
+        self._evolve(state="finishing", endTime=end, endReason=reason)
         results = await DeferredList(
             [
                 self._capture.detach(each, linger)
@@ -342,6 +343,8 @@ class LiveRecording:
                     "{recording}: a journal was not closed", result, recording=self.recording.id
                 )
                 self.event(JOURNAL_ERROR, reason=result.getErrorMessage())
+        if not self._taps:
+            return  # nothing was captured by this process
         self._counts = {index: self._counted(index) for index in self._taps}
         used = {index for index, each in self._counts.items() if each.get("firstPacket")}
         self._segment(

@@ -8,21 +8,26 @@ import os
 
 from siprec.session.model import NodeLease
 
-__all__ = ["isGone", "thisProcess"]
+__all__ = ["isGone", "sharesNetwork", "thisProcess"]
 
 
 def thisProcess() -> dict[str, str]:
     """
     @return: what makes a process id mean something, for L{NodeLease.data}:
         C{boot}, the life of the kernel; C{pidNamespace}, as the processes of
-        two containers may have the same number; C{started}, when this process
-        did, in ticks since the boot.  Empty where the system does not say.
+        two containers may have the same number; C{netNamespace}, whose
+        addresses it sees; C{started}, when this process did, in ticks since
+        the boot.  Empty where the system does not say.
     """
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             boot = file.read().strip()
-        namespace = os.readlink("/proc/self/ns/pid")
-        return {"boot": boot, "pidNamespace": namespace, "started": _stat(os.getpid())[1]}
+        return {
+            "boot": boot,
+            "pidNamespace": os.readlink("/proc/self/ns/pid"),
+            "netNamespace": os.readlink("/proc/self/ns/net"),
+            "started": _stat(os.getpid())[1],
+        }
     except OSError:
         return {}
 
@@ -49,6 +54,17 @@ def isGone(holder: NodeLease) -> bool:
     except OSError:  # it is there, but another user's, or just ending
         return False
     return state in "ZX" or started != holder.data.get("started")
+
+
+def sharesNetwork(holder: NodeLease) -> bool:
+    """
+    @return: whether a process sees the same addresses as this one: it is on
+        the same machine, and in the same container as far as the network goes.
+    """
+    here = thisProcess()
+    return bool(here) and all(
+        holder.data.get(name) == here[name] for name in ("boot", "netNamespace")
+    )
 
 
 def _stat(pid: int) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from attrs import define, evolve, field
@@ -26,7 +26,7 @@ from siprec.session.keeper import SnapshotKeeper
 from siprec.session.live import Document, LiveRecording, StreamRequest
 from siprec.session.manifest import JOURNAL_ERROR, isWhole, withRendering
 from siprec.session.model import CallSnapshot, DialogInfo
-from siprec.session.resume import Resumption
+from siprec.session.resume import MediaPlan, Resumption
 from siprec.session.running import RunningRecordings
 from siprec.store.interfaces import ISnapshotStore
 
@@ -166,39 +166,39 @@ class Recordings(Service):
         @raise NoRoom: sockets or files could not be made.  In every case
             nothing is left behind.
         """
-        self._beginning += 1
-        try:
-            live = await self._resources().begin(
-                callID, sip, headers, streams, documents, advertise, bind
-            )
-            self.recordings[live.recording.id] = live
-        finally:
-            self._beginning -= 1
-            self._checkIdle()
-        return live
+        return await self._begun(
+            self._resources().begin(callID, sip, headers, streams, documents, advertise, bind)
+        )
 
     async def resume(
-        self,
-        snapshot: CallSnapshot,
-        epoch: int,
-        bind: str | None = None,
-        advertise: str | None = None,
+        self, snapshot: CallSnapshot, epoch: int, plan: MediaPlan = MediaPlan()
     ) -> LiveRecording:
         """
         Go on with a recording that another process had, in a new segment.
 
         @param epoch: the owner epoch of that segment.
-        @param bind: the local address for media; C{None}: that of each stream.
-        @param advertise: the address for the SDP where the media has to move;
-            C{None}: that of the streams.
         @raise siprec.media.ports.NoFreePorts: not all ports could be had.
         @raise NoRoom: sockets or files could not be had.  In every case ports
             and captures are given back; what is on the disk stays, marked as
             unfinished.
         """
+        return await self._begun(Resumption(self._resources(), snapshot, epoch, plan).run())
+
+    async def end(self, snapshot: CallSnapshot, epoch: int, reason: str) -> None:
+        """
+        Finish a recording that another process had, and whose call is over.
+
+        @param reason: C{endReason}, if it has none yet.
+        @raise NoRoom: its files cannot be had; what is on the disk stays,
+            marked as unfinished.
+        """
+        live = await self._begun(Resumption(self._resources(), snapshot, epoch).end())
+        await self.finish(live, snapshot.recording.endReason or reason)
+
+    async def _begun(self, beginning: Coroutine[Any, Any, LiveRecording]) -> LiveRecording:
         self._beginning += 1
         try:
-            live = await Resumption(self._resources(), snapshot, epoch, bind, advertise).run()
+            live = await beginning
             self.recordings[live.recording.id] = live
         finally:
             self._beginning -= 1

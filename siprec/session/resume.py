@@ -51,7 +51,20 @@ class Found:
     missing: list[str]
 
 
-def enter(recording: RecordingSession, running: RunningRecordings) -> Journals:
+@frozen
+class Entered:
+    """
+    A recording's directory.
+
+    @ivar elsewhere: it was not there, since the node that had the recording
+        last has it on a disk of its own.
+    """
+
+    journals: Journals
+    elsewhere: bool
+
+
+def enter(recording: RecordingSession, running: RunningRecordings) -> Entered:
     """
     Mark a recording as unfinished, make its directory if that is gone, and see
     which journals are there.  Blocks, but not for long.
@@ -59,19 +72,21 @@ def enter(recording: RecordingSession, running: RunningRecordings) -> Journals:
     @raise OSError: it cannot be read or made.
     """
     running.add(recording.id, recording.directory)
+    other = recording.segments[-1].node != running.node
+    elsewhere = other and not os.path.isdir(recording.directory)
     os.makedirs(recording.directory, exist_ok=True)
-    return journalsOf(recording.directory)
+    return Entered(journalsOf(recording.directory), elsewhere)
 
 
-def look(recording: RecordingSession, journals: Journals) -> Found:
+def look(recording: RecordingSession, entered: Entered) -> Found:
     """
     See what is in the directory.  Blocks.
 
     @param recording: as it was in the snapshot.
-    @param journals: those of earlier processes.
+    @param entered: what was there before this process wrote.
     @raise OSError: it cannot be read.
     """
-    directory = recording.directory
+    directory, journals = recording.directory, entered.journals
     ends = {}
     # Those before the last one have had their end from whoever opened it.
     for number in {number for number, _ in journals.values()}:
@@ -87,19 +102,21 @@ def look(recording: RecordingSession, journals: Journals) -> Found:
         if f"metadata-{number}.xml" not in known:
             with open(os.path.join(directory, f"metadata-{number}.xml"), "rb") as file:
                 documents.append(file.read())
-    return Found(ends, documents, sorted(known.difference(names)))
+    missing = [] if entered.elsewhere else sorted(known.difference(names))
+    return Found(ends, documents, missing)
 
 
 def withSegment(
-    recording: RecordingSession, journals: Journals, segment: Segment
+    recording: RecordingSession, entered: Entered, segment: Segment
 ) -> RecordingSession:
     """
     Bring a snapshot's recording up to date with the disk, which may know more:
     the process died between a packet and its next save.
 
     @param segment: the new one; its number is that of no journal.
-    @return: the recording with that and all that are in C{journals}.
+    @return: the recording with that and all that have journals.
     """
+    journals = entered.journals
     segments = list(recording.segments)
     highest = max((number for number, _ in journals.values()), default=0)
     while len(segments) < highest:
@@ -107,7 +124,11 @@ def withSegment(
         at = segments[-1].end or segments[-1].start
         segments.append(evolve(segment, start=at))
     listed = tuple(
-        evolve(each, files=_files(number, journals)) for number, each in enumerate(segments, 1)
+        evolve(each, files=_files(number, journals))
+        # Else its journals are where its node is.
+        if not entered.elsewhere or each.node == segment.node
+        else each
+        for number, each in enumerate(segments, 1)
     )
     count = max((index + 1 for _, index in journals.values()), default=0)
     # Offered by a peer that had no answer: it offers the line again, and that
@@ -136,8 +157,10 @@ def closed(recording: RecordingSession, found: Found, known: int) -> RecordingSe
             begin = found.ends.get(number - 1, segments[-1].end or begin)
         end = each.end
         if end is None:
+            # What lies on another node's disk may go up to now.
+            unseen = last.start if each.node != last.node and each.files else begin
             # The clock may have been set meanwhile.
-            end = min(max(found.ends.get(number, begin), begin), last.start)
+            end = min(max(found.ends.get(number, unseen), begin), last.start)
         segments.append(evolve(each, start=begin, end=end))
     return evolve(recording, segments=(*segments, last))
 
@@ -161,25 +184,45 @@ def stateOf(recording: RecordingSession) -> RecordingMetadata | None:
         return None
 
 
+def _always(host: str) -> bool:
+    """
+    A process that comes back finds the addresses it had.
+    """
+    return True
+
+
+@frozen
+class MediaPlan:
+    """
+    Where a recording that goes on gets its media.
+
+    @ivar bind: the local address for media; C{None}: that of each stream.
+    @ivar advertise: the address for the SDP where media has to move; C{None}:
+        that of the streams.
+    @ivar keeps: tells of the address of a stream whether it may be bound here,
+        so that the peer notices nothing.
+    @ivar shared: whether the process that had it is on this host and shares its
+        ports.
+    """
+
+    bind: str | None = None
+    advertise: str | None = None
+    keeps: Callable[[str], bool] = _always
+    shared: bool = False
+
+
 @define(eq=False, repr=False)
 class Resumption:
     """
     Goes on with one recording.
 
     @ivar epoch: the owner epoch of its new segment.
-    @ivar bind: the local address for media; C{None}: that of each stream.
-    @ivar advertise: the address for the SDP where media has to move; C{None}:
-        that of the streams.
-    @ivar shared: whether the process that had it is on this host and shares its
-        ports.
     """
 
     _around: Beginning
     _snapshot: CallSnapshot
     _epoch: int
-    _bind: str | None
-    _advertise: str | None
-    _shared: bool = False
+    _plan: MediaPlan = MediaPlan()
 
     async def run(self) -> LiveRecording:
         """
@@ -187,23 +230,21 @@ class Resumption:
         """
         around, recording = self._around, self._located()
         state = stateOf(recording)
-        host = next((each.host for each in recording.streams if each.active), "")
-        advertise = self._advertise or host
-        live = around.live(recording, advertise, self._bind or advertise, headersOf(recording))
-        live.state, live.before = state or RecordingMetadata(), recording.vendor
+        live = self._live(recording, state)
         try:
             # First of all: from here on the kernel keeps what comes.
             self._bindAll(live)
             segment = Segment(around.node, self._epoch, around.now())
-            journals = await self._work(recording, enter, recording, around.running)
-            live.recording = withSegment(live.recording, journals, segment)
+            entered = await self._work(recording, enter, recording, around.running)
+            live.recording = withSegment(live.recording, entered, segment)
             # Before the rest, for which many calls may have to wait long: the
             # kernel has room for a few seconds.
             live.startCapture()
-            found = await self._work(recording, look, recording, journals)
+            found = await self._work(recording, look, recording, entered)
             live.recording = closed(live.recording, found, len(recording.segments))
             live.files = around.files(live)
             self._tell(live, found, state is None)
+            live.event("resumed", node=around.node, moved=list(live.moved))
         except BaseException:
             await live.abandon()
             raise
@@ -214,6 +255,34 @@ class Resumption:
             moved=len(live.moved),
             node=around.node,
         )
+        return live
+
+    async def end(self) -> LiveRecording:
+        """
+        Bring a recording that is over up to date with what is on the disk, so
+        that it can be finished; nothing more is captured.
+
+        @raise NoRoom: its files cannot be had.
+        """
+        around, recording = self._around, self._located()
+        state = stateOf(recording)
+        live = self._live(recording, state)
+        entered = await self._work(recording, enter, recording, around.running)
+        segment = Segment(around.node, self._epoch, around.now())
+        live.recording = withSegment(live.recording, entered, segment)
+        found = await self._work(recording, look, recording, entered)
+        ended = closed(live.recording, found, len(recording.segments))
+        live.recording = evolve(ended, segments=ended.segments[:-1])
+        live.files = around.files(live)
+        self._tell(live, found, state is None)
+        return live
+
+    def _live(self, recording: RecordingSession, state: RecordingMetadata | None) -> LiveRecording:
+        around, plan = self._around, self._plan
+        host = next((each.host for each in recording.streams if each.active), "")
+        advertise = plan.advertise or host
+        live = around.live(recording, advertise, plan.bind or advertise, headersOf(recording))
+        live.state, live.before = state or RecordingMetadata(), recording.vendor
         return live
 
     def _located(self) -> RecordingSession:
@@ -228,13 +297,15 @@ class Resumption:
         try:
             active = [each for each in live.recording.streams if each.active]
             # All of them first: what replaces one must not be another one's.
-            lost = [
-                each for each in active if not live.reclaimStream(each, self._bind, self._shared)
-            ]
+            lost = [each for each in active if not self._reclaim(live, each)]
             for stream in lost:
                 live.moveStream(stream.index)
         except OSError as error:
             raise NoRoom(f"no media socket: {error}") from error
+
+    def _reclaim(self, live: LiveRecording, stream: StreamInfo) -> bool:
+        plan = self._plan
+        return plan.keeps(stream.host) and live.reclaimStream(stream, plan.bind, plan.shared)
 
     async def _work(
         self,
@@ -260,4 +331,3 @@ class Resumption:
             if each.error is not None:
                 file = os.path.basename(each.path)
                 live.event(JOURNAL_ERROR, file=file, reason=each.error)
-        live.event("resumed", node=self._around.node, moved=list(live.moved))

@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 
 from attrs import define, field, frozen
 from twisted.logger import Logger
 
 from siprec.ids import NodeID, RecordingID, nodeID
 from siprec.session.archive import NoSuchRecording, locate, recordingID
+from siprec.session.model import NodeLease
 
 log = Logger()
 
@@ -80,7 +82,8 @@ class RunningRecordings:
                 raise NodeInUse(self.node, file.read().strip())
         descriptor = self._locks[self.node]
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"host {os.uname().nodename}, process {os.getpid()}\n".encode(), 0)
+        name = _named(os.uname().nodename, os.getpid())
+        os.pwrite(descriptor, f"{name}\n".encode("utf-8", "replace"), 0)
 
     def release(self) -> None:
         """
@@ -106,18 +109,53 @@ class RunningRecordings:
         except FileNotFoundError:
             return
 
-    def orphans(self) -> list[Orphan]:
+    def forget(self, node: NodeID, recording: RecordingID) -> None:
         """
-        Recordings of processes that are gone: of this node's earlier life, and
-        of other nodes on the same directory whose lock can be had.  The latter
-        are this node's from now on: no other process finds them too, and their
-        own node can start again while they are being finished.  To be called
-        after L{acquire} and before the first L{add}.
+        A recording is not another node's any more.  That node need not have
+        ended: it may be frozen.
+        """
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(self._path(node, recording))
 
-        @return: oldest first (ids are UUIDv7).
+    def isSharedWith(self, lease: NodeLease) -> bool:
+        """
+        @return: whether a process writes below the same recordings directory.
+        """
+        try:
+            with open(self._path(f"{lease.nodeID}.lock"), "rb") as file:
+                return file.read().decode("utf-8", "replace").strip() == _named(
+                    lease.host, lease.pid
+                )
+        except OSError:
+            return False
+
+    def own(self) -> list[Orphan]:
+        """
+        @return: what an earlier life of this node left, oldest first (ids are
+            UUIDv7).  To be called after L{acquire} and before the first L{add}.
         @raise OSError: the directory cannot be read.
         """
-        found = self._below(self.node)
+        return sorted(self._below(self.node), key=lambda orphan: orphan.id)
+
+    def orphans(self) -> list[Orphan]:
+        """
+        What is left of processes that are gone: L{own}, and all that is L{left}
+        by others, which is this node's from now on.
+
+        @return: oldest first.
+        @raise OSError: the directory cannot be read.
+        """
+        found = self.own()
+        found += [each for each in self.left() if self.adopt(each)]
+        return sorted(found, key=lambda orphan: orphan.id)
+
+    def left(self) -> list[Orphan]:
+        """
+        @return: the recordings of other nodes on the same directory whose lock
+            can be had, as their processes are gone; in no order.
+        @raise OSError: the directory cannot be read.
+        """
+        found: list[Orphan] = []
         for entry in os.scandir(self._path()):
             try:
                 node = nodeID(entry.name)
@@ -126,23 +164,35 @@ class RunningRecordings:
             if node == self.node or not entry.is_dir():
                 continue
             try:
-                found += self._adopted(node)
+                # A node that is just starting would be refused while we hold its lock.
+                if os.listdir(entry.path) and self._lock(node):
+                    self._unlock(node)
+                    found += self._below(node)
             except OSError as error:
                 # Another user's, perhaps: that one will have to clear it.
                 log.error("{directory}: {error}", directory=entry.path, error=str(error))
-        return sorted(found, key=lambda orphan: orphan.id)
+        return found
 
-    def _adopted(self, node: NodeID) -> list[Orphan]:
-        # A node that is just starting would be refused while we hold its lock.
-        if not os.listdir(self._path(node)) or not self._lock(node):
-            return []
+    def adopt(self, orphan: Orphan) -> bool:
+        """
+        Make a recording that is L{left} this node's: no other process finds it
+        too, and its own node can start again while it is being finished.
+
+        @return: whether it is; else its node is back, or somebody was faster.
+        """
         try:
-            found = self._below(node)
-            for each in found:
-                os.rename(self._path(node, each.id), self._path(self.node, each.id))
-            return found
-        finally:
-            self._unlock(node)
+            if not self._lock(orphan.node):
+                return False
+            try:
+                os.rename(self._path(orphan.node, orphan.id), self._path(self.node, orphan.id))
+            finally:
+                self._unlock(orphan.node)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            log.error("{recording}: marker: {error}", recording=orphan.id, error=str(error))
+            return False
+        return True
 
     def _below(self, node: NodeID) -> list[Orphan]:
         found = []
@@ -196,3 +246,7 @@ class RunningRecordings:
 
     def _unlock(self, node: NodeID) -> None:
         os.close(self._locks.pop(node))
+
+
+def _named(host: str, pid: int) -> str:
+    return f"host {host}, process {pid}"

@@ -311,7 +311,9 @@ class TransportService(Service):
     def _closePorts(self) -> Deferred[None]:
         ports = [port for _, port in self._ports] + list(self._adopted.values())
         self._ports, self._datagrams, self._adopted = [], [], {}
-        closing = [maybeDeferred(port.stopListening).addErrback(self._closeFailed) for port in ports]
+        closing = [
+            maybeDeferred(port.stopListening).addErrback(self._closeFailed) for port in ports
+        ]
         return DeferredList(closing).addCallback(lambda _: None)
 
     def _closeFailed(self, reason: Failure) -> None:

@@ -57,7 +57,7 @@ class IsGoneTests(SynchronousTestCase):
         A process is known by the kernel's life, its namespace and its start.
         """
         facts = thisProcess()
-        self.assertEqual(sorted(facts), ["boot", "pidNamespace", "started"])
+        self.assertEqual(sorted(facts), ["boot", "netNamespace", "pidNamespace", "started"])
         self.assertEqual(facts["started"], self.started(os.getpid()))
         self.assertEqual(facts, thisProcess())
 

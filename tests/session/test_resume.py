@@ -16,7 +16,7 @@ from siprec.media.ports import NoFreePorts
 from siprec.session.live import LiveRecording, StreamRequest
 from siprec.session.model import CallSnapshot
 from siprec.session.recordings import NoRoom
-from siprec.session.resume import Resumption
+from siprec.session.resume import MediaPlan, Resumption
 from siprec.testing.fakes import FakeCapture, FakePortPool
 from tests.render.journals import talk, writeJournal
 from tests.session.recordings import NODE, PCMU, START, dialog
@@ -50,7 +50,7 @@ class ResumeTestCase(ServiceTestCase):
         """
         @return: fires when the recording goes on.
         """
-        return Deferred.fromCoroutine(self.service.resume(self.snapshot, 7, **options))
+        return Deferred.fromCoroutine(self.service.resume(self.snapshot, 7, MediaPlan(**options)))
 
     def resume(self, **options: Any) -> LiveRecording:
         """
@@ -209,7 +209,7 @@ class PortTests(ResumeTestCase):
         """
         self.die()
         around = self.service._resources()
-        resumption = Resumption(around, self.snapshot, 7, None, None, shared=True)
+        resumption = Resumption(around, self.snapshot, 7, MediaPlan(shared=True))
         self.successResultOf(Deferred.fromCoroutine(resumption.run()))
         self.assertEqual(self.ports.claims, [(10000, True), (10002, True)])
 

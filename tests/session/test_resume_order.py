@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from siprec.session.service import NoRoom
+from siprec.session.recordings import NoRoom
 from tests.session.recordings import START, HeldWorkers
 from tests.session.test_resume import ResumeTestCase
 
