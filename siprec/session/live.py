@@ -311,13 +311,19 @@ class LiveRecording:
 
     # The end.
 
+    def ending(self, reason: str) -> None:
+        """
+        The call is over, though what is on its way is still captured.
+        """
+        self._evolve(state="finishing", endTime=self._now(), endReason=reason)
+
     async def stopCapture(self, linger: float, reason: str) -> None:
         """
         The call is over: capture what is still on its way, then close.
 
         @param linger: seconds to wait for it.
         """
-        self._evolve(state="finishing", endTime=self._now(), endReason=reason)
+        self.ending(reason)
         results = await DeferredList(
             [self._capture.detach(each, linger) for each in self.handles()], consumeErrors=True
         )

@@ -146,12 +146,10 @@ class TransportService(Service):
         if flow.connection:
             self._connections.send(flow, data)
             return
-        for listener in self._datagrams:
-            host, port = listener.address
-            if listener.address == flow.local or (isWildcard(host) and port == flow.local[1]):
-                listener.send(data, flow.remote)
-                return
-        raise FlowGone(f"no UDP socket at {flow.local}")
+        listener = self._listener(flow)
+        if listener is None:
+            raise FlowGone(f"no UDP socket at {flow.local}")
+        listener.send(data, flow.remote)
 
     def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
         """
@@ -175,7 +173,7 @@ class TransportService(Service):
         See L{ISipTransport.reply}.
         """
         host, port = replyAddress(via, flow)
-        if flow.transport == "UDP":
+        if flow.transport == "UDP" and self._listener(flow) is not None:
             return succeed(Flow("UDP", flow.local, (host, port)))
         if self._connections.isOpen(flow):
             return succeed(flow)
@@ -254,6 +252,17 @@ class TransportService(Service):
         self._log.failure("a listener was not closed", reason)
 
     # Datagrams
+
+    def _listener(self, flow: Flow) -> DatagramListener | None:
+        """
+        @return: the socket of a flow; C{None} if it is closed, or another
+            process had it.
+        """
+        for listener in self._datagrams:
+            host, port = listener.address
+            if listener.address == flow.local or (isWildcard(host) and port == flow.local[1]):
+                return listener
+        return None
 
     def _datagramFlow(self, hosts: Sequence[str], port: int) -> Flow:
         for host in hosts:

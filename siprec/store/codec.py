@@ -22,7 +22,7 @@ __all__ = ["SCHEMA", "decode", "decodeLease", "encode", "encodeLease"]
 #: Raised with each change of the model that a reader of the one before could
 #: not cope with: for it, an unknown field is such a change.  Every schema from
 #: 1 on is read: a field that an older one lacks takes its default.
-SCHEMA = 1
+SCHEMA = 2
 
 # Extension types of msgpack (0 to 127 are the application's).
 _TUPLE = 1  # no data; first item of an array that was a tuple
