@@ -182,6 +182,7 @@ class Node(NodeControl, Service):
             silent = self._now() - snapshot.lastActivity
             if snapshot.recording.state != "recording" or silent > self.settings.session.timeout:
                 # Its files are all that is left of it: recovery finishes them.
+                self.recorder.remember(snapshot)
                 self.state.keeper.delete(identity)
                 continue
             try:

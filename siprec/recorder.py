@@ -33,6 +33,7 @@ from siprec.uas.admission import (
 from siprec.uas.around import RETRY_AFTER, Surroundings, warning
 from siprec.uas.bodies import ACCEPT, BadBody, readBodies
 from siprec.uas.call import Call
+from siprec.uas.finals import adopt
 from siprec.uas.resume import resumeCall
 
 log = Logger()
@@ -199,7 +200,7 @@ class Recorder:
         @raise siprec.sdp.parse.BadSDP: the snapshot cannot be used; no call
             has come of it.
         """
-        call = resumeCall(self._around, snapshot, live, self._ended)
+        call = resumeCall(self._around, snapshot, live, self._ended, self._layer.adopt)
         self._register(call)
         log.info(
             "{callID}: goes on, recording {recording}",
@@ -208,6 +209,13 @@ class Recorder:
         )
         await call.save()
         return call
+
+    def remember(self, snapshot: CallSnapshot) -> None:
+        """
+        Answer copies of the last requests of a call that is over, or does not
+        go on here, as another process would have.
+        """
+        adopt(snapshot.dialog.finals, self._around.now(), self._layer.adopt)
 
     # Requests.
 

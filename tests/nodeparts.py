@@ -224,6 +224,9 @@ class RecorderPart:
     def notReady(self) -> list[str]:
         return self.reasons
 
+    def remember(self, snapshot: CallSnapshot) -> None:
+        self.notes.append(f"remember {snapshot.key}")
+
     async def resume(self, snapshot: CallSnapshot, live: LivePart) -> CallPart:
         return CallPart(live, notes=self.notes)
 

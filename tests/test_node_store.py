@@ -103,7 +103,8 @@ class StoreTests(NodeTestCase):
         """
         A call that was ending, one that has been silent for too long, and one
         that cannot be taken up are left to the recovery, and their snapshots
-        are forgotten.
+        are forgotten; copies of the last requests of the first two are still
+        answered, from the first one on.
         """
         ending = evolve(session(self.root, 1), state="finishing")
         silent = evolve(session(self.root, 2), state="recording")
@@ -116,5 +117,7 @@ class StoreTests(NodeTestCase):
         ]
         self.node.startService()
         self.assertEqual(self.state.keeper.deleted, [identity(1), identity(2), identity(3)])
+        remembered = [self.notes.index(f"remember {identity(number)}") for number in (1, 2)]
+        self.assertLess(max(remembered), self.notes.index("+transport"))
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.successResultOf(self.stop())

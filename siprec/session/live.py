@@ -318,6 +318,13 @@ class LiveRecording:
 
     # The end.
 
+    def ending(self, reason: str) -> None:
+        """
+        The call is over, though what is on its way is still captured.
+        """
+        end = self.recording.endTime or self._now()
+        self._evolve(state="finishing", endTime=end, endReason=reason)
+
     async def stopCapture(self, linger: float, reason: str, quiet: float | None = None) -> None:
         """
         The call is over: capture what is still on its way, then close.
@@ -326,8 +333,7 @@ class LiveRecording:
         @param quiet: seconds of silence after which there is no need to; C{None}:
             wait in any case.
         """
-        end = self.recording.endTime or self._now()
-        self._evolve(state="finishing", endTime=end, endReason=reason)
+        self.ending(reason)
         results = await DeferredList(
             [
                 self._capture.detach(each, linger)

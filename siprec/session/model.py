@@ -174,6 +174,32 @@ class RecordingSession:
 
 
 @frozen
+class FinalResponse:
+    """
+    The final response to a request of the peer: each copy of that request is
+    to be given the same (RFC 3261 section 17.2).
+
+    @ivar method: of the request, C{cseq} its number.
+    @ivar request: its start line and those of its headers that tell a copy of
+        it from another request, as they came.
+    @ivar flow: what it came by; as in L{DialogInfo}.
+    @ivar response: as it is sent.
+    @ivar until: when no copy is to be expected any more, absolute.
+    @ivar awaitsACK: it is a 2xx to an INVITE, and its ACK has not come.
+    @ivar offers: it carries an offer of ours, which that ACK answers.
+    """
+
+    method: str
+    cseq: int
+    request: bytes = field(repr=False)
+    flow: tuple[str, str, int, str, int, int]
+    response: bytes = field(repr=False)
+    until: float
+    awaitsACK: bool = False
+    offers: bool = False
+
+
+@frozen
 class DialogInfo:
     """
     The SIP dialog of a recording session, as any node needs it to speak in it
@@ -190,6 +216,7 @@ class DialogInfo:
     @ivar sessionRefresher: who refreshes, by the roles in the first INVITE:
         C{uac} the peer, C{uas} this side.
     @ivar sessionExpires: when the session timer runs out, absolute.
+    @ivar finals: our last final responses, the newest last.
     """
 
     callID: str
@@ -212,6 +239,7 @@ class DialogInfo:
     sessionRefresher: str | None = None
     sessionExpires: float | None = None
     peerAllows: tuple[str, ...] = ()
+    finals: tuple[FinalResponse, ...] = ()
 
 
 @frozen

@@ -92,6 +92,7 @@ class IServerTransaction(Interface):
     request: Request = Attribute(
         "The request; its topmost Via has C{received} and C{rport} filled in."
     )
+    received: Request = Attribute("The request as it came.")
     flow: Flow = Attribute("What the request came by.")
     toTag: str = Attribute(
         "The tag of our responses: that of the request's To; else the one of the first response"

@@ -22,6 +22,7 @@ from siprec.sip.headers import Via, quote
 from siprec.sip.interfaces import (
     FlowGone,
     IMessageReceiver,
+    IServerTransaction,
     ISipTransport,
     ITransactionUser,
 )
@@ -199,6 +200,27 @@ class SipLayer:
             for other in self._initial.get(mergeKey(request), ())
         )
 
+    def adopt(
+        self, received: Request, flow: Flow, response: Response, seconds: float
+    ) -> IServerTransaction:
+        """
+        Go on with a server transaction that had its final response, or was
+        about to have it, in another process.  Nothing is sent before a copy of
+        the request comes, or the user repeats a 2xx to an INVITE.
+
+        @param received: the request as it came; its body does not matter.
+        @param flow: what it came by, and what the response leaves by until a
+            copy of the request has come by another.
+        @param seconds: until no copy is to be expected any more.
+        @return: the transaction; the one that is here if there is one already.
+        """
+        known = self._servers.get(serverKey(received), {}).get(received.method)
+        if known is not None:
+            return known
+        transaction = self._add(received, flow)
+        transaction.restore(response, seconds)
+        return transaction
+
     def stop(self) -> None:
         """
         Forget all transactions and their timers; what is waited for fails with
@@ -217,31 +239,33 @@ class SipLayer:
 
     def _requestReceived(self, received: Request, flow: Flow) -> None:
         key, method = serverKey(received), received.method
-        request = stamped(received, flow)
         if method == "ACK":
-            self._ackReceived(request, flow, key)
+            self._ackReceived(stamped(received, flow), flow, key)
             return
         known = self._servers.get(key, {}).get(method)
         if known is not None:
             self.counters["retransmissions"] += 1
-            known.again()
+            known.again(received, flow)
             return
         self.requests[method if method in _METHODS else "other"] += 1
-        transaction = ServerTransaction(
-            request, flow, key, self._around, self._toUserAck, self._serverEnded
-        )
-        target = self._target(key) if method == "CANCEL" else None
-        self._servers.setdefault(key, {})[method] = transaction
+        transaction = self._add(received, flow)
+        request = transaction.request
         if method == "CANCEL":
-            self._cancelReceived(transaction, target)
-            return
-        if request.toTag is None:
-            self._initial.setdefault(mergeKey(request), []).append(transaction)
-        if self.user is None:
+            self._cancelReceived(transaction, self._target(key))
+        elif self.user is None:
             self.counters["withoutUser"] += 1
             transaction.respond(makeResponse(request, 503, toTag=transaction.toTag))
         else:
             self._guard(transaction, self.user.requestReceived, transaction, request, flow)
+
+    def _add(self, received: Request, flow: Flow) -> ServerTransaction:
+        transaction = ServerTransaction(
+            received, flow, self._around, self._toUserAck, self._serverEnded
+        )
+        self._servers.setdefault(transaction.key, {})[received.method] = transaction
+        if received.toTag is None and received.method != "CANCEL":
+            self._initial.setdefault(mergeKey(received), []).append(transaction)
+        return transaction
 
     def _ackReceived(self, ack: Request, flow: Flow, key: ServerKey) -> None:
         self.requests["ACK"] += 1

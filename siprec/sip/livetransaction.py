@@ -13,7 +13,7 @@ from siprec.ids import newTag
 from siprec.sip.clienttransaction import Client, inviteClient, nonInviteClient
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import FlowGone, IServerTransaction, TransactionTimeout
-from siprec.sip.matching import ServerKey
+from siprec.sip.matching import serverKey, stamped
 from siprec.sip.message import Request, Response, makeResponse
 from siprec.sip.runner import Surroundings, TransactionRunner, transmit
 from siprec.sip.transaction import (
@@ -24,6 +24,7 @@ from siprec.sip.transaction import (
     Finished,
     Send,
     Server,
+    StartTimer,
     TimedOut,
     TransportFailed,
     inviteServer,
@@ -34,6 +35,10 @@ from siprec.sip.transaction import (
 INVITE_TRYING = 0.2
 #: When the peer's timer E has just reached T2 (RFC 4320 section 4.1: not before).
 OTHER_TRYING = 7 * T1
+
+
+# The timers that run to the end of a server transaction without an ACK.
+_LAST = ("H", "J", "L")
 
 
 def _serialized(message: Request | Response | bytes) -> bytes:
@@ -51,21 +56,22 @@ class ServerTransaction:
 
     def __init__(
         self,
-        request: Request,
+        received: Request,
         flow: Flow,
-        key: ServerKey,
         around: Surroundings,
         onAck: Callable[[Request, Flow], None],
         onEnd: Callable[["ServerTransaction"], None],
     ) -> None:
-        self.request = request
+        self.received = received
+        self.request = request = stamped(received, flow)
         self.flow = flow
-        self.key = key
+        self.key = serverKey(received)
         self.toTag = request.toTag or newTag()
         self.status = 0
         self._around = around
         self._onAck = onAck
         self._onEnd = onEnd
+        self._restored = False
         invite = request.method == "INVITE"
         make = inviteServer if invite else nonInviteServer
         self._machine: Server = make(flow.reliable)
@@ -80,10 +86,30 @@ class ServerTransaction:
         """
         return self.status != 0
 
-    def again(self) -> None:
+    def restore(self, response: Response, seconds: float) -> None:
+        """
+        Instead of L{respond}: be as after this final response, which another
+        process has given or was about to give; it is not sent.
+
+        @param seconds: until no copy of the request is to be expected any more.
+        """
+        self._runner.stopTimer("100")
+        self.toTag = response.toTag or self.toTag
+        self.status, self._restored = response.status, True
+        for effect in self._finally(response):
+            if isinstance(effect, StartTimer):
+                last = effect.name in _LAST
+                self._runner.run([evolve(effect, seconds=seconds) if last else effect])
+
+    def again(self, received: Request, flow: Flow) -> None:
         """
         A copy of the request came.
+
+        @param flow: what it came by.
         """
+        if self._restored:
+            # By the way of the first one nothing may reach the peer any more.
+            self.request, self.flow = stamped(received, flow), flow
         self._runner.run(self._machine.again())
 
     def acknowledge(self, ack: Request) -> None:
@@ -114,13 +140,11 @@ class ServerTransaction:
 
     def _answer(self, response: Response) -> None:
         self._runner.stopTimer("100")
-        data, status = response.serialize(), response.status
+        status = response.status
         if status < 200:
-            effects = self._machine.provisional(data)
-        elif status < 300:
-            effects = self._machine.accepted(data)
+            effects = self._machine.provisional(response.serialize())
         else:
-            effects = self._machine.rejected(data)
+            effects = self._finally(response)
         if not effects:
             self._around.counters["lateResponses"] += 1
         else:
@@ -128,6 +152,10 @@ class ServerTransaction:
             if status >= 200:
                 self.status = status
         self._runner.run(effects)
+
+    def _finally(self, response: Response) -> list[Effect]:
+        give = self._machine.accepted if response.status < 300 else self._machine.rejected
+        return give(response.serialize())
 
     def _trying(self) -> None:
         response = makeResponse(self.request, 100)

@@ -28,6 +28,7 @@ class Answers:
     _repeater: AnswerRepeater = field(factory=AnswerRepeater, init=False)
     _transactions: dict[int, IServerTransaction] = field(factory=dict, init=False)
     _timers: dict[str, IDelayedCall] = field(factory=dict, init=False)
+    _held: dict[int, tuple[IServerTransaction, Response]] = field(factory=dict, init=False)
 
     def send(self, transaction: IServerTransaction, response: Response) -> None:
         """
@@ -36,13 +37,28 @@ class Answers:
         self._transactions[response.cseq.number] = transaction
         self._run(self._repeater.accepted(response))
 
+    def hold(self, transaction: IServerTransaction, response: Response) -> None:
+        """
+        Another process was to repeat this 2xx: L{release} goes on with it.
+        """
+        self._held[response.cseq.number] = (transaction, response)
+
+    def release(self) -> None:
+        """
+        Send and repeat what is held and has not been acknowledged meanwhile.
+        """
+        held, self._held = self._held, {}
+        for transaction, response in held.values():
+            self.send(transaction, response)
+
     def acknowledged(self, number: int) -> bool:
         """
         The ACK to the INVITE of this CSeq has come.
 
         @return: whether it was awaited; it is not when it comes again.
         """
-        awaited = number in self._repeater.waiting
+        awaited = number in self._repeater.waiting or number in self._held
+        self._held = {each: held for each, held in self._held.items() if each > number}
         self._run(self._repeater.ack(number))
         self._forget()
         return awaited
@@ -52,12 +68,13 @@ class Answers:
         """
         Whether a 200 has not been acknowledged yet.
         """
-        return bool(self._repeater.waiting)
+        return bool(self._repeater.waiting or self._held)
 
     def stop(self) -> None:
         """
         The dialog is over: repeat nothing more.
         """
+        self._held.clear()
         self._run(self._repeater.stop())
         self._forget()
 

@@ -19,7 +19,7 @@ from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IServerTransaction
 from siprec.sip.message import Request, Response
-from siprec.sip.sessiontimer import Agreed, TimerSettings, TooSmall, negotiate
+from siprec.sip.sessiontimer import TimerSettings, TooSmall, negotiate
 from siprec.uas.around import RETRY_AFTER, Surroundings
 from siprec.uas.bodies import Bodies
 from siprec.uas.negotiation import Negotiation
@@ -47,9 +47,9 @@ class Opened(Protocol):
         Remember which methods the peer takes.
         """
 
-    async def save(self) -> None:
+    async def promise(self, transaction: IServerTransaction, response: Response) -> None:
         """
-        Have the call in the store.
+        Have the call in the store, and in it the 200.
         """
 
     def opened(self) -> None:
@@ -83,8 +83,7 @@ class Opening:
     _call: Opened
     _invite: IServerTransaction
     _bodies: Bodies
-    _timer: Agreed = field(factory=Agreed, init=False)
-    _body: bytes = field(default=b"", init=False)
+    _response: Response | None = field(default=None, init=False)
     _received: float = field(init=False)
 
     def begin(self) -> Deferred[None]:
@@ -124,11 +123,11 @@ class Opening:
         call.live = live
         for note in self._bodies.notes:
             live.event("bodyIrregular", reason=note)
-        self._body = call.negotiation.firstAnswer(live).serialize()
-        self._timer = timer
+        body = call.negotiation.firstAnswer(live).serialize()
         call.noteAllowed(request)
         call.timer.agree(timer)
-        await call.save()
+        self._response = ok(call.dialog, request, timer, body)
+        await call.promise(self._invite, self._response)
         call.opened()
 
     def _beginFailed(self, failure: Failure) -> None:
@@ -145,8 +144,8 @@ class Opening:
         """
         Send the 200.
         """
-        response = ok(self._call.dialog, self._invite.request, self._timer, self._body)
-        self._call.accept(self._invite, response)
+        assert self._response is not None, "it is made before the call has opened"
+        self._call.accept(self._invite, self._response)
         self._count("accepted")
 
     def reject(self, rejection: Reject) -> None:

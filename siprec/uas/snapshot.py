@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from siprec.session.model import DialogInfo
+from siprec.session.model import DialogInfo, FinalResponse
 from siprec.sip.dialog import MAX_CSEQ, Dialog
 from siprec.sip.flow import Flow
 from siprec.sip.sessiontimer import Agreed
+from siprec.uas.finals import deadFlow, plainFlow
 from siprec.uas.negotiation import Negotiation
 
 #: By how much our numbers jump when a dialog goes on in another process.
@@ -23,10 +24,12 @@ def dialogInfo(
     timer: Agreed,
     now: float,
     peerAllows: Iterable[str] = (),
+    finals: tuple[FinalResponse, ...] = (),
 ) -> DialogInfo:
     """
     @param now: when the session timer was agreed, seconds since the epoch.
     @param peerAllows: the methods that the peer takes, as far as it said.
+    @param finals: our last final responses.
     @return: all that another node needs to go on with the dialog.
     """
     local, remote = negotiation.local, negotiation.remote
@@ -43,7 +46,7 @@ def dialogInfo(
         routeSet=dialog.routeSet,
         secure=dialog.secure,
         confirmed=dialog.confirmed,
-        flow=(flow.transport, *flow.local, *flow.remote, flow.connection),
+        flow=plainFlow(flow),
         localSDP=b"" if local is None else local.serialize(),
         remoteSDP=b"" if remote is None else remote.serialize(),
         sdpSession=negotiation.sessionID,
@@ -53,6 +56,7 @@ def dialogInfo(
         sessionRefresher=None if timer.interval is None else ("uas" if timer.ours else "uac"),
         sessionExpires=None if timer.interval is None else now + timer.interval,
         peerAllows=tuple(sorted(peerAllows)),
+        finals=finals,
     )
 
 
@@ -74,17 +78,15 @@ def dialogOf(info: DialogInfo) -> Dialog:
         remoteCSeq=info.remoteCSeq,
         routeSet=info.routeSet,
         secure=info.secure,
-        confirmed=True,
+        confirmed=info.confirmed,
     )
 
 
 def flowOf(info: DialogInfo) -> Flow:
     """
-    @return: what the peer's last request came by; of a connection the
-        addresses, since the connection itself died with its process.
+    @return: what the peer's last request came by; see L{deadFlow}.
     """
-    transport, localHost, localPort, remoteHost, remotePort, _ = info.flow
-    return Flow(transport, (localHost, localPort), (remoteHost, remotePort))
+    return deadFlow(info.flow)
 
 
 def timerOf(info: DialogInfo, now: float) -> tuple[Agreed, float]:

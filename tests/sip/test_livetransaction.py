@@ -4,6 +4,7 @@ Tests for L{siprec.sip.livetransaction}.
 
 from collections import Counter
 
+from attrs import evolve
 from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,7 +13,6 @@ from zope.interface.verify import verifyObject
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import FlowGone, IServerTransaction, TransactionTimeout
 from siprec.sip.livetransaction import ClientTransaction, ServerTransaction
-from siprec.sip.matching import serverKey
 from siprec.sip.message import Request, Response, makeResponse
 from siprec.sip.runner import Surroundings
 from tests.sip.traffic import TCP, UDP, Wire, answer, request
@@ -41,9 +41,7 @@ class ServerTransactionTests(SynchronousTestCase):
         def onAck(ack: Request, flow: Flow) -> None:
             self.acks.append(ack)
 
-        transaction = ServerTransaction(
-            asked, flow, serverKey(asked), self.around, onAck, self.ended.append
-        )
+        transaction = ServerTransaction(asked, flow, self.around, onAck, self.ended.append)
         self.addCleanup(transaction.stop)
         return transaction
 
@@ -136,7 +134,7 @@ class ServerTransactionTests(SynchronousTestCase):
         """
         transaction = self.make(flow=TCP)
         transaction.respond(answer(transaction.request, 200))
-        transaction.again()
+        transaction.again(transaction.received, TCP)
         self.assertEqual(self.wire.statuses(), [200])
         transaction.respond(answer(transaction.request, 200))
         self.assertEqual(self.wire.statuses(), [200])
@@ -155,7 +153,7 @@ class ServerTransactionTests(SynchronousTestCase):
         """
         transaction = self.make(request("BYE", toTag="srs1"))
         transaction.respond(answer(transaction.request, 200))
-        transaction.again()
+        transaction.again(transaction.received, UDP)
         (_, _, first), (_, _, second) = self.wire.sent
         self.assertIs(first, second)
 
@@ -195,8 +193,74 @@ class ServerTransactionTests(SynchronousTestCase):
         transaction.respond(answer(transaction.request, 200))
         self.assertEqual(self.counters["sendFailures"], 1)
         self.wire.gone = False
-        transaction.again()
+        transaction.again(transaction.received, UDP)
         self.assertEqual(self.wire.statuses(), [200])
+
+    def test_copyFromElsewhere(self) -> None:
+        """
+        A copy that comes by another way does not change where the answer goes.
+        """
+        transaction = self.make(request("BYE", toTag="srs1"))
+        transaction.respond(answer(transaction.request, 200))
+        transaction.again(transaction.received, TCP)
+        self.assertEqual([flow for _, flow, _ in self.wire.sent], [UDP, UDP])
+
+    def test_restored(self) -> None:
+        """
+        One that another process has answered sends nothing by itself, neither
+        the answer nor a 100; a copy gets the same bytes, by the way it came.
+        """
+        asked = request("BYE", toTag="srs1", via="SIP/2.0/TCP 192.0.2.7;rport;branch=z9hG4bKx")
+        given = answer(asked, 200)
+        transaction = self.make(asked, evolve(TCP, connection=0))
+        transaction.restore(given, 20)
+        self.clock.advance(5)
+        self.assertEqual(self.wire.sent, [])
+        transaction.again(asked, TCP)
+        self.assertEqual(self.wire.sent, [(5, TCP, given.serialize())])
+        self.assertEqual(transaction.request.via.param("rport"), "40000")
+        self.clock.advance(14.9)
+        self.assertEqual(self.ended, [])
+        self.clock.advance(0.1)
+        self.assertEqual(self.ended, [transaction])
+        self.assertEqual(self.responses, Counter())
+
+    def test_restoredAcceptance(self) -> None:
+        """
+        After a 2xx copies of the INVITE are absorbed, the user repeats the
+        2xx, to where the last copy came from, and the ACK goes to the user.
+        """
+        transaction = self.make(flow=evolve(TCP, connection=0))
+        given = answer(transaction.request, 200)
+        transaction.restore(given, 7)
+        self.assertEqual((transaction.status, transaction.toTag), (200, "srs1"))
+        transaction.again(transaction.received, TCP)
+        self.assertEqual(self.wire.sent, [])
+        transaction.respond(given)
+        self.assertEqual(self.wire.sent, [(0, TCP, given.serialize())])
+        ack = request("ACK", toTag="srs1")
+        transaction.acknowledge(ack)
+        self.assertEqual(self.acks, [ack])
+        self.clock.advance(7)
+        self.assertEqual(self.ended, [transaction])
+
+    def test_restoredRejection(self) -> None:
+        """
+        A rejection over UDP is repeated until its ACK, for the time that is
+        left.
+        """
+        transaction = self.make()
+        transaction.restore(answer(transaction.request, 488), 2.0)
+        self.clock.pump([0.5] * 3)
+        self.assertEqual([when for when, _, _ in self.wire.sent], [0.5, 1.5])
+        self.clock.advance(0.5)
+        self.assertEqual(self.ended, [transaction])
+        acknowledged = self.make()
+        acknowledged.restore(answer(acknowledged.request, 488), 2.0)
+        acknowledged.acknowledge(request("ACK", toTag="srs1"))
+        self.wire.sent.clear()
+        self.clock.advance(5)
+        self.assertEqual((self.ended[1:], self.wire.sent), ([acknowledged], []))
 
     def test_stopped(self) -> None:
         """

@@ -263,6 +263,17 @@ class DatagramTests(TransportCase):
         there = self.successResultOf(service.reply(via, flow))
         self.assertEqual(there, Flow("UDP", flow.local, ("192.0.2.7", 5070)))
 
+    def test_replyForAnother(self) -> None:
+        """
+        Where another process had the socket of a request, the response leaves
+        by the one of ours that faces the peer.
+        """
+        service = self.start("udp:5061:interface=192.0.2.9")
+        flow = Flow("UDP", ("192.0.2.8", 5060), ("192.0.2.7", 1234))
+        via = parseVia("SIP/2.0/UDP a.example.com;received=192.0.2.7;rport=1234;branch=z9hG4bKa")
+        there = self.successResultOf(service.reply(via, flow))
+        self.assertEqual(there, Flow("UDP", ("192.0.2.9", 5061), ("192.0.2.7", 1234)))
+
 
 class AdoptTests(TransportCase):
     """

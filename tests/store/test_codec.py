@@ -21,6 +21,7 @@ from siprec.store.codec import SCHEMA, decode, decodeLease, encode, encodeLease
 from siprec.store.errors import CorruptRecord
 from tests.store.contract import makeData, makeLease
 from tests.store.records import instances, plainValues
+from tests.store.samples import makeSnapshot
 
 
 class Queue(enum.StrEnum):
@@ -240,6 +241,15 @@ class SchemaTests(SynchronousTestCase):
         blob = self.record(1, vendor=..., sessions=...)
         self.patch(codec, "SCHEMA", SCHEMA + 1)
         self.assertEqual(decode(blob), makeData(vendor={}, sessions=()))
+
+    def test_schema1(self) -> None:
+        """
+        A record of schema 1 knows no final responses.
+        """
+        data = makeData(snapshot=makeSnapshot())
+        _, plain = msgpack.unpackb(encode(data))
+        del plain["snapshot"]["dialog"]["finals"]
+        self.assertEqual(decode(msgpack.packb([1, plain])), data)
 
     def test_newer(self) -> None:
         """

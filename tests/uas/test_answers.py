@@ -30,6 +30,13 @@ class _Transaction:
     answered: bool = False
     answers: list[Response] = field(factory=list)
 
+    @property
+    def received(self) -> Request:
+        """
+        See L{IServerTransaction.received}.
+        """
+        return self.request
+
     def respond(self, response: Response) -> None:
         """
         See L{IServerTransaction.respond}.
@@ -94,6 +101,44 @@ class AnswersTests(SynchronousTestCase):
         self.assertTrue(self.answers.acknowledged(2))
         self.clock.pump([0.5] * 100)
         self.assertEqual((len(first[0].answers), self.given), (2, []))
+
+    def test_held(self) -> None:
+        """
+        What another process was to repeat is awaited from the first moment,
+        and is sent and repeated once it is released.
+        """
+        transaction, response = _invite(1)
+        self.answers.hold(transaction, response)
+        self.assertTrue(self.answers.waiting)
+        self.clock.advance(10)
+        self.assertEqual(transaction.answers, [])
+        self.answers.release()
+        self.clock.pump([0.5, 1.0])
+        self.assertEqual(transaction.answers, [response] * 3)
+        self.assertTrue(self.answers.acknowledged(1))
+
+    def test_heldAndAcknowledged(self) -> None:
+        """
+        What is acknowledged before it is released is not sent again; a later
+        one is.
+        """
+        first, second = _invite(1), _invite(2)
+        self.answers.hold(*first)
+        self.answers.hold(*second)
+        self.assertTrue(self.answers.acknowledged(1))
+        self.answers.release()
+        self.assertEqual((first[0].answers, second[0].answers), ([], [second[1]]))
+        self.answers.stop()
+
+    def test_heldAndStopped(self) -> None:
+        """
+        The end of the dialog ends what is held, too.
+        """
+        transaction, response = _invite(1)
+        self.answers.hold(transaction, response)
+        self.answers.stop()
+        self.answers.release()
+        self.assertEqual((transaction.answers, self.answers.waiting), ([], False))
 
     def test_stop(self) -> None:
         """

@@ -163,8 +163,8 @@ class OrdinaryCallTests(RecorderTestCase):
         self.src.call()
         self.src.bye()
         self.assertEqual(self.house.manifest["state"], "complete")
-        # Before the 200, and after the ACK.
-        self.assertEqual(len(self.flushLoggedErrors(StoreUnavailable)), 2)
+        # Before the 200, after the ACK, and before the 200 to the BYE.
+        self.assertEqual(len(self.flushLoggedErrors(StoreUnavailable)), 3)
 
 
 class AcknowledgementTests(RecorderTestCase):

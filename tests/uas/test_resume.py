@@ -111,13 +111,15 @@ class ResumeTests(AgainTestCase):
 
     def test_repeated(self) -> None:
         """
-        A request that was saved, and perhaps not answered, is answered when it
-        comes again; what is older is refused.
+        A request that was saved before there was an answer to it is answered
+        when it comes again; what is older is refused.
         """
         self.src.call()
         self.src.update(metadata=LATER)
         number = self.src.cseq
-        self.again()
+        snapshot = self.kill()
+        self.start()
+        self.resume(evolve(snapshot, dialog=evolve(snapshot.dialog, finals=())))
         again = self.src.make("UPDATE", body=(None, LATER), cseq=number)
         self.assertEqual(self.src.ask(again).status, 200)
         other = self.src.make("UPDATE", body=(None, LATER), cseq=number)

@@ -97,6 +97,8 @@ class AgainTests(SynchronousTestCase):
         The same dialog, our numbers far above those that were used.
         """
         self.assertEqual(dialogOf(self.info), evolve(DIALOG, localCSeq=107))
+        early = evolve(self.info, confirmed=False)
+        self.assertFalse(dialogOf(early).confirmed)
 
     def test_lastNumber(self) -> None:
         """
