@@ -19,7 +19,7 @@ from siprec.session.model import NodeLease, SessionData
 from siprec.store import codec
 from siprec.store.codec import SCHEMA, decode, decodeLease, encode, encodeLease
 from siprec.store.errors import CorruptRecord
-from tests.store.contract import makeData, makeLease
+from tests.store.contract import makeData, makeLease, makeSnapshot
 from tests.store.records import instances, plainValues
 
 
@@ -237,9 +237,18 @@ class SchemaTests(SynchronousTestCase):
         A record of an older schema is read; a field that it lacks takes its
         default.
         """
-        blob = self.record(1, vendor=..., sessions=...)
+        blob = self.record(SCHEMA, vendor=..., sessions=...)
         self.patch(codec, "SCHEMA", SCHEMA + 1)
         self.assertEqual(decode(blob), makeData(vendor={}, sessions=()))
+
+    def test_first(self) -> None:
+        """
+        Records of schema 1 are read, which had no correlations.
+        """
+        data = makeData(snapshot=makeSnapshot(), correlations=())
+        _, plain = msgpack.unpackb(encode(data))
+        del plain["correlations"], plain["snapshot"]["recording"]["correlations"]
+        self.assertEqual(decode(msgpack.packb([1, plain])), data)
 
     def test_newer(self) -> None:
         """
