@@ -82,6 +82,12 @@ def makeSnapshot(key: str) -> CallSnapshot:
         metadataState={"sessions": [{"id": "s"}], "streams": [{"id": "x", "label": "96"}] * 2},
         sip={"from": "<sip:src@sbc.example>", "to": "<sip:srs@rec.example>", "headers": {}},
         vendor={"type": "generic", "ucid": ["00001005491767603600"]},
+        correlations=(
+            f"session:{key}",
+            f"group:{key}",
+            f"sipsession:{key};remote={key}",
+            f"ucid:{key}",
+        ),
     )
     dialog = DialogInfo(
         callID=recording.callID,

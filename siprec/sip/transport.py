@@ -206,13 +206,7 @@ class TransportService(Service):
         if flow.connection or flow.transport != "UDP":
             self._connections.send(flow, data)
             return
-<<<<<<< HEAD
         listener = self._listenerAt(flow.local) or self._listenerTo([flow.remote[0]])[0]
-=======
-        listener = self._listener(flow)
-        if listener is None:
-            raise FlowGone(f"no UDP socket at {flow.local}")
->>>>>>> w-a
         listener.send(data, flow.remote)
 
     def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
@@ -237,7 +231,7 @@ class TransportService(Service):
         See L{ISipTransport.reply}.
         """
         host, port = replyAddress(via, flow)
-        if flow.transport == "UDP" and self._listener(flow) is not None:
+        if flow.transport == "UDP" and self._listenerAt(flow.local) is not None:
             return succeed(Flow("UDP", flow.local, (host, port)))
         if self._connections.isOpen(flow):
             return succeed(flow)
@@ -327,7 +321,6 @@ class TransportService(Service):
 
     # Datagrams
 
-<<<<<<< HEAD
     def _listenerAt(self, local: tuple[str, int]) -> DatagramListener | None:
         for listener in self._datagrams:
             host, port = listener.address
@@ -339,20 +332,6 @@ class TransportService(Service):
         """
         @return: the best socket to reach one of the hosts, and which that is.
         """
-=======
-    def _listener(self, flow: Flow) -> DatagramListener | None:
-        """
-        @return: the socket of a flow; C{None} if it is closed, or another
-            process had it.
-        """
-        for listener in self._datagrams:
-            host, port = listener.address
-            if listener.address == flow.local or (isWildcard(host) and port == flow.local[1]):
-                return listener
-        return None
-
-    def _datagramFlow(self, hosts: Sequence[str], port: int) -> Flow:
->>>>>>> w-a
         for host in hosts:
             able = [listener for listener in self._datagrams if listener.reaches(host)]
             facing = self._facing.get(host)

@@ -12,6 +12,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.metadata.parse import parseMetadata
+from siprec.metadata.state import RecordingMetadata
 from siprec.session.files import RecordingFiles
 from siprec.session.live import Document, LiveRecording, StreamRequest
 from siprec.session.manifest import isWhole, readManifest
@@ -237,6 +238,22 @@ class MetadataTests(LiveTestCase):
         self.live.headers.append(("X-Genesys-CallUUID", "8f1a"))
         self.live.rebind()
         self.assertTrue(self.live.recording.vendor)
+
+    def test_correlations(self) -> None:
+        """
+        What other recordings of the call may have too is found in metadata and
+        headers, and what was found once stays.
+        """
+        self.live.before = {"sip_ucid": ["0001"]}
+        self.live.receive(document("1"))
+        (session,) = self.live.recording.sessions
+        expected = (f"session:{session}", "ucid:0001")
+        self.assertEqual(self.live.recording.correlations, expected)
+        self.live.headers.append(("X-Avaya-UCID", "0002"))
+        self.live.state = RecordingMetadata()
+        self.live.before = {}
+        self.live.rebind()
+        self.assertEqual(self.live.recording.correlations, (*expected, "ucid:0002"))
 
 
 class ManifestTests(LiveTestCase):

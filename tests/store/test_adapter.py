@@ -90,7 +90,7 @@ class RecordTests(AdapterTestCase):
     def test_lifted(self) -> None:
         """
         What is searched for is lifted out of the snapshot: who it is, where it
-        lies, its communication sessions and vendor fields.
+        lies, its communication sessions, vendor fields and correlation keys.
         """
         snapshot = makeSnapshot("a")
         recording = evolve(
@@ -98,6 +98,7 @@ class RecordTests(AdapterTestCase):
             state="finishing",
             sessions=("s1", "s2"),
             vendor={"ucid": ["0001"]},
+            correlations=("session:s1", "ucid:0001"),
         )
         snapshot = evolve(snapshot, recording=recording)
         self.save(snapshot)
@@ -115,6 +116,7 @@ class RecordTests(AdapterTestCase):
                 sessions=("s1", "s2"),
                 metadata={"queue": "sales"},
                 vendor={"ucid": ["0001"]},
+                correlations=("session:s1", "ucid:0001"),
                 version=1,
                 epoch=1,
             ),

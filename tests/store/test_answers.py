@@ -4,11 +4,13 @@ Tests of L{siprec.store.answers}.
 
 from __future__ import annotations
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from siprec.store.answers import checked, fromBytes, holder, record, toBytes
+from siprec.store.answers import checked, fromBytes, holder, leases, record, toBytes
 from siprec.store.codec import encode, encodeLease
 from siprec.store.errors import (
     CorruptRecord,
@@ -57,6 +59,17 @@ class AnswersTests(SynchronousTestCase):
         self.assertEqual((known.host, known.expires), (lease.host, 9.5))
         unknown = holder(lease.nodeID, b"i", b"\xc1", 9.5)
         self.assertEqual((unknown.instance, unknown.host, unknown.pid), ("i", "unknown", 0))
+
+    def test_leases(self) -> None:
+        """
+        Leases come with when they expire, in seconds; what cannot be read is
+        logged.
+        """
+        lease = makeLease()
+        with capturedLogs() as logs:
+            found = leases([[b"n1", encodeLease(lease), b"5500"], [b"n2", b"", b"1"]])
+        self.assertEqual(found, [evolve(lease, expires=5.5)])
+        self.assertEqual([each["node"] for each in logs], ["n2"])
 
     @given(st.text(st.characters(exclude_categories=())))
     def test_names(self, name: str) -> None:

@@ -238,17 +238,18 @@ class SchemaTests(SynchronousTestCase):
         A record of an older schema is read; a field that it lacks takes its
         default.
         """
-        blob = self.record(1, vendor=..., sessions=...)
+        blob = self.record(SCHEMA, vendor=..., sessions=...)
         self.patch(codec, "SCHEMA", SCHEMA + 1)
         self.assertEqual(decode(blob), makeData(vendor={}, sessions=()))
 
     def test_schema1(self) -> None:
         """
-        A record of schema 1 knows no final responses.
+        A record of schema 1 knows no final responses and no correlations.
         """
-        data = makeData(snapshot=makeSnapshot())
+        data = makeData(snapshot=makeSnapshot(), correlations=())
         _, plain = msgpack.unpackb(encode(data))
         del plain["snapshot"]["dialog"]["finals"]
+        del plain["correlations"], plain["snapshot"]["recording"]["correlations"]
         self.assertEqual(decode(msgpack.packb([1, plain])), data)
 
     def test_newer(self) -> None:
