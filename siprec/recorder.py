@@ -4,7 +4,8 @@ The user agent server: takes the requests of SRCs and keeps their calls.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from secrets import randbelow
 from typing import Any
 
 from attrs import define, field
@@ -38,8 +39,18 @@ from siprec.uas.resume import resumeCall
 
 log = Logger()
 
+# Longest Retry-After, in seconds, for what goes on at another node in a moment.
+_MOST_RETRY = 3
+
 #: A dialog's identification: Call-ID, our tag, the peer's (RFC 3261 section 12).
 DialogID = tuple[str, str, str]
+
+
+def _never(request: Request) -> bool:
+    """
+    Without other nodes there is nobody else who could have a dialog.
+    """
+    return False
 
 
 def describeDialog(request: Request, flow: Flow, exclude: Sequence[str]) -> dict[str, Any]:
@@ -64,6 +75,8 @@ class Recorder:
     """
     @ivar calls: every dialog that has not ended.
     @ivar maxSessions: above so many calls new ones are refused; 0: no limit.
+    @ivar isUncertain: tells of a request in a dialog that is not here whether
+        there may be such a dialog all the same.
     """
 
     _around: Surroundings
@@ -71,6 +84,7 @@ class Recorder:
     _transport: ISipTransport
     profile: Profile = "lenient"
     maxSessions: int = 0
+    isUncertain: Callable[[Request], bool] = _never
     calls: dict[DialogID, Call] = field(factory=dict, init=False)
     _opening: dict[IServerTransaction, Call] = field(factory=dict, init=False)
 
@@ -217,6 +231,26 @@ class Recorder:
         """
         adopt(snapshot.dialog.finals, self._around.now(), self._layer.adopt)
 
+    def has(self, request: Request) -> bool:
+        """
+        @return: whether the dialog of a request, or the INVITE that would make
+            one, is one of this node's.
+        """
+        if request.toTag is None:
+            return any(
+                request.callID == each[0] and request.fromTag == each[2] for each in self.calls
+            )
+        return self._find(request) is not None
+
+    def contact(self, flow: Flow) -> str:
+        """
+        @return: the value of our Contact for a peer on this flow.
+        """
+        host, port = self._transport.advertised(flow)
+        literal = f"[{host}]" if ":" in host else host
+        transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
+        return f"<sip:{literal}:{port}{transport}>;+sip.srs"
+
     # Requests.
 
     def _register(self, call: Call) -> None:
@@ -228,10 +262,14 @@ class Recorder:
 
     def _inDialog(self, transaction: IServerTransaction, request: Request) -> None:
         call = self._find(request)
-        if call is None:
-            self._refuse(transaction, Refusal(481, "no such dialog"))
-        else:
+        if call is not None:
             call.requestReceived(transaction, request)
+        elif self.isUncertain(request):
+            # 481 would end it (RFC 5057 section 5.1); this only this request.
+            headers = (("Retry-After", str(1 + randbelow(_MOST_RETRY))),)
+            self._refuse(transaction, Refusal(500, "it is not known where this call is", headers))
+        else:
+            self._refuse(transaction, Refusal(481, "no such dialog"))
 
     def _options(self, transaction: IServerTransaction) -> None:
         # The same as an INVITE would get (RFC 3261 section 11.2).
@@ -240,7 +278,7 @@ class Recorder:
             self._refuse(transaction, self._unavailable(reasons))
             return
         headers = [
-            ("Contact", self._contact(transaction.flow)),
+            ("Contact", self.contact(transaction.flow)),
             ("Allow", ALLOW),
             ("Accept", ACCEPT),
             ("Accept-Encoding", "identity"),
@@ -257,7 +295,7 @@ class Recorder:
             return
         call = Call(
             around=self._around,
-            dialog=Dialog.fromInvite(request, transaction.toTag, self._contact(flow)),
+            dialog=Dialog.fromInvite(request, transaction.toTag, self.contact(flow)),
             flow=flow,
             onEnd=self._ended,
         )
@@ -307,12 +345,6 @@ class Recorder:
         transaction.respond(
             makeResponse(transaction.request, status, toTag=transaction.toTag, headers=headers)
         )
-
-    def _contact(self, flow: Flow) -> str:
-        host, port = self._transport.advertised(flow)
-        literal = f"[{host}]" if ":" in host else host
-        transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
-        return f"<sip:{literal}:{port}{transport}>;+sip.srs"
 
     def _ended(self, call: Call) -> None:
         dialog = call.dialog

@@ -26,7 +26,7 @@ from siprec.session.keeper import SnapshotKeeper
 from siprec.session.live import Document, LiveRecording, StreamRequest
 from siprec.session.manifest import JOURNAL_ERROR, isWhole, withRendering
 from siprec.session.model import CallSnapshot, DialogInfo
-from siprec.session.resume import MediaPlan, Resumption
+from siprec.session.resume import SAME_PLACE, MediaPlan, Resumption
 from siprec.session.running import RunningRecordings
 from siprec.store.interfaces import ISnapshotStore
 
@@ -171,7 +171,7 @@ class Recordings(Service):
         )
 
     async def resume(
-        self, snapshot: CallSnapshot, epoch: int, plan: MediaPlan = MediaPlan()
+        self, snapshot: CallSnapshot, epoch: int, plan: MediaPlan = SAME_PLACE
     ) -> LiveRecording:
         """
         Go on with a recording that another process had, in a new segment.

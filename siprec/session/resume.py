@@ -211,6 +211,10 @@ class MediaPlan:
     shared: bool = False
 
 
+#: Of a process that comes back where it was.
+SAME_PLACE = MediaPlan()
+
+
 @define(eq=False, repr=False)
 class Resumption:
     """
@@ -222,7 +226,7 @@ class Resumption:
     _around: Beginning
     _snapshot: CallSnapshot
     _epoch: int
-    _plan: MediaPlan = MediaPlan()
+    _plan: MediaPlan = SAME_PLACE
 
     async def run(self) -> LiveRecording:
         """

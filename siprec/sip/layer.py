@@ -184,6 +184,26 @@ class SipLayer:
         data = self._withVia(ack, flow).serialize()
         transmit(self._around, maybeDeferred(self.transport.send, flow, data), _nothing)
 
+    def has(self, received: Request) -> bool:
+        """
+        @param received: as it came.
+        @return: whether there is a transaction that it is a copy of, or that it
+            acknowledges or cancels.
+        """
+        return serverKey(received) in self._servers
+
+    def forget(self, received: Request) -> None:
+        """
+        Send nothing more in the transaction of a request, as somebody else
+        answers it.
+
+        @param received: as it came.
+        """
+        transaction = self._servers.get(serverKey(received), {}).get(received.method)
+        if transaction is not None:
+            transaction.stop()
+            self._serverEnded(transaction)
+
     def merged(self, request: Request) -> bool:
         """
         Whether this request is here already, by another way (RFC 3261 section
