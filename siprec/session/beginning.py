@@ -21,6 +21,7 @@ from siprec.session.interfaces import IWorkers
 from siprec.session.live import Document, LiveRecording, StreamRequest
 from siprec.session.model import RecordingSession, Segment
 from siprec.session.running import RunningRecordings
+from siprec.session.taps import Taps
 
 log = Logger()
 
@@ -101,8 +102,7 @@ class Beginning:
             node=self.node,
             advertise=advertise,
             bind=bind,
-            ports=self.ports,
-            capture=self.capture,
+            taps=Taps(self.ports, self.capture),
             now=self.now,
             headers=headers,
             exclude=self.exclude,

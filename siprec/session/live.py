@@ -9,12 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from attrs import define, evolve, field, frozen
-from twisted.internet.defer import DeferredList
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from siprec.ids import NodeID
-from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair, IPortPool
 from siprec.metadata.merge import merge
 from siprec.metadata.model import MetadataDocument
 from siprec.metadata.state import RecordingMetadata
@@ -22,7 +19,7 @@ from siprec.metadata.storing import toDict
 from siprec.metadata.vendor import vendorFields, withEarlier
 from siprec.session.correlation import correlationKeys
 from siprec.session.files import RecordingFiles
-from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe, formatTime
+from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe
 from siprec.session.model import (
     Format,
     MetadataRecord,
@@ -30,6 +27,7 @@ from siprec.session.model import (
     StreamInfo,
 )
 from siprec.session.speakers import communicationSessions, withSpeakers
+from siprec.session.taps import Taps
 
 log = Logger()
 
@@ -62,16 +60,6 @@ class Document:
 
 
 @define(eq=False, repr=False)
-class _Tap:
-    """
-    A stream's sockets and, once attached, its capture.
-    """
-
-    pair: IPortPair
-    handle: ICapturedStream | None = None
-
-
-@define(eq=False, repr=False)
 class LiveRecording:
     """
     The streams, metadata and files of a call that is being recorded.
@@ -79,28 +67,24 @@ class LiveRecording:
     @ivar recording: what is known now.
     @ivar state: the merged metadata.
     @ivar documents: every metadata document that came to this process, in order.
-    @ivar captured: every capture so far, those that have ended too.
+    @ivar taps: its sockets and captures.
     @ivar before: the vendors' fields that an earlier process found.
-    @ivar moved: indexes of the streams whose ports are others than those of an
-        earlier process.
+    @ivar moved: the streams whose ports are others than those of an earlier
+        process, as they were there.
     """
 
     recording: RecordingSession
     node: NodeID
     advertise: str
     _bind: str
-    _ports: IPortPool
-    _capture: ICapture
+    taps: Taps
     _now: Callable[[], float]
     headers: list[tuple[str, str]] = field(factory=list)
     exclude: tuple[str, ...] = ()
     state: RecordingMetadata = field(factory=RecordingMetadata)
     before: Mapping[str, Any] = field(factory=dict)
-    moved: list[int] = field(factory=list, init=False)
+    moved: dict[int, StreamInfo] = field(factory=dict, init=False)
     documents: list[Document] = field(factory=list, init=False)
-    captured: list[ICapturedStream] = field(factory=list, init=False)
-    _taps: dict[int, _Tap] = field(factory=dict, init=False)
-    _counts: dict[int, dict[str, Any]] = field(factory=dict, init=False)
     files: RecordingFiles | None = field(default=None, init=False)
 
     # Streams.
@@ -111,18 +95,18 @@ class LiveRecording:
 
         @raise siprec.media.ports.NoFreePorts: there is none.
         """
-        pair = self._ports.allocate(self._bind)
+        index = len(self.recording.streams)
+        port = self.taps.allocate(index, self._bind)
         stream = StreamInfo(
-            index=len(self.recording.streams),
+            index=index,
             mediaIndex=request.mediaIndex,
             label=request.label,
             formats=request.formats,
             host=self.advertise,
-            port=pair.rtpPort,
+            port=port,
             kind=request.kind,
             direction=request.direction,
         )
-        self._taps[stream.index] = _Tap(pair)
         self._evolve(streams=(*self.recording.streams, stream))
         return stream
 
@@ -137,7 +121,7 @@ class LiveRecording:
         @return: whether they could be had.
         """
         try:
-            pair = self._ports.claim(bind or stream.host, stream.port, shared)
+            self.taps.claim(stream.index, bind or stream.host, stream.port, shared)
         except (OSError, ValueError) as error:
             log.warn(
                 "{recording}: port {port} cannot be had again: {why}",
@@ -146,7 +130,6 @@ class LiveRecording:
                 why=str(error),
             )
             return False
-        self._taps[stream.index] = _Tap(pair)
         return True
 
     def moveStream(self, index: int) -> None:
@@ -156,10 +139,23 @@ class LiveRecording:
         @raise siprec.media.ports.NoFreePorts: there are none.
         @raise OSError: there is no such address here.
         """
-        pair = self._ports.allocate(self._bind)
-        self._taps[index] = _Tap(pair)
-        self.moved.append(index)
-        self.changeStream(index, host=self.advertise, port=pair.rtpPort)
+        port = self.taps.allocate(index, self._bind)
+        self.moved.setdefault(index, self.recording.streams[index])
+        self.changeStream(index, host=self.advertise, port=port)
+
+    async def moveBack(self, keeps: Callable[[str], bool]) -> bool:
+        """
+        Bind the ports after all that moved streams had in an earlier process,
+        as the peer goes on sending there.
+
+        @param keeps: tells of an address whether it may be bound here.
+        @return: whether that could be done for all of them.
+        """
+        for index, before in list(self.moved.items()):
+            if keeps(before.host) and await self.taps.replace(index, before.host, before.port):
+                self.moved.pop(index, None)
+                self.changeStream(index, host=before.host, port=before.port)
+        return not self.moved
 
     def startCapture(self) -> None:
         """
@@ -168,12 +164,10 @@ class LiveRecording:
         """
         segment = self.recording.segments[-1]
         files = list(segment.files)
-        for index, tap in self._taps.items():
-            if tap.handle is None:
-                name = f"{len(self.recording.segments)}-{index}.rtpdump"
-                tap.handle = self._capture.attach(tap.pair, f"{self.recording.directory}/{name}")
-                self.captured.append(tap.handle)
-                files.append(name)
+        for index in list(self.taps.waiting()):
+            name = f"{len(self.recording.segments)}-{index}.rtpdump"
+            self.taps.attach(index, f"{self.recording.directory}/{name}")
+            files.append(name)
         self._segment(files=tuple(files))
         self.rebind()
 
@@ -223,18 +217,12 @@ class LiveRecording:
         rest = tuple(each for each in stream.formats if each.payloadType not in known)
         self.changeStream(index, formats=(*known.values(), *rest))
 
-    def handles(self) -> list[ICapturedStream]:
-        """
-        The captures that run.
-        """
-        return [tap.handle for tap in self._taps.values() if tap.handle is not None]
-
     def lastArrival(self) -> float | None:
         """
         @return: when the last packet of any stream came, or C{None} if none
             has; up to one visit of the capture behind.
         """
-        return max((each.lastArrival or 0.0 for each in self.handles()), default=0.0) or None
+        return max((each.lastArrival or 0.0 for each in self.taps.handles()), default=0.0) or None
 
     # Metadata.
 
@@ -313,7 +301,7 @@ class LiveRecording:
         """
         manifest = describe(self.recording)
         for stream in manifest["streams"]:
-            stream.update(self._counted(stream["index"]))
+            stream.update(self.taps.counted(stream["index"]))
         return manifest
 
     # The end.
@@ -334,25 +322,17 @@ class LiveRecording:
             wait in any case.
         """
         self.ending(reason)
-        results = await DeferredList(
-            [
-                self._capture.detach(each, linger)
-                if quiet is None
-                else self._capture.detachWhenQuiet(each, quiet, linger)
-                for each in self.handles()
-            ],
-            consumeErrors=True,
-        )
-        for success, result in results:
-            if not success and isinstance(result, Failure):
-                log.failure(
-                    "{recording}: a journal was not closed", result, recording=self.recording.id
-                )
-                self.event(JOURNAL_ERROR, reason=result.getErrorMessage())
-        if not self._taps:
-            return  # nothing was captured by this process
-        self._counts = {index: self._counted(index) for index in self._taps}
-        used = {index for index, each in self._counts.items() if each.get("firstPacket")}
+        for failure in await self.taps.stop(linger, quiet):
+            log.failure(
+                "{recording}: a journal was not closed", failure, recording=self.recording.id
+            )
+            self.event(JOURNAL_ERROR, reason=failure.getErrorMessage())
+        if self.taps.captured:
+            self._closeSegment()
+        self.releasePorts()
+
+    def _closeSegment(self) -> None:
+        used = self.taps.used()
         self._segment(
             end=self.recording.endTime,
             # A stream on which nothing came has no journal.
@@ -362,16 +342,13 @@ class LiveRecording:
                 if int(name.partition("-")[2].partition(".")[0]) in used
             ),
         )
-        self.releasePorts()
 
     async def abandon(self) -> None:
         """
         Let go of captures and sockets: the recording does not go on here.
         """
         self.files = None
-        await DeferredList(
-            [self._capture.detach(each, 0) for each in self.handles()], consumeErrors=True
-        )
+        await self.taps.stop(0)
         self.releasePorts()
 
     def releasePorts(self, used: bool = True) -> None:
@@ -380,24 +357,7 @@ class LiveRecording:
 
         @param used: whether the peer was told of them.
         """
-        for tap in self._taps.values():
-            self._ports.release(tap.pair, used)
-        self._taps.clear()
-
-    def _counted(self, index: int) -> dict[str, Any]:
-        tap = self._taps.get(index)
-        if tap is None or tap.handle is None:
-            return self._counts.get(index, {})
-        handle = tap.handle
-        first, last = handle.firstArrival, handle.lastArrival
-        return {
-            "packets": handle.packets,
-            "firstPacket": None if first is None else formatTime(first),
-            "lastPacket": None if last is None else formatTime(last),
-            "kernelDrops": handle.kernelDrops,
-            "unwritten": handle.unwritten,
-            "truncated": handle.truncated,
-        }
+        self.taps.release(used)
 
     def _segment(self, **changes: Any) -> None:
         *before, last = self.recording.segments

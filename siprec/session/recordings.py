@@ -127,7 +127,7 @@ class Recordings(Service):
         @return: how many, of all recordings since the start.
         """
         count = _COUNTS[name]
-        running = (each for live in self.recordings.values() for each in live.captured)
+        running = (each for live in self.recordings.values() for each in live.taps.captured)
         return self._counted[name] + sum(map(count, running))
 
     def notReady(self) -> list[str]:
@@ -238,7 +238,7 @@ class Recordings(Service):
         """
         self._metrics.journalErrors.inc()
         for live in self.recordings.values():
-            if stream in live.handles():
+            if stream in live.taps.handles():
                 live.event(JOURNAL_ERROR, file=os.path.basename(stream.path), reason=str(error))
                 log.error(
                     "{recording}: {path} cannot be written: {error}",
@@ -288,7 +288,7 @@ class Recordings(Service):
     def _forget(self, identity: RecordingID) -> None:
         live = self.recordings.pop(identity)
         for name, count in _COUNTS.items():
-            self._counted[name] += sum(map(count, live.captured))
+            self._counted[name] += sum(map(count, live.taps.captured))
         for done in self._finishing.pop(identity):
             done.callback(None)
         self._checkIdle()

@@ -331,7 +331,7 @@ class Resumption:
         if stateLost:
             live.event("metadataStateLost")
         # Until now the recording could not be told.
-        for each in live.handles():
+        for each in live.taps.handles():
             if each.error is not None:
                 file = os.path.basename(each.path)
                 live.event(JOURNAL_ERROR, file=file, reason=each.error)

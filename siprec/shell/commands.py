@@ -55,7 +55,7 @@ class Commands:
                     recording.sip.get("from"),
                     len(recording.streams),
                     sum(each.get("packets") or 0 for each in live.manifest()["streams"]),
-                    ago(live.lastArrival(), now) if live.handles() else "",
+                    ago(live.lastArrival(), now) if live.taps.handles() else "",
                 )
             )
         return Table.of("id|state|for|from|streams|packets|last", rows, "nothing is recorded")
@@ -114,7 +114,7 @@ class Commands:
         now, counters = self._now(), self._node.capture.counters
         rows = []
         for key, live in self._node.sessions.recordings.items():
-            for handle in live.handles():
+            for handle in live.taps.handles():
                 address = f"{handle.pair.host}:{handle.pair.rtpPort}"
                 drops = (handle.kernelDrops, handle.unwritten)
                 counts = (handle.packets, handle.octets, handle.controlPackets, *drops)

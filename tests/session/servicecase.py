@@ -104,10 +104,10 @@ class ServiceTestCase(SynchronousTestCase):
         """
         Let packets come on every stream.
         """
-        for stream in live.handles():
+        for stream in live.taps.handles():
             packets = talk(round(seconds * 50))
             writeJournal(stream.path, packets)
-            captured = self.capture.attached[live.handles().index(stream)]
+            captured = self.capture.attached[live.taps.handles().index(stream)]
             captured.packets = len(packets)
             captured.firstArrival = START
             captured.lastArrival = START + packets[-1].arrival

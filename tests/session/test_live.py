@@ -17,6 +17,7 @@ from siprec.session.files import RecordingFiles
 from siprec.session.live import Document, LiveRecording, StreamRequest
 from siprec.session.manifest import isWhole, readManifest
 from siprec.session.model import Format, Segment, StreamInfo
+from siprec.session.taps import Taps
 from siprec.testing.control import ImmediateWorkers
 from siprec.testing.fakes import FakeCapture, FakePortPool
 from siprec.testing.offer import makeMetadata
@@ -49,8 +50,7 @@ class LiveTestCase(SynchronousTestCase):
             node=NODE,
             advertise="203.0.113.1",
             bind="192.0.2.1",
-            ports=self.ports,
-            capture=self.capture,
+            taps=Taps(self.ports, self.capture),
             now=lambda: self.now,
         )
 
@@ -126,7 +126,7 @@ class StreamTests(LiveTestCase):
             [each.path for each in self.capture.attached],
             [f"{self.directory}/{name}" for name in names],
         )
-        self.assertEqual(self.live.handles(), self.capture.attached)
+        self.assertEqual(self.live.taps.handles(), self.capture.attached)
 
     def test_slotUsedAgain(self) -> None:
         """

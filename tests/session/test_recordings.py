@@ -241,7 +241,7 @@ class FinishTests(ServiceTestCase):
         which becomes incomplete; others are as they were.
         """
         one, two = self.begin(), self.begin()
-        [_, stream] = one.handles()
+        [_, stream] = one.taps.handles()
         error = OSError(28, "No space left on device", stream.path)
         self.service.journalFailed(stream, error)
         [event] = self.manifest(one)["events"]
@@ -259,7 +259,7 @@ class FinishTests(ServiceTestCase):
         An error of a journal whose recording is over does no harm.
         """
         live = self.begin()
-        [stream, _] = live.handles()
+        [stream, _] = live.taps.handles()
         before = self.finish(live)
         self.service.journalFailed(stream, OSError("late"))
         self.assertEqual(self.manifest(live), before)

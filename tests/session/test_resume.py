@@ -102,7 +102,7 @@ class SegmentTests(ResumeTestCase):
         a gap that says why.
         """
         live = self.resume()
-        for stream in live.handles():
+        for stream in live.taps.handles():
             packets = [
                 evolve(
                     each,
@@ -113,7 +113,7 @@ class SegmentTests(ResumeTestCase):
                 for each in talk(50)
             ]
             writeJournal(stream.path, packets)
-            self.capture.attached[live.handles().index(stream)].firstArrival = START + 5
+            self.capture.attached[live.taps.handles().index(stream)].firstArrival = START + 5
         self.clock.advance(1.0)
         manifest = self.finish(live)
         self.assertEqual(manifest["state"], "complete")
@@ -192,7 +192,7 @@ class PortTests(ResumeTestCase):
         """
         live = self.resume()
         self.assertEqual(self._taken(), [("203.0.113.1", 10000), ("203.0.113.1", 10002)])
-        self.assertEqual(live.moved, [])
+        self.assertEqual(list(live.moved), [])
         event = live.recording.events[-1]
         self.assertEqual((event["type"], event["node"], event["moved"]), ("resumed", NODE, []))
 
@@ -222,7 +222,7 @@ class PortTests(ResumeTestCase):
         self.ports.claim("203.0.113.1", 10000)
         live = self.successResultOf(self.resuming())
         self.assertEqual([each.port for each in live.recording.streams], [10004, 10002])
-        self.assertEqual(live.moved, [0])
+        self.assertEqual(list(live.moved), [0])
         self.assertEqual(live.recording.events[-1]["moved"], [0])
 
     def test_elsewhere(self) -> None:

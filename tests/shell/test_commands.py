@@ -196,7 +196,7 @@ class CommandTests(RecorderTestCase):
         self.assertIn("no stream is attached", self.run_("capture"))
         self.src.invite()
         [live] = self.house.service.recordings.values()
-        handle: Any = live.handles()[0]
+        handle: Any = live.taps.handles()[0]
         assert isinstance(handle, FakeCapturedStream)
         handle.packets, handle.kernelDrops, handle.error = 50, 3, "disk full"
         text = self.run_("capture")

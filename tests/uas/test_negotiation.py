@@ -16,6 +16,7 @@ from siprec.sdp.model import SessionDescription
 from siprec.sdp.parse import parseSDP
 from siprec.session.live import LiveRecording
 from siprec.session.model import RecordingSession, Segment
+from siprec.session.taps import Taps
 from siprec.testing.fakes import FakeCapture, FakePortPool
 from siprec.testing.offer import OfferedStream
 from siprec.uas.negotiation import Negotiation
@@ -52,8 +53,7 @@ class NegotiationTests(SynchronousTestCase):
             node=nodeID("n1"),
             advertise="192.0.2.1",
             bind="0.0.0.0",
-            ports=self.ports,
-            capture=self.capture,
+            taps=Taps(self.ports, self.capture),
             now=lambda: START,
         )
         self.negotiation = Negotiation(Policy(), 5)

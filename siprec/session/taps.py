@@ -1,0 +1,206 @@
+"""
+Where the media of one recording comes in: the sockets of its streams and the
+captures that empty them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.python.failure import Failure
+
+from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair, IPortPool
+from siprec.session.manifest import formatTime
+
+__all__ = ["Taps"]
+
+
+@define(eq=False, repr=False)
+class _Tap:
+    """
+    A stream's sockets and, once attached, its capture.
+    """
+
+    pair: IPortPair
+    handle: ICapturedStream | None = None
+
+
+def _described(handle: ICapturedStream) -> dict[str, Any]:
+    first, last = handle.firstArrival, handle.lastArrival
+    return {
+        "packets": handle.packets,
+        "firstPacket": None if first is None else formatTime(first),
+        "lastPacket": None if last is None else formatTime(last),
+        "kernelDrops": handle.kernelDrops,
+        "unwritten": handle.unwritten,
+        "truncated": handle.truncated,
+    }
+
+
+@define(eq=False, repr=False)
+class Taps:
+    """
+    Sockets and captures by the index of their stream.
+
+    @ivar captured: every capture so far, those that have ended too.
+    """
+
+    _ports: IPortPool
+    _capture: ICapture
+    captured: list[ICapturedStream] = field(factory=list, init=False)
+    _taps: dict[int, _Tap] = field(factory=dict, init=False)
+    _counts: dict[int, dict[str, Any]] = field(factory=dict, init=False)
+
+    def allocate(self, index: int, host: str) -> int:
+        """
+        Bind a free pair of ports for a stream.
+
+        @return: the RTP port.
+        @raise siprec.media.ports.NoFreePorts: there is none.
+        @raise OSError: there is no such address here.
+        """
+        pair = self._ports.allocate(host)
+        self._taps[index] = _Tap(pair)
+        return pair.rtpPort
+
+    def claim(self, index: int, host: str, port: int, shared: bool) -> None:
+        """
+        Bind given ports for a stream.
+
+        @param shared: see L{IPortPool.claim}.
+        @raise OSError: they cannot be had.
+        @raise ValueError: they are no pair.
+        """
+        self._taps[index] = _Tap(self._ports.claim(host, port, shared))
+
+    def waiting(self) -> Iterator[int]:
+        """
+        The streams that are bound and not captured yet.
+        """
+        return (index for index, tap in self._taps.items() if tap.handle is None)
+
+    def attach(self, index: int, path: str) -> None:
+        """
+        Begin to capture a stream.
+
+        @param path: of the journal.
+        """
+        tap = self._taps[index]
+        tap.handle = self._capture.attach(tap.pair, path)
+        self.captured.append(tap.handle)
+
+    def handles(self) -> list[ICapturedStream]:
+        """
+        The captures that run.
+        """
+        return [tap.handle for tap in self._taps.values() if tap.handle is not None]
+
+    def counted(self, index: int) -> dict[str, Any]:
+        """
+        @return: what is counted of a stream, for the manifest; empty where
+            nothing is.
+        """
+        tap = self._taps.get(index)
+        if tap is None or tap.handle is None:
+            return self._counts.get(index, {})
+        return _described(tap.handle)
+
+    def stop(self, linger: float, quiet: float | None = None) -> Deferred[list[Failure]]:
+        """
+        End all captures.
+
+        @param linger: seconds to wait for what is on its way.
+        @param quiet: seconds of silence after which there is no need to; C{None}:
+            wait in any case.
+        @return: fires with what went wrong, when all that had come is on the
+            disk.
+        """
+        ends = [
+            self._capture.detach(each, linger)
+            if quiet is None
+            else self._capture.detachWhenQuiet(each, quiet, linger)
+            for each in self.handles()
+        ]
+
+        def ended(results: list[tuple[bool, Any]]) -> list[Failure]:
+            self._counts = {index: self.counted(index) for index in self._taps}
+            return [each for success, each in results if not success]
+
+        return DeferredList(ends, consumeErrors=True).addCallback(ended)
+
+    def used(self) -> set[int]:
+        """
+        The streams on which something has come; others have no journal.
+        """
+        return {index for index in self._taps if self.counted(index).get("firstPacket")}
+
+    def release(self, used: bool = True) -> None:
+        """
+        Give the sockets back.
+
+        @param used: whether the peer was told of them.
+        """
+        for tap in self._taps.values():
+            self._ports.release(tap.pair, used)
+        self._taps.clear()
+
+    async def replace(self, index: int, host: str, port: int) -> bool:
+        """
+        Have a stream come in at other ports than it does, in the same journal.
+
+        @return: whether those can be had; else it stays as it is.
+        """
+        tap = self._taps[index]
+        try:
+            pair = self._ports.claim(host, port)
+        except (OSError, ValueError):
+            return False
+        before, self._taps[index] = tap, _Tap(pair)
+        if before.handle is not None:
+            await self._capture.detach(before.handle, 0)
+            if self._taps.get(index) is None:
+                return False  # all has ended meanwhile
+            self.attach(index, before.handle.path)
+        self._ports.release(before.pair)
+        return True
+
+    # From this process to another one.
+
+    def share(self) -> None:
+        """
+        Allow another process of this host to have the same ports.
+
+        @raise OSError: that cannot be; nothing has changed.
+        """
+        try:
+            for tap in self._taps.values():
+                self._ports.share(tap.pair)
+        except OSError:
+            self.unshare()
+            raise
+
+    def unshare(self) -> None:
+        """
+        Undo L{share}.
+        """
+        for tap in self._taps.values():
+            with suppress(OSError):  # one of them may be why it is undone
+                self._ports.unshare(tap.pair)
+
+    def divert(self) -> None:
+        """
+        From now on all packets go to the other process; what has come before
+        is still captured here.
+
+        @raise OSError: that cannot be; all come here.
+        """
+        try:
+            for tap in self._taps.values():
+                self._ports.divert(tap.pair)
+        except OSError:
+            self.unshare()
+            raise
