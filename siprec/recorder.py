@@ -4,6 +4,7 @@ The user agent server: takes the requests of SRCs and keeps their calls.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from secrets import randbelow
 from typing import Any
@@ -87,6 +88,8 @@ class Recorder:
     isUncertain: Callable[[Request], bool] = _never
     calls: dict[DialogID, Call] = field(factory=dict, init=False)
     _opening: dict[IServerTransaction, Call] = field(factory=dict, init=False)
+    # How many calls have this Call-ID and tag of the peer's.
+    _begun: Counter[tuple[str, str]] = field(factory=Counter, init=False)
 
     # What the transaction layer tells.
 
@@ -190,7 +193,7 @@ class Recorder:
         call = self.callOf(key)
         if call is not None and call.live is not None:
             log.warn("{recording}: another node has it", recording=key, callID=call.dialog.callID)
-            call.letGo()
+            call.fence()
             self._around.service.letGo(call.live)
 
     def callOf(self, key: str) -> Call | None:
@@ -237,9 +240,7 @@ class Recorder:
             one, is one of this node's.
         """
         if request.toTag is None:
-            return any(
-                request.callID == each[0] and request.fromTag == each[2] for each in self.calls
-            )
+            return (request.callID, request.fromTag or "") in self._begun
         return self._find(request) is not None
 
     def contact(self, flow: Flow) -> str:
@@ -256,6 +257,7 @@ class Recorder:
     def _register(self, call: Call) -> None:
         dialog = call.dialog
         self.calls[dialog.callID, dialog.localTag, dialog.remoteTag] = call
+        self._begun[dialog.callID, dialog.remoteTag] += 1
 
     def _find(self, request: Request) -> Call | None:
         return self.calls.get((request.callID, request.toTag or "", request.fromTag or ""))
@@ -348,4 +350,8 @@ class Recorder:
 
     def _ended(self, call: Call) -> None:
         dialog = call.dialog
-        self.calls.pop((dialog.callID, dialog.localTag, dialog.remoteTag), None)
+        if self.calls.pop((dialog.callID, dialog.localTag, dialog.remoteTag), None) is not None:
+            begun = (dialog.callID, dialog.remoteTag)
+            self._begun[begun] -= 1
+            if not self._begun[begun]:
+                del self._begun[begun]

@@ -8,16 +8,18 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from attrs import define
+from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
 from siprec.metrics import Metrics
 from siprec.session.recordings import Recordings
 from siprec.sip.flow import Flow
 from siprec.sip.headers import quote
+from siprec.sip.interfaces import IServerTransaction
 from siprec.sip.message import Request
 from siprec.uas.negotiation import Negotiation
 from siprec.uas.outgoing import Outgoing
+from siprec.uas.peers import Peers
 
 #: Seconds after which a peer may try again what there is no room for now.
 RETRY_AFTER = 10
@@ -70,6 +72,19 @@ def checkMedia(address: str | None, bind: str | None) -> None:
         ) from error
 
 
+def _drop(transaction: IServerTransaction) -> None:
+    """
+    There is no other node that could answer.
+    """
+
+
+def _keep(host: str) -> bool:
+    """
+    Every address that a call had is one of this host.
+    """
+    return True
+
+
 @define(eq=False, repr=False)
 class Surroundings:
     """
@@ -78,6 +93,12 @@ class Surroundings:
         the one to bind.
     @ivar describe: gives the manifest's C{sip} for an INVITE.
     @ivar negotiation: gives the offer/answer state of a new dialog.
+    @ivar passOn: called with a request whose call has turned out to be another
+        node's; nothing has been answered to it.
+    @ivar ways: how media is taken over, in the order in which it is tried.
+    @ivar keeps: tells of the address that a stream had at another node whether
+        it may be bound here.
+    @ivar peers: what is known of the peers.
     """
 
     service: Recordings
@@ -88,3 +109,7 @@ class Surroundings:
     mediaHosts: Callable[[Flow], tuple[str, str]]
     describe: Callable[[Request, Flow], dict[str, Any]]
     negotiation: Callable[[], Negotiation]
+    passOn: Callable[[IServerTransaction], None] = _drop
+    ways: tuple[str, ...] = ("address", "reinvite")
+    keeps: Callable[[str], bool] = _keep
+    peers: Peers = field(factory=Peers)

@@ -45,7 +45,8 @@ class Call:
     @ivar dialog: as it is now.
     @ivar flow: what the peer's last request came by.
     @ivar live: the recording, once it has begun.
-    @ivar over: whether the dialog has ended.
+    @ivar over: whether the dialog has ended, at least for this node.
+    @ivar fenced: whether another node has it.
     @ivar heard: when a SIP message of the dialog came last, seconds since the
         epoch.
     @ivar peerAllows: the methods that the peer takes, as far as it said.
@@ -57,6 +58,7 @@ class Call:
     _onEnd: Callable[[Call], None]
     live: LiveRecording | None = field(default=None, init=False)
     over: bool = field(default=False, init=False)
+    fenced: bool = field(default=False, init=False)
     heard: float = field(init=False)
     _life: CallLife = field(factory=callLife, init=False)
     negotiation: Negotiation = field(init=False)
@@ -176,6 +178,7 @@ class Call:
             transaction.respond(ok(self.dialog, request))
         else:
             self._theirs.received(transaction, request, self.live)
+            self._ours.peerSpoke(self.live)
 
     def byeAnswered(self) -> None:
         """
@@ -224,7 +227,7 @@ class Call:
         self._answers.release()
         if self.live is None or self.over:
             return succeed(None)
-        return Deferred.fromCoroutine(self._ours.move(self.live)).addErrback(self.broken)
+        return self._ours.startMove(self.live)
 
     def _expired(self) -> None:
         last = None if self.live is None else self.live.lastArrival()
@@ -259,9 +262,22 @@ class Call:
                 if self.live is not None:
                     self._around.service.finish(self.live, effect.reason)
 
+    def fence(self) -> None:
+        """
+        Another node has the call: not a word to the peer.
+        """
+        self.fenced = True
+        self.letGo()
+
+    def passOn(self, transaction: IServerTransaction) -> None:
+        """
+        See L{Surroundings.passOn}.
+        """
+        self._around.passOn(transaction)
+
     def letGo(self) -> None:
         """
-        The dialog is over, or another node has it: not a word to the peer.
+        The dialog is over.
         """
         self.over = True
         self._answers.stop()

@@ -13,8 +13,10 @@ from typing import Protocol
 
 from attrs import define, field
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from siprec.session.live import LiveRecording
 from siprec.sip.dialog import Dialog, glareDelay
@@ -37,6 +39,10 @@ INVITE_LIMIT = 35.0
 
 # How often a move is tried where the peer says "not now".
 _ATTEMPTS = 10
+
+# Seconds until a move that was refused is tried again: by itself, and after the
+# peer has spoken, when its own transaction is over.
+_MUCH_LATER, _SOON = 60.0, 1.0
 
 # The longest Retry-After that is waited for, in seconds.
 _LONGEST_WAIT = 30
@@ -67,6 +73,17 @@ class InCall(Protocol):
         Save the call as it is now; nobody waits for it.
         """
 
+    async def save(self) -> None:
+        """
+        Have the call as it is now in the store, or find out that another node
+        has it.
+        """
+
+    def broken(self, failure: Failure) -> None:
+        """
+        Log what nobody foresaw.
+        """
+
     def peerGone(self) -> None:
         """
         The peer does not know the call any more.
@@ -83,12 +100,12 @@ class OwnRequests:
     _around: Surroundings
     _call: InCall
     _random: Callable[[], float] = random.random
+    inviting: bool = field(default=False, init=False)
     _pending: Deferred[Response] | None = field(default=None, init=False)
     _pause: Deferred[None] | None = field(default=None, init=False)
-
-    @property
-    def inviting(self) -> bool:
-        return self._pending is not None
+    _moving: bool = field(default=False, init=False)
+    # When a move that was refused is tried again.
+    _later: IDelayedCall | None = field(default=None, init=False)
 
     def stop(self) -> None:
         """
@@ -97,6 +114,9 @@ class OwnRequests:
         for each in (self._pending, self._pause):
             if each is not None:
                 each.cancel()
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
 
     async def refresh(self) -> None:
         """
@@ -123,34 +143,91 @@ class OwnRequests:
             self._accepted(response)
             call.saveSoon()
 
-    async def move(self, live: LiveRecording) -> None:
+    def startMove(self, live: LiveRecording) -> Deferred[None]:
+        """
+        Bring the media to where it is received, if the peer sends it to
+        somewhere else: tell the peer, or be where it sends to, whatever of the
+        two may be done.  What cannot be done now is tried again later, and when
+        the peer speaks.
+
+        @return: fires when that is done for now; it never fails.
+        """
+        return Deferred.fromCoroutine(self._moveOnce(live)).addErrback(self._call.broken)
+
+    def peerSpoke(self, live: LiveRecording) -> None:
+        """
+        A request of the peer has come: it can be reached again, and may take
+        now what it did not take before.
+        """
+        if self._later is not None:
+            self._later.reset(_SOON)
+
+    async def _moveOnce(self, live: LiveRecording) -> None:
+        if self._moving:
+            return
+        self._moving = True
+        try:
+            status = await self.move(live)
+        finally:
+            self._moving = False
+        if status < 300 or self._call.over:
+            return
+        if "address" in self._around.ways and await live.moveBack(self._around.keeps):
+            live.event("mediaAtOldAddress")
+            self._call.saveSoon()
+        elif "reinvite" in self._around.ways and self._later is None:
+            self._later = self._around.clock.callLater(_MUCH_LATER, self._moveAgain, live)
+
+    def _moveAgain(self, live: LiveRecording) -> None:
+        self._later = None
+        self.startMove(live)
+
+    async def move(self, live: LiveRecording) -> int:
         """
         Tell the peer where its media is received from now on.  It may refuse
         that (CONFORMANCE J4): then the recording goes on with what comes.
+
+        @return: the status of its answer; 200 if it need not be told; 408 if it
+            does not answer; 0 if the call is over.
         """
-        status: int | None = None
-        try:
-            for _ in range(_ATTEMPTS):
-                if self._call.over or not self._call.negotiation.outdated(live):
-                    return
-                delay: float | None = glareDelay(self._random())
-                if self._call.busy or self.inviting:
-                    status = 491  # what a peer would say to it (RFC 3261 section 14.1)
-                else:
-                    response = await self._offer(live)
-                    if response is None or self._call.over:
-                        return
-                    status = response.status
-                    delay = self._again(response)
-                if delay is None:
-                    break
-                await self._wait(delay)
-        except (SipError, TimeoutError) as error:
-            log.info("{callID}: {why}", callID=self._call.dialog.callID, why=str(error))
-            status = 408
-        except CancelledError:
-            return  # the call is over
-        live.event("mediaNotMoved", status=status)
+        if not self._call.negotiation.outdated(live):
+            return 200
+        status = 403
+        if "reinvite" in self._around.ways:
+            try:
+                status = await self._tell(live)
+            except (SipError, TimeoutError) as error:
+                log.info("{callID}: {why}", callID=self._call.dialog.callID, why=str(error))
+                status = 408
+            except CancelledError:
+                return 0  # the call is over
+        if self._call.over:
+            return 0
+        if status >= 300:
+            live.event("mediaNotMoved", status=status)
+        if status not in (403, 491, 500):
+            # What it says for now says nothing of what it takes.
+            self._around.peers.answered(self._call.flow.remote[0], status < 300)
+        return status
+
+    async def _tell(self, live: LiveRecording) -> int:
+        status = 200
+        for _ in range(_ATTEMPTS):
+            if self._call.over or not self._call.negotiation.outdated(live):
+                return 200
+            delay: float | None = glareDelay(self._random())
+            if self._call.busy or self.inviting:
+                status = 491  # what a peer would say to it (RFC 3261 section 14.1)
+            else:
+                response = await self._offer(live)
+                if response is None or self._call.over:
+                    return 200
+                status = response.status
+                delay = self._again(response)
+            if delay is None:
+                break
+            await self._wait(delay)
+        return status
 
     async def _offer(self, live: LiveRecording) -> Response | None:
         """
@@ -199,15 +276,22 @@ class OwnRequests:
     async def _send(self, dialog: Dialog, request: Request) -> Response:
         call, around = self._call, self._around
         call.dialog = dialog
-        call.saveSoon()
-        sending = Deferred.fromCoroutine(around.outgoing.send(dialog, request, call.flow))
-        if request.method != "INVITE":
-            return await sending
-        self._pending = sending.addTimeout(INVITE_LIMIT, around.clock)
+        invite = request.method == "INVITE"
+        self.inviting = self.inviting or invite
         try:
+            # The number is used up before anybody sees it; and whoever does not
+            # own the call any more finds out here.
+            await call.save()
+            if call.over:
+                raise CancelledError()
+            sending = Deferred.fromCoroutine(around.outgoing.send(dialog, request, call.flow))
+            if not invite:
+                return await sending
+            self._pending = sending.addTimeout(INVITE_LIMIT, around.clock)
             return await sending
         finally:
-            self._pending = None
+            if invite:
+                self._pending, self.inviting = None, False
 
     def _again(self, response: Response) -> float | None:
         """

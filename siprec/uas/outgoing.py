@@ -49,6 +49,8 @@ class Outgoing:
             remote = (host, port) if isAddress(host) else flow.remote
             return await self._sendOn(dialog, request, Flow("UDP", flow.local, remote))
         try:
+            if flow.relay:
+                raise FlowGone(f"the connection is one of {flow.relay}")
             return await self._sendOn(dialog, request, flow)
         except FlowGone:
             again = await self._transport.connect(flow.transport, host, port)

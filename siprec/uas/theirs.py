@@ -33,6 +33,7 @@ class Asked(Protocol):
 
     dialog: Dialog
     over: bool
+    fenced: bool
     negotiation: Negotiation
     timer: SessionClock
 
@@ -52,6 +53,11 @@ class Asked(Protocol):
     def accept(self, transaction: IServerTransaction, response: Response) -> None:
         """
         Send a 2xx to an INVITE, and repeat it until the ACK.
+        """
+
+    def passOn(self, transaction: IServerTransaction) -> None:
+        """
+        The call is another node's: that one is to answer.
         """
 
     def byeAnswered(self) -> None:
@@ -125,7 +131,9 @@ class TheirRequests:
     async def _take(
         self, transaction: IServerTransaction, request: Request, live: LiveRecording
     ) -> None:
-        if self._call.over:
+        if self._call.fenced:
+            self._call.passOn(transaction)
+        elif self._call.over:
             self.refuse(transaction, 481, "the call has ended")
         elif request.method == "BYE":
             await self._bye(transaction, request, live)
@@ -145,6 +153,9 @@ class TheirRequests:
         live.ending("bye")
         response = self._call.dialog.response(request, 200)
         await self._call.promise(transaction, response)
+        if self._call.fenced:
+            self._call.passOn(transaction)
+            return
         transaction.respond(response)
         self._call.byeAnswered()
 
@@ -227,7 +238,9 @@ class TheirRequests:
     ) -> None:
         call = self._call
         await call.promise(transaction, response, offers)
-        if call.over:
+        if call.fenced:
+            call.passOn(transaction)
+        elif call.over:
             # Ended by us meanwhile (RFC 3261 section 15.1.2).
             self.refuse(transaction, 487, "the call has ended")
         elif response.cseq.method == "INVITE" and response.status < 300:
