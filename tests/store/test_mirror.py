@@ -96,9 +96,12 @@ class LeaseMirrorTests(SynchronousTestCase):
         No answer is C{None}; other failures are failures.
         """
 
-        def outcome(call: Deferred[str]) -> Deferred[str | None]:
-            return Deferred.fromCoroutine(ifThere(call))
+        away: Deferred[str] = fail(StoreUnavailable("away"))
+        wrong: Deferred[str] = fail(ValueError("x"))
 
-        self.assertEqual(self.successResultOf(outcome(succeed("x"))), "x")
-        self.assertIsNone(self.successResultOf(outcome(fail(StoreUnavailable("away")))))
-        self.failureResultOf(outcome(fail(ValueError("x"))), ValueError)
+        async def ask() -> None:
+            there, gone = await ifThere(succeed("x")), await ifThere(away)
+            self.assertEqual((there, gone), ("x", None))
+            await ifThere(wrong)
+
+        self.failureResultOf(Deferred.fromCoroutine(ask()), ValueError)
