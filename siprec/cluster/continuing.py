@@ -253,4 +253,3 @@ class Continuation:
                 "{recording}: not finished", failure, recording=snapshot.recording.id
             )
         )
-

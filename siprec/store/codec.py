@@ -24,6 +24,10 @@ __all__ = ["SCHEMA", "decode", "decodeLease", "encode", "encodeLease"]
 #: 1 on is read: a field that an older one lacks takes its default.
 SCHEMA = 2
 
+# Of leases, which change less often: nodes of the last version must see that
+# those of this one live.
+_LEASES = 1
+
 # Extension types of msgpack (0 to 127 are the application's).
 _TUPLE = 1  # no data; first item of an array that was a tuple
 _INTEGER = 2  # two's complement, for what does not fit in 64 bits
@@ -37,7 +41,7 @@ def encode(data: SessionData) -> bytes:
     @raise TypeError: a free mapping holds what is no plain value.
     @raise ValueError: a free mapping is nested deeper than some 500 levels.
     """
-    return _pack(toPlain(data))
+    return _pack(toPlain(data), SCHEMA)
 
 
 def decode(blob: bytes, key: str = "") -> SessionData:
@@ -45,7 +49,7 @@ def decode(blob: bytes, key: str = "") -> SessionData:
     @param key: the record's, for the error.
     @raise CorruptRecord: the bytes are no record, or one of a newer schema.
     """
-    data: SessionData = _unpack(SessionData, blob, key)
+    data: SessionData = _unpack(SessionData, blob, key, SCHEMA)
     return data
 
 
@@ -55,7 +59,7 @@ def encodeLease(lease: NodeLease) -> bytes:
     @raise TypeError: C{data} holds what is no plain value.
     @raise ValueError: C{data} is nested deeper than some 500 levels.
     """
-    return _pack(toPlain(lease))
+    return _pack(toPlain(lease), _LEASES)
 
 
 def decodeLease(blob: bytes, key: str = "") -> NodeLease:
@@ -63,13 +67,13 @@ def decodeLease(blob: bytes, key: str = "") -> NodeLease:
     @param key: the lease's, for the error.
     @raise CorruptRecord: the bytes are no lease, or one of a newer schema.
     """
-    lease: NodeLease = _unpack(NodeLease, blob, key)
+    lease: NodeLease = _unpack(NodeLease, blob, key, _LEASES)
     return lease
 
 
-def _pack(plain: dict[str, Any]) -> bytes:
+def _pack(plain: dict[str, Any], schema: int) -> bytes:
     return msgpack.packb(
-        [SCHEMA, plain],
+        [schema, plain],
         default=_packOther,
         # Without this, a tuple would be packed as a list before anyone is asked.
         strict_types=True,
@@ -100,7 +104,7 @@ def _packOther(value: object) -> object:
     raise TypeError(f"{type(value).__name__} cannot be stored: it is no plain value")
 
 
-def _unpack(wanted: type[Any], blob: bytes, key: str) -> Any:
+def _unpack(wanted: type[Any], blob: bytes, key: str, newest: int) -> Any:
     try:
         unpacked = msgpack.unpackb(
             blob,
@@ -117,8 +121,8 @@ def _unpack(wanted: type[Any], blob: bytes, key: str) -> Any:
     if type(unpacked) is not list or len(unpacked) != 2 or type(unpacked[0]) is not int:
         raise CorruptRecord(key, "no schema number")
     schema, plain = unpacked
-    if not 1 <= schema <= SCHEMA:
-        raise CorruptRecord(key, f"schema {schema}; known are 1 to {SCHEMA}")
+    if not 1 <= schema <= newest:
+        raise CorruptRecord(key, f"schema {schema}; known are 1 to {newest}")
     try:
         return fromPlain(wanted, plain)
     except BadShape as bad:

@@ -203,7 +203,8 @@ class GarbageTests(SynchronousTestCase):
         """
         A lease is no session, and a session is no lease.
         """
-        self.assertIn("NodeLease", str(self.leaseRefused(encode(makeData()))))
+        _, plain = msgpack.unpackb(encode(makeData()))
+        self.assertIn("NodeLease", str(self.leaseRefused(msgpack.packb([1, plain]))))
         self.assertIn("SessionData", self.refused(encodeLease(makeLease())))
 
     def leaseRefused(self, blob: bytes) -> str:
@@ -241,6 +242,13 @@ class SchemaTests(SynchronousTestCase):
         blob = self.record(SCHEMA, vendor=..., sessions=...)
         self.patch(codec, "SCHEMA", SCHEMA + 1)
         self.assertEqual(decode(blob), makeData(vendor={}, sessions=()))
+
+    def test_leases(self) -> None:
+        """
+        Leases keep a schema of their own, so that a node of the last version
+        sees that one with newer records lives.
+        """
+        self.assertEqual(msgpack.unpackb(encodeLease(makeLease()))[0], 1)
 
     def test_schema1(self) -> None:
         """
