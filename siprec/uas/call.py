@@ -312,8 +312,9 @@ class Call:
         if self.live is None:
             return
         agreed = self._around.now() - self.timer.elapsed
+        number = self._theirs.takenUp
         info = dialogInfo(
-            self.dialog,
+            self.dialog if number is None else evolve(self.dialog, remoteCSeq=number),
             self.flow,
             self.negotiation,
             self.timer.agreed,

@@ -117,7 +117,11 @@ class Finals:
             awaitsACK=cseq.method == "INVITE" and response.status < 300,
             offers=offers,
         )
-        self._kept = (*self.kept, final)[-_KEPT:]
+        # A CANCEL may have had an INVITE refused that was to be accepted.
+        others = [
+            each for each in self.kept if (each.cseq, each.method) != (cseq.number, cseq.method)
+        ]
+        self._kept = (*others, final)[-_KEPT:]
 
     def acknowledged(self, number: int) -> None:
         """

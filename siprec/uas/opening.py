@@ -152,16 +152,22 @@ class Opening:
         """
         Refuse the INVITE.
         """
-        self._invite.respond(
-            refusal(
-                self._call.dialog,
-                self._invite.request,
-                rejection.status,
-                rejection.text,
-                rejection.headers,
-                rejection.retryAfter,
-            )
+        response = refusal(
+            self._call.dialog,
+            self._invite.request,
+            rejection.status,
+            rejection.text,
+            rejection.headers,
+            rejection.retryAfter,
         )
+        if self._response is None or self._call.live is None:
+            self._invite.respond(response)
+        else:
+            # The 200 may be in the store by now, and must not come to life there.
+            self._call.live.ending("cancelled")
+            promising = Deferred.fromCoroutine(self._call.promise(self._invite, response))
+            promising.addErrback(self._call.broken)
+            promising.addCallback(lambda _: self._invite.respond(response))
         self._count("cancelled" if rejection.status == 487 else "rejected")
 
     def _count(self, result: str) -> None:

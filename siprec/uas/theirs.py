@@ -82,6 +82,16 @@ class TheirRequests:
     _ours: OwnRequests
     offered: int | None = field(default=None, init=False)
     _turn: DeferredLock = field(factory=DeferredLock, init=False)
+    # CSeq of each request whose turn has not come.
+    _waiting: list[int] = field(factory=list, init=False)
+
+    @property
+    def takenUp(self) -> int | None:
+        """
+        The highest CSeq that must not be taken again, should another process
+        go on with the call; C{None}: that of the last request.
+        """
+        return min(self._waiting) - 1 if self._waiting else None
 
     @property
     def busy(self) -> bool:
@@ -113,7 +123,10 @@ class TheirRequests:
         Take up a request when its turn has come.
         """
 
+        self._waiting.append(request.cseq.number)
+
         def take() -> Deferred[None]:
+            self._waiting.remove(request.cseq.number)
             return Deferred.fromCoroutine(self._take(transaction, request, live))
 
         self._turn.run(take).addErrback(self._failed, transaction)

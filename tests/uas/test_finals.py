@@ -132,6 +132,16 @@ class FinalsTests(SynchronousTestCase):
             self.give(_request("INFO", number))
         self.assertEqual([each.cseq for each in self.finals.kept], list(range(13, 21)))
 
+    def test_takenBack(self) -> None:
+        """
+        Of two responses to one request the second counts: a CANCEL came between.
+        """
+        self.give(_request(), 200)
+        self.give(_request("INFO"), 200)
+        refused = self.give(_request(), 487)
+        self.assertEqual([each.method for each in self.finals.kept], ["INFO", "INVITE"])
+        self.assertEqual(self.finals.kept[1].response, refused.serialize())
+
     def test_adopted(self) -> None:
         """
         Another process can tell copies of the request by what was kept, and

@@ -238,6 +238,22 @@ class AnswersAgainTests(AgainTestCase):
         self.assertEqual(self.src.ask(update).status, 200)
         self.assertEqual(self.src.ask(info).status, 200)
 
+    def test_J1_severalWaiting(self) -> None:
+        """
+        Those that waited for their turn are all taken when they come again, in
+        their order.
+        """
+        self.src.call()
+        self.house.store.waiting = []
+        requests = [self.src.make("UPDATE", body=(None, LATER)) for _ in range(4)]
+        for each in requests:
+            self.assertEqual(self.src.send(each), [])
+        [call] = self.house.recorder.calls.values()
+        call.saveSoon()
+        self.revive()
+        self.assertEqual([self.src.ask(each).status for each in requests], [200] * 4)
+        self.assertEqual(len(self.house.manifest["metadata"]), 5)
+
     def test_newConnection(self) -> None:
         """
         A peer whose connection died with the process gets its answer on the
@@ -301,6 +317,30 @@ class RememberTests(AgainTestCase):
     """
     A call that is over is over, but copies of its last requests are answered.
     """
+
+    def test_cancelled(self) -> None:
+        """
+        A CANCEL that comes when the 200 is saved already takes that back: a
+        copy of the INVITE gets the 487, until the ACK.
+        """
+        self.house.store.waiting = []
+        request = self.src.make("INVITE", body=(offer(), None))
+        self.assertEqual(self.src.send(request), [])
+        [answer] = self.src.cancel()
+        self.assertEqual(answer.cseq.method, "CANCEL")
+        self.assertEqual(len(self.house.store.waiting), 2)
+        snapshot = self.kill()
+        self.assertEqual(
+            (snapshot.recording.state, snapshot.recording.endReason), ("finishing", "cancelled")
+        )
+        self.start()
+        self.house.recorder.remember(snapshot)
+        [response] = self.src.send(request)
+        assert isinstance(response, Response)
+        self.assertEqual((response.status, response.toTag), (487, snapshot.dialog.localTag))
+        kept = request.headers.replacing("CSeq", "1 ACK")
+        self.assertEqual(self.src.send(Request("ACK", request.uri, kept)), [])
+        self.assertEqual(self.house.wait(60), [])
 
     def test_bye(self) -> None:
         """
