@@ -1,0 +1,3 @@
+"""
+The nodes of a cluster, and how they speak to one another.
+"""
