@@ -67,8 +67,8 @@ class Prober:
         new = Deferred.fromCoroutine(self._byNew(lease, timeout))
         link = self._links.find(lease.nodeID, lease.instance)
         if link is not None and await self._byOpen(link, timeout):
-            new.cancel()
-            await new
+            # It ends by itself.  To give it up might look like a break over there.
+            new.addErrback(lambda why: log.failure("{node}", why, node=lease.nodeID))
             return Liveness.ALIVE
         return await new
 
@@ -106,7 +106,7 @@ class Prober:
         try:
             await link.ping(timeout)
         except BaseException:
-            link.abort()
+            link.close(goodbye=True)
             raise
         if self._links.find(lease.nodeID, lease.instance) is not link and link.isIdle:
             link.close(goodbye=True)

@@ -175,7 +175,10 @@ class _Connector:
         self.given = True
         self.factory.clientConnectionFailed(self, Failure(ConnectionLost()))
 
-    disconnect = stopConnecting
+    def getDestination(self) -> None:
+        """
+        See L{twisted.internet.interfaces.IConnector}.
+        """
 
 
 @implementer(IReactorTCP, IReactorTime)

@@ -32,8 +32,11 @@ class ListenTests(NodesCase):
         It is reached where it listens, unless another place is advertised, with or
         without a port.
         """
-        places = [(None, "192.0.2.1:7000"), (("n.example", None), "n.example:7000")]
-        places.append((("2001:db8::1", 7001), "[2001:db8::1]:7001"))
+        places: list[tuple[Any, str]] = [
+            (None, "192.0.2.1:7000"),
+            (("n.example", None), "n.example:7000"),
+            (("2001:db8::1", 7001), "[2001:db8::1]:7001"),
+        ]
         for advertise, address in places:
             links = self.start(A, advertise=advertise)
             self.assertEqual(links.address, address)

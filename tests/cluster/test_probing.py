@@ -72,6 +72,8 @@ class ProbeTests(NodesCase):
         self.connect()
         self.network.lost.add(("192.0.2.2", 7000))
         self.assertIs(self.successResultOf(self.probe()), Liveness.ALIVE)
+        self.network.pass_(1.05)
+        self.assertEqual((len(self.live()), self.told), (1, []))
 
     def test_spare(self) -> None:
         """

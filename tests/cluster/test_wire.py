@@ -2,7 +2,7 @@
 Tests of L{siprec.cluster.wire}.
 """
 
-from contextlib import suppress
+import contextlib
 from typing import Any
 
 import msgpack
@@ -148,7 +148,7 @@ class GarbageTests(SynchronousTestCase):
         """
         Whatever a frame holds, it is a message or refused.
         """
-        with suppress(BadFrame):
+        with contextlib.suppress(BadFrame):
             FrameReader().feed(frame(payload))
 
 
