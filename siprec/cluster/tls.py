@@ -1,0 +1,97 @@
+"""
+Mutual TLS between the nodes of a cluster.
+
+Each side must show a certificate that the cluster's own authority has signed; names
+are not looked at, since it is the authority that makes a node one of the cluster.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import frozen
+from OpenSSL import SSL, crypto
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import Factory
+from twisted.internet.ssl import (
+    Certificate,
+    CertificateOptions,
+    TLSVersion,
+    trustRootFromCertificates,
+)
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+__all__ = ["ClusterTLS", "loadClusterTLS"]
+
+_MARKER = b"-----BEGIN CERTIFICATE-----"
+
+
+@frozen
+class ClusterTLS:
+    """
+    How both ends of a connection are made secure.
+    """
+
+    server: CertificateOptions
+    client: CertificateOptions
+
+    def listening(self, factory: Factory, clock: IReactorTime) -> TLSMemoryBIOFactory:
+        """
+        @return: the factory with TLS before its protocols, as the server.
+        """
+        return TLSMemoryBIOFactory(self.server, False, factory, clock=clock)
+
+    def connecting(self, factory: Factory, clock: IReactorTime) -> TLSMemoryBIOFactory:
+        """
+        @return: the factory with TLS before its protocols, as the client.
+        """
+        return TLSMemoryBIOFactory(self.client, True, factory, clock=clock)
+
+
+def loadClusterTLS(certificate: str, key: str, authority: str) -> ClusterTLS:
+    """
+    @param certificate: a PEM file with this node's certificate, and those between it
+        and the authority after it.  If it is limited to certain uses, then both to
+        those of servers and of clients.
+    @param key: a PEM file with its private key, without a passphrase.
+    @param authority: a PEM file with the certificates of the cluster's authority.
+    @raise OSError: a file cannot be read.
+    @raise ValueError: a file does not hold what it should, or the key is another's.
+    """
+    own, *between = _certificates(certificate)
+    trust = trustRootFromCertificates(_certificates(authority))
+    try:
+        # Without a passphrase given, the library would ask for one at the terminal.
+        private = crypto.load_privatekey(
+            crypto.FILETYPE_PEM, Path(key).read_bytes(), passphrase=b""
+        )
+    except (crypto.Error, ValueError, TypeError) as error:
+        raise ValueError(f"{key} has no private key in PEM form without passphrase") from error
+
+    def options() -> CertificateOptions:
+        return CertificateOptions(
+            privateKey=private,
+            certificate=own.original,
+            extraCertChain=[each.original for each in between],
+            trustRoot=trust,
+            raiseMinimumTo=TLSVersion.TLSv1_2,
+        )
+
+    made = ClusterTLS(options(), options())
+    try:
+        # Otherwise the first connection would be the first to find out.
+        made.server.getContext()
+        made.client.getContext()
+    except SSL.Error as error:
+        raise ValueError(f"the key in {key} is not that of {certificate}") from error
+    return made
+
+
+def _certificates(path: str) -> list[Certificate]:
+    _, *blocks = Path(path).read_bytes().split(_MARKER)
+    if not blocks:
+        raise ValueError(f"{path} has no certificate in PEM form")
+    try:
+        return [Certificate.loadPEM(_MARKER + block) for block in blocks]
+    except crypto.Error as error:
+        raise ValueError(f"{path} has a damaged certificate") from error
