@@ -21,7 +21,6 @@ from siprec.testing.wire import Law, encodeG711
 from tests.functional.node import HOST, NodeProcess, Program, eventually, pause, reactor
 from tests.functional.redisserver import Server, startServer
 
-
 #: How long Redis stays away, in seconds, once everything else has been done that
 #: is done meanwhile.
 OUTAGE = float(os.environ.get("SIPREC_OUTAGE_SECONDS") or 8)
