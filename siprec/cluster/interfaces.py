@@ -19,16 +19,16 @@ __all__ = ["IClusterLinks", "Liveness"]
 
 class Liveness(Enum):
     """
-    What a look at another node's process showed.
+    What is known of one life of a node's process.
+
+    C{ALIVE}: it answered.  C{REFUSED}: nobody listens at its port.  C{OTHER}: another
+    instance, or another node, says that it is there.  C{SILENT}: nothing is known: it
+    is frozen or cut off, or what is there is no node of this cluster.
     """
 
-    #: That very process answered.
     ALIVE = "alive"
-    #: Its port refuses connections: there is no such process any more.
     REFUSED = "refused"
-    #: Nothing came in time: it is frozen, or cannot be reached.
     SILENT = "silent"
-    #: Another process has its address.
     OTHER = "other"
 
 

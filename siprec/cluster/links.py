@@ -15,20 +15,22 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from siprec.cluster.contact import LEASE_KEY, contactData, joinAddress
 from siprec.cluster.dialing import Dialer, LinkFactory
 from siprec.cluster.errors import CannotListen, PeerLeft, UnknownKind, Unreachable
 from siprec.cluster.handshake import HandshakeError, NoCommonSchema, NotAuthentic, effectiveKey
+from siprec.cluster.interfaces import IClusterLinks, Liveness
 from siprec.cluster.keeping import Keeper
 from siprec.cluster.link import Link, LinkSurroundings, Peer
 from siprec.cluster.pending import tookTooLong
-from siprec.cluster.probing import Liveness, Prober
+from siprec.cluster.probing import Prober
 from siprec.cluster.table import LinkTable
 from siprec.cluster.tls import ClusterTLS
+from siprec.endpoints import escapeInterface, splitEndpoint
 from siprec.ids import NodeID
 from siprec.session.model import NodeLease
-from siprec.values import escapeInterface, splitEndpoint
 
 __all__ = ["LEASE_KEY", "ClusterLinks", "Liveness", "Peer", "Unreachable"]
 
@@ -54,6 +56,7 @@ def _nothing(node: NodeID) -> None:
     """
 
 
+@implementer(IClusterLinks)
 class ClusterLinks(Service):
     """
     Listens for other nodes while it runs, and connects to them.

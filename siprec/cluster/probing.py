@@ -4,8 +4,6 @@ Finding out whether a node lives.
 
 from __future__ import annotations
 
-from enum import Enum
-
 from attrs import define
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError
@@ -16,6 +14,7 @@ from twisted.logger import Logger
 from siprec.cluster.dialing import Dialer
 from siprec.cluster.errors import LinkError, LinkLost
 from siprec.cluster.handshake import OtherPeer
+from siprec.cluster.interfaces import Liveness
 from siprec.cluster.link import Link
 from siprec.cluster.pending import tookTooLong
 from siprec.cluster.table import LinkTable
@@ -27,21 +26,6 @@ log = Logger()
 
 #: Seconds until another attempt, after a connection that was opened and then lost.
 AGAIN = 0.1
-
-
-class Liveness(Enum):
-    """
-    What is known of one life of a node's process.
-
-    C{ALIVE}: it answered.  C{REFUSED}: nobody listens at its port.  C{OTHER}: another
-    instance, or another node, says that it is there.  C{SILENT}: nothing is known: it
-    is frozen or cut off, or what is there is no node of this cluster.
-    """
-
-    ALIVE = "alive"
-    REFUSED = "refused"
-    SILENT = "silent"
-    OTHER = "other"
 
 
 @define(eq=False, repr=False)

