@@ -55,6 +55,9 @@ class HeartbeatService(Service):
     # Called when a beat is made after others were missed: a store that was away
     # may have lost what it had.
     _onBack: Callable[[], None] = field(default=_nothing, kw_only=True)
+    # Called when a beat shows that the lease was over meanwhile: others may have
+    # taken this node for dead.
+    _onLapsed: Callable[[], None] = field(default=_nothing, kw_only=True)
     lastBeat: float | None = field(default=None, init=False)
     _turn: DeferredLock = field(factory=DeferredLock, init=False)
     _loop: LoopingCall | None = field(default=None, init=False)
@@ -131,19 +134,26 @@ class HeartbeatService(Service):
         self._sent = lease
         sent = self._clock.seconds()
         try:
-            await self._store.heartbeat(lease, _BEATS * self._interval)
+            renewed = await self._store.heartbeat(lease, _BEATS * self._interval)
         except LeaseHeld:
             self._sent = None
             raise
+        lapsed = self.lastBeat is not None and not renewed
         self.lastBeat = sent
         self._lostTo = None
+        if lapsed:
+            log.warn("{node}: the lease had run out, or others ended it", node=lease.nodeID)
+            self._tell(self._onLapsed)
         if self._missing is not None:
             self._missing = None
             log.info("{node}: the heartbeat is back", node=lease.nodeID)
-            try:
-                self._onBack()
-            except Exception:
-                log.failure("{node}: what is to be done then was not", node=lease.nodeID)
+            self._tell(self._onBack)
+
+    def _tell(self, whom: Callable[[], None]) -> None:
+        try:
+            whom()
+        except Exception:
+            log.failure("what is to be done after a beat was not")
 
     def _lost(self, holder: NodeLease) -> None:
         if holder.instance == self._lostTo:

@@ -229,7 +229,7 @@ class BackupSessionStore:
 
         return self._watched(self._primary.replicate(data, ttl)).addCallback(replicated)
 
-    def heartbeat(self, lease: NodeLease, ttl: float) -> Deferred[None]:
+    def heartbeat(self, lease: NodeLease, ttl: float) -> Deferred[bool]:
         """
         See L{ISessionStore.heartbeat}.  The second store gets the lease even
         if the primary does not answer (and this fails): else every node would
@@ -241,8 +241,9 @@ class BackupSessionStore:
                 self._leases.renew(lease, ttl, decided=False)
             return failure
 
-        def renewed(result: None) -> None:
+        def renewed(had: bool) -> bool:
             self._leases.renew(lease, ttl, decided=True)
+            return had
 
         return self._watched(self._primary.heartbeat(lease, ttl)).addCallbacks(renewed, away)
 

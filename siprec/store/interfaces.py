@@ -243,14 +243,16 @@ class ISessionStore(Interface):
             with L{SessionDeleted} while a deletion of that id is remembered.
         """
 
-    def heartbeat(lease: NodeLease, ttl: float) -> Deferred[None]:
+    def heartbeat(lease: NodeLease, ttl: float) -> Deferred[bool]:
         """
         Take or renew a node's lease, in one step however many sessions it has.
 
         @param lease: its C{expires} does not matter: the store sets it, on its
             own clock.
         @param ttl: seconds for which the lease holds; above 0.
-        @return: fires with C{None}.  Fails with L{LeaseHeld} while another
+        @return: fires with C{True} if this instance had the lease until now,
+            C{False} if it has taken it: for the first time, or after it had
+            run out or was ended.  Fails with L{LeaseHeld} while another
             C{instance} has an unexpired lease of that NodeID.
         """
 

@@ -186,7 +186,7 @@ class MemorySessionStore:
         """
         return self._do(lambda memory: memory.replicate(data, ttl))
 
-    def heartbeat(self, lease: NodeLease, ttl: float) -> Deferred[None]:
+    def heartbeat(self, lease: NodeLease, ttl: float) -> Deferred[bool]:
         """
         See L{ISessionStore.heartbeat}.
         """

@@ -219,7 +219,7 @@ class SessionMemory:
         self._write(data, ttl)
         return True
 
-    def heartbeat(self, lease: NodeLease, ttl: float) -> None:
+    def heartbeat(self, lease: NodeLease, ttl: float) -> bool:
         """
         See C{ISessionStore.heartbeat}.
         """
@@ -228,6 +228,7 @@ class SessionMemory:
         if holder is not None and holder.instance != lease.instance and holder.expires > now:
             raise LeaseHeld(holder)
         self._leases[lease.nodeID] = evolve(lease, expires=now + _lifetime(ttl))
+        return holder is not None and holder.expires > now
 
     def nodes(self) -> _Leases:
         """

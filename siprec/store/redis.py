@@ -217,17 +217,18 @@ class RedisSessionStore:
         """
         return self._listed("expiry" if node is None else f"node:{node}")
 
-    def heartbeat(self, lease: NodeLease, ttl: float) -> Deferred[None]:
+    def heartbeat(self, lease: NodeLease, ttl: float) -> Deferred[bool]:
         """
         See L{ISessionStore.heartbeat}.
         """
         if not ttl > 0:
             return fail(_notPositive(ttl))
 
-        def check(answer: Answer) -> None:
+        def check(answer: Answer) -> bool:
             if answer[0] == b"held":
                 _, instance, blob, expires = answer
                 raise LeaseHeld(holder(lease.nodeID, instance, blob, expires / 1000))
+            return bool(answer[1])
 
         try:
             blob = encodeLease(lease)

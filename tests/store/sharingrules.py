@@ -137,10 +137,10 @@ class LeaseRules(SessionStoreCase):
         """
         A lease is seen by all nodes, and renewed with what has changed.
         """
-        self.assertIsNone(await self.store.heartbeat(makeLease(), LONG))
+        self.assertIs(await self.store.heartbeat(makeLease(), LONG), False)
         other = await self.connect(N2)
         await other.heartbeat(makeLease(N2, "i2"), LONG)
-        await self.store.heartbeat(evolve(makeLease(), sessions=5), LONG)
+        self.assertIs(await self.store.heartbeat(evolve(makeLease(), sessions=5), LONG), True)
         leases = {each.nodeID: each for each in await other.nodes()}
         self.assertEqual(set(leases), {N1, N2})
         lease = leases[N1]

@@ -300,8 +300,9 @@ class RedisSessionStoreTests(SynchronousTestCase):
         A lease is taken in one command.  One that is held names its holder,
         even where little is known of it; one that cannot be read is left out.
         """
-        self.server.answers["heartbeat"] = [b"taken"]
-        self.assertIsNone(self.successResultOf(self.redis.heartbeat(LEASE, 3)))
+        for renewed in (0, 1):
+            self.server.answers["heartbeat"] = [b"taken", renewed]
+            self.assertIs(self.successResultOf(self.redis.heartbeat(LEASE, 3)), bool(renewed))
         self.assertEqual(self.server.arguments[-1][1:], [b"n1", b"i1", b"3000", encodeLease(LEASE)])
         self.server.answers["heartbeat"] = [b"held", b"i2", encodeLease(LEASE), 5500]
         held = self.failureResultOf(self.redis.heartbeat(LEASE, 3), LeaseHeld).value.holder
