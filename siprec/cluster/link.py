@@ -280,8 +280,10 @@ class Link(Protocol):
         self._lost, self.isOpen = True, False
         self._stopLimit()
         self._outbox.stopProducing()
-        kind = PeerLeft if self._goodbye else LinkLost
-        lost = kind(f"the connection was lost: {reason.getErrorMessage()}")
+        why = f"the connection was lost: {reason.getErrorMessage()}"
+        if self.peer is None:
+            why += " (before it was authenticated: is the cluster secret the same?)"
+        lost = PeerLeft(why) if self._goodbye else LinkLost(why)
         self._around.closed(self)
         self._requests.fail(lost)
         self._pings.fail(lost)

@@ -161,6 +161,7 @@ class ClusterLinks(Service):
         if self._loop is not None:
             self._loop.stop()
             self._loop = None
+        self._prober.stop()
         self._dialer.stop()
         for link in list(self._all):
             link.close()

@@ -4,8 +4,11 @@ Finding out whether a node lives.
 
 from __future__ import annotations
 
-from attrs import define
-from twisted.internet.defer import CancelledError, Deferred
+from enum import Enum
+from typing import TypeVar
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
@@ -24,6 +27,8 @@ __all__ = ["Liveness", "Prober"]
 
 log = Logger()
 
+_Finding = TypeVar("_Finding")
+
 #: Seconds until another attempt, after a connection that was opened and then lost.
 AGAIN = 0.1
 
@@ -39,6 +44,7 @@ class Prober:
     _clock: IReactorTime
     _dialer: Dialer
     _links: LinkTable
+    _running: dict[Deferred[Liveness], None] = field(factory=dict, init=False)
 
     def probe(self, lease: NodeLease, timeout: float) -> Deferred[Liveness]:
         """
@@ -47,14 +53,35 @@ class Prober:
         """
         return Deferred.fromCoroutine(self._probe(lease, timeout))
 
+    def stop(self) -> None:
+        """
+        End what is under way.
+        """
+        for asking in list(self._running):
+            asking.cancel()
+
     async def _probe(self, lease: NodeLease, timeout: float) -> Liveness:
-        new = Deferred.fromCoroutine(self._byNew(lease, timeout))
         link = self._links.find(lease.nodeID, lease.instance)
-        if link is not None and await self._byOpen(link, timeout):
-            # It ends by itself.  To give it up might look like a break over there.
-            new.addErrback(lambda why: log.failure("{node}", why, node=lease.nodeID))
-            return Liveness.ALIVE
-        return await new
+        made: list[Link] = []
+        new = Deferred.fromCoroutine(self._byNew(lease, timeout, made))
+        self._running[new] = None
+        new.addBoth(self._ended, new)
+        if link is None or not await self._byOpen(link, timeout):
+            return await new
+        # The other way ends by itself: to give it up might look like a break to the
+        # node that was asked.  What it opens is not needed.
+        new.addCallback(self._leave, made)
+        new.addErrback(lambda why: log.failure("{node}", why, node=lease.nodeID))
+        return Liveness.ALIVE
+
+    def _leave(self, found: Liveness, made: list[Link]) -> None:
+        for link in made:
+            if link.isIdle:
+                link.close(goodbye=True)
+
+    def _ended(self, result: _Finding, asking: Deferred[Liveness]) -> _Finding:
+        del self._running[asking]
+        return result
 
     async def _byOpen(self, link: Link, timeout: float) -> bool:
         try:
@@ -63,12 +90,12 @@ class Prober:
             return False
         return True
 
-    async def _byNew(self, lease: NodeLease, timeout: float) -> Liveness:
+    async def _byNew(self, lease: NodeLease, timeout: float, made: list[Link]) -> Liveness:
         end = self._clock.seconds() + timeout
         try:
             while True:
                 left = max(0.0, end - self._clock.seconds())
-                asked = Deferred.fromCoroutine(self._ask(lease, left))
+                asked = Deferred.fromCoroutine(self._ask(lease, left, made))
                 try:
                     return await asked.addTimeout(left, self._clock, tookTooLong)
                 except LinkLost:
@@ -81,17 +108,16 @@ class Prober:
             return Liveness.REFUSED
         except OtherPeer:
             return Liveness.OTHER
-        except (Exception, CancelledError) as error:
+        except Exception as error:
             log.debug("{node}: {reason}", node=lease.nodeID, reason=str(error))
             return Liveness.SILENT
 
-    async def _ask(self, lease: NodeLease, timeout: float) -> Liveness:
+    async def _ask(self, lease: NodeLease, timeout: float, made: list[Link]) -> Liveness:
         link = await self._dialer.dial(lease)
         try:
             await link.ping(timeout)
         except BaseException:
             link.close(goodbye=True)
             raise
-        if self._links.find(lease.nodeID, lease.instance) is not link and link.isIdle:
-            link.close(goodbye=True)
+        made.append(link)
         return Liveness.ALIVE

@@ -109,3 +109,23 @@ class NodesCase(SynchronousTestCase):
         self.network.pass_(5)
         self.assertEqual(self.network.getDelayedCalls(), [])
         self.assertEqual((self.live(), self.network.ports), ([], {}))
+
+
+class TwoNodes(NodesCase):
+    """
+    Two nodes that know each other.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.a, self.b = self.start(A), self.start(B)
+        self.b.handle("echo", lambda peer, body: [peer.nodeID, peer.instance, body])
+        self.a.handle("echo", lambda peer, body: [peer.nodeID, peer.instance, body])
+
+    def ask(self, links: ClusterLinks, node: NodeID, kind: str = "echo", body: Any = 1) -> Any:
+        """
+        @return: the answer.
+        """
+        asked = links.request(node, kind, body)
+        self.network.settle()
+        return self.successResultOf(asked)

@@ -4,13 +4,30 @@ Tests of L{siprec.cluster.probing}.
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import evolve
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
 
 from siprec.cluster.links import Liveness
 from siprec.cluster.probing import AGAIN
 from siprec.session.model import NodeLease
 from tests.cluster.nodes import A, B, NodesCase
+
+
+class Closing(Protocol):
+    """
+    A peer that closes without a word.
+    """
+
+    transport: Any
+
+    def connectionMade(self) -> None:
+        """
+        See L{Protocol.connectionMade}.
+        """
+        self.transport.loseConnection()
 
 
 class ProbeTests(NodesCase):
@@ -176,6 +193,19 @@ class ProbeTests(NodesCase):
         found = self.probe()
         self.network.connections[0][0].protocol.dataReceived(b"SSH-2.0-OpenSSH\r\n")
         self.assertIs(self.successResultOf(found), Liveness.SILENT)
+
+    def test_stoppedBetween(self) -> None:
+        """
+        So does one that was answered already, and waits before it tries again.
+        """
+        self.connect()
+        self.network.ports["192.0.2.2", 7000].factory = Factory.forProtocol(Closing)
+        self.assertIs(self.successResultOf(self.probe()), Liveness.ALIVE)
+        self.assertEqual(len(self.network.connections), 2)
+        done = self.a.stopService()
+        self.network.pass_(1)
+        self.successResultOf(done)
+        self.assertEqual(len(self.network.connections), 2)
 
     def test_stopped(self) -> None:
         """
