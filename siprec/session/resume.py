@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from attrs import define, evolve, frozen
@@ -18,7 +19,7 @@ from siprec.metadata.state import RecordingMetadata
 from siprec.metadata.storing import fromDict
 from siprec.session.beginning import Beginning, NoRoom, directoryOf
 from siprec.session.live import Document, LiveRecording
-from siprec.session.manifest import JOURNAL_ERROR
+from siprec.session.manifest import JOURNAL_ERROR, BadManifest, readManifest
 from siprec.session.model import CallSnapshot, RecordingSession, Segment, StreamInfo
 from siprec.session.recovery import journalsOf, lastArrival
 from siprec.session.running import RunningRecordings
@@ -33,6 +34,18 @@ _DOCUMENT = re.compile(r"metadata-([1-9][0-9]{0,5})\.xml", re.ASCII)
 
 #: Segment number, from 1, and stream index of each journal, by name.
 Journals = Mapping[str, tuple[int, int]]
+
+
+@frozen
+class Entered:
+    """
+    What a recording's directory tells at a glance.
+
+    @ivar nodes: of each segment that its manifest knows.
+    """
+
+    journals: Journals
+    nodes: tuple[str, ...]
 
 
 @frozen
@@ -51,7 +64,7 @@ class Found:
     missing: list[str]
 
 
-def enter(recording: RecordingSession, running: RunningRecordings) -> Journals:
+def enter(recording: RecordingSession, running: RunningRecordings) -> Entered:
     """
     Mark a recording as unfinished, make its directory if that is gone, and see
     which journals are there.  Blocks, but not for long.
@@ -60,7 +73,11 @@ def enter(recording: RecordingSession, running: RunningRecordings) -> Journals:
     """
     running.add(recording.id, recording.directory)
     os.makedirs(recording.directory, exist_ok=True)
-    return journalsOf(recording.directory)
+    nodes: tuple[str, ...] = ()
+    with suppress(FileNotFoundError, BadManifest, KeyError, TypeError):
+        segments = readManifest(recording.directory)["segments"]
+        nodes = tuple(each["node"] for each in segments)
+    return Entered(journalsOf(recording.directory), nodes)
 
 
 def look(recording: RecordingSession, journals: Journals) -> Found:
@@ -91,23 +108,23 @@ def look(recording: RecordingSession, journals: Journals) -> Found:
 
 
 def withSegment(
-    recording: RecordingSession, journals: Journals, segment: Segment
+    recording: RecordingSession, entered: Entered, segment: Segment
 ) -> RecordingSession:
     """
     Bring a snapshot's recording up to date with the disk, which may know more:
     the process died between a packet and its next save.
 
     @param segment: the new one; its number is that of no journal.
-    @return: the recording with that and all that are in C{journals}.
+    @return: the recording with that and all that are in the directory.
     """
-    segments = list(recording.segments)
+    journals, segments = entered.journals, list(recording.segments)
     highest = max((number for number, _ in journals.values()), default=0)
     while len(segments) < highest:
         # Opened by a process that died before it could say so.
         at = segments[-1].end or segments[-1].start
         segments.append(evolve(segment, start=at))
     listed = tuple(
-        evolve(each, files=_files(number, journals)) for number, each in enumerate(segments, 1)
+        evolve(each, files=_files(number, each, entered)) for number, each in enumerate(segments, 1)
     )
     count = max((index + 1 for _, index in journals.values()), default=0)
     # Offered by a peer that had no answer: it offers the line again, and that
@@ -119,8 +136,13 @@ def withSegment(
     return evolve(recording, segments=(*listed, segment), streams=(*recording.streams, *unknown))
 
 
-def _files(number: int, journals: Journals) -> tuple[str, ...]:
-    return tuple(name for name, (segment, _) in sorted(journals.items()) if segment == number)
+def _files(number: int, segment: Segment, entered: Entered) -> tuple[str, ...]:
+    here = [name for name, (one, _) in sorted(entered.journals.items()) if one == number]
+    if segment.end is None and (here or entered.nodes[number - 1 : number] == (segment.node,)):
+        # Of a stream on which nothing came there is no journal.
+        return tuple(here)
+    # The rest is with a node whose disk is not this one, until it is fetched.
+    return tuple(sorted({*here, *segment.files}))
 
 
 def closed(recording: RecordingSession, found: Found, known: int) -> RecordingSession:
@@ -195,12 +217,12 @@ class Resumption:
             # First of all: from here on the kernel keeps what comes.
             self._bindAll(live)
             segment = Segment(around.node, self._epoch, around.now())
-            journals = await self._work(recording, enter, recording, around.running)
-            live.recording = withSegment(live.recording, journals, segment)
+            entered = await self._work(recording, enter, recording, around.running)
+            live.recording = withSegment(live.recording, entered, segment)
             # Before the rest, for which many calls may have to wait long: the
             # kernel has room for a few seconds.
             live.startCapture()
-            found = await self._work(recording, look, recording, journals)
+            found = await self._work(recording, look, recording, entered.journals)
             live.recording = closed(live.recording, found, len(recording.segments))
             live.files = around.files(live)
             self._tell(live, found, state is None)
