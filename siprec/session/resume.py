@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 from attrs import define, evolve, frozen
 from twisted.logger import Logger
 
+from siprec.ids import NodeID
 from siprec.metadata.parse import parseMetadata
 from siprec.metadata.state import RecordingMetadata
 from siprec.metadata.storing import fromDict
@@ -114,15 +115,17 @@ def withSegment(
     Bring a snapshot's recording up to date with the disk, which may know more:
     the process died between a packet and its next save.
 
-    @param segment: the new one; its number is that of no journal.
+    @param segment: the new one.  Its number is that of no journal, nor of one that
+        a process may still begin which opened a segment and is held up since.
     @return: the recording with that and all that are in the directory.
     """
     journals, segments = entered.journals, list(recording.segments)
     highest = max((number for number, _ in journals.values()), default=0)
-    while len(segments) < highest:
+    while len(segments) < max(highest, len(entered.nodes)):
         # Opened by a process that died before it could say so.
         at = segments[-1].end or segments[-1].start
-        segments.append(evolve(segment, start=at))
+        node = entered.nodes[len(segments) :][:1] or (segment.node,)
+        segments.append(evolve(segment, node=NodeID(node[0]), start=at))
     listed = tuple(
         evolve(each, files=_files(number, each, entered)) for number, each in enumerate(segments, 1)
     )
