@@ -10,13 +10,7 @@ from collections.abc import Sequence
 
 from siprec import __version__
 from siprec.render.recording import RenderError, renderDirectory
-from siprec.session.manifest import (
-    BadManifest,
-    isWhole,
-    readManifest,
-    withRendering,
-    writeManifest,
-)
+from siprec.session.manifest import BadManifest, readManifest, withRendering, writeManifest
 
 
 def _render(directory: str) -> str:
@@ -30,9 +24,9 @@ def _render(directory: str) -> str:
             f"the recording is {manifest['state']}: wait for its end; if its node has died,"
             " start that again and it will finish it"
         )
-    # One of which only the rendering had failed is complete now.
-    state = "complete" if isWhole(manifest) else "incomplete"
-    rendered = withRendering(manifest, renderDirectory(directory), state)
+    # One of which only the rendering had failed, or whose journals were with another
+    # node, is complete now.
+    rendered = withRendering(manifest, renderDirectory(directory))
     writeManifest(directory, rendered)
     audio, streams = rendered["audio"], rendered["streams"]
     packets = sum(each["packets"] for each in streams)

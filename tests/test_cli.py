@@ -59,6 +59,23 @@ class RenderTests(SynchronousTestCase):
         writeManifest(self.directory, manifest)
         return manifest
 
+    def test_fetched(self) -> None:
+        """
+        A recording whose journals were with another node is complete when they have
+        been fetched.
+        """
+        self.record("incomplete")
+        path = os.path.join(self.directory, "1-1.rtpdump")
+        os.rename(path, f"{path}.away")
+        self.run_("render", self.directory)
+        manifest = readManifest(self.directory)
+        self.assertEqual(manifest["state"], "incomplete")
+        self.assertEqual([each["files"] for each in manifest["missing"]], [["1-1.rtpdump"]])
+        os.rename(f"{path}.away", path)
+        self.run_("render", self.directory)
+        manifest = readManifest(self.directory)
+        self.assertEqual((manifest["state"], "missing" in manifest), ("complete", False))
+
     def test_again(self) -> None:
         """
         The audio is made again, as often as one likes, and the manifest says

@@ -4,7 +4,6 @@ Finding out whether a node lives.
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import TypeVar
 
 from attrs import define, field

@@ -10,10 +10,18 @@ from typing import Any
 from attrs import define, field
 
 from siprec.render.audio import AudioError, Track, writeAudio
-from siprec.render.sequence import MAX_GAPS
+from siprec.render.clocks import corrections
+from siprec.render.runs import MAX_GAPS
+from siprec.render.seams import SegmentTimes, seams, uncaptured
 from siprec.render.stream import Stream
 from siprec.render.timeline import gaps
-from siprec.session.manifest import BadManifest, formatTime, parseTime, readManifest
+from siprec.session.manifest import (
+    NODE_CHANGE,
+    BadManifest,
+    formatTime,
+    parseTime,
+    readManifest,
+)
 
 __all__ = ["MAX_EVENTS", "MAX_SECONDS", "RenderError", "renderDirectory"]
 
@@ -42,7 +50,8 @@ def renderDirectory(directory: str, format: str = "wav") -> dict[str, Any]:
     @return: the manifest's C{duration}, C{streams} (what was counted), C{gaps},
         C{events} (found in the journals) and C{audio}; plain values, ready for
         JSON.  C{packets} are all that came, C{duplicates} among them; times are
-        RFC 3339, durations seconds.
+        RFC 3339, durations seconds.  And C{missing}: names of journals that the
+        manifest lists, but that are not there.
     @raise RenderError: it cannot be done; an older audio file is still there.
     """
     if format != "wav":
@@ -62,6 +71,9 @@ class _Rendering:
         places.
     @ivar zero: the place where the audio begins; below 0 with early media.
     @ivar end: the place where it ends.
+    @ivar segments: start and end of each, in nanoseconds.
+    @ivar lacking: names of the journals that are not there.
+    @ivar clocks: what to add to the times of each segment, nanoseconds.
     @ivar omitted: how many gaps of each stream are not listed.
     """
 
@@ -69,6 +81,9 @@ class _Rendering:
     start: int
     finish: int | None
     streams: list[Stream]
+    segments: list[tuple[int, int | None]]
+    lacking: list[str]
+    clocks: dict[int, int] = field(factory=dict, init=False)
     rate: int = field(default=_RATE, init=False)
     zero: int = field(default=0, init=False)
     end: int = field(default=0, init=False)
@@ -85,7 +100,11 @@ class _Rendering:
                 for entry in sorted(manifest["streams"], key=_channel)
             ]
             end = None if finish is None else _nanoseconds(finish)
-            return cls(directory, start, end, streams)
+            segments = [
+                (_nanoseconds(each["start"]), each["end"] and _nanoseconds(each["end"]))
+                for each in manifest["segments"]
+            ]
+            return cls(directory, start, end, streams, segments, _lacking(directory, manifest))
         except (KeyError, TypeError, ValueError) as error:
             raise RenderError(f"{directory}: the manifest is damaged: {error!r}") from error
 
@@ -101,6 +120,7 @@ class _Rendering:
             "streams": [_describe(stream) for stream in self.streams],
             "gaps": sorted(found, key=lambda gap: (gap["start"], gap["stream"])),
             "events": sorted(self._events(), key=lambda event: str(event["time"])),
+            "missing": self.lacking,
             "audio": {
                 "file": name,
                 "sampleRate": self.rate,
@@ -126,6 +146,10 @@ class _Rendering:
         self.rate = max(rates, default=_RATE)
         if not any(stream.payloadTypes for stream in self.streams):
             return  # nothing came: a recording of length 0 (CONFORMANCE J7)
+        surveys = [survey for stream in self.streams for survey in stream.surveys]
+        own, self.clocks = corrections([survey.bins for survey in surveys])
+        for survey, mine in zip(surveys, own, strict=True):
+            survey.corrections = mine
         begins, ends = [0], []
         for stream in self.streams:
             stream.place(self.start, self.rate)
@@ -135,7 +159,8 @@ class _Rendering:
             if not segments and stream.lastArrival is not None:
                 ends.append(self._sample(stream.lastArrival))
         if self.finish is not None:
-            ends.append(self._sample(self.finish))
+            # It is the last segment's clock that tells the end.
+            ends.append(self._sample(self.finish + self.clocks.get(len(self.segments), 0)))
         self.zero = min(begins)
         self.end = max(ends)
         if self.end - self.zero > MAX_SECONDS * self.rate:
@@ -162,16 +187,26 @@ class _Rendering:
     def _gaps(self, stream: Stream) -> list[dict[str, Any]]:
         pairs = zip(stream.surveys, stream.placements, strict=False)
         found = [gap for one, at in pairs if at is not None for gap in gaps(one, at)]
+        found += [(begin, end, True) for begin, end in self._uncaptured(stream)]
         self.omitted[stream.index] = max(len(found) - MAX_GAPS, 0)
         return [
             {
                 "start": self._time(begin),
                 "end": self._time(end),
                 "stream": stream.index,
-                "cause": "loss",
+                "cause": NODE_CHANGE if between else "loss",
             }
-            for begin, end in found[:MAX_GAPS]
+            for begin, end, between in found[:MAX_GAPS]
         ]
+
+    def _uncaptured(self, stream: Stream) -> Iterator[tuple[int, int]]:
+        times = []
+        for number, (start, end) in enumerate(self.segments, 1):
+            clock = self.clocks.get(number, 0)
+            stop = None if end is None else self._sample(end + clock)
+            times.append(SegmentTimes(self._sample(start + clock), stop))
+        lacking = {number for number, name in stream.journals.items() if name in self.lacking}
+        return uncaptured(list(seams(times, lacking)), stream.extents)
 
     def _events(self) -> Iterator[dict[str, Any]]:
         for stream in self.streams:
@@ -302,10 +337,10 @@ def _limited(events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield {**last, "omitted": count - MAX_EVENTS - 1}
 
 
-def _journals(directory: str, manifest: Mapping[str, Any], index: int) -> list[str]:
+def _journals(directory: str, manifest: Mapping[str, Any], index: int) -> dict[int, str]:
     """
-    @return: the journals of a stream, in the order of the segments: those of the
-        manifest, and those that a crash has kept out of it.
+    @return: the journals of a stream, by and in the order of the segments: those of
+        the manifest, and those that a crash has kept out of it.
     """
     listed = [str(name) for segment in manifest["segments"] for name in segment["files"]]
     found: dict[int, str] = {}
@@ -313,7 +348,16 @@ def _journals(directory: str, manifest: Mapping[str, Any], index: int) -> list[s
         match = _JOURNAL.fullmatch(name)
         if match and int(match[2]) == index:
             found.setdefault(int(match[1]), name)
-    return [found[segment] for segment in sorted(found)]
+    return dict(sorted(found.items()))
+
+
+def _lacking(directory: str, manifest: Mapping[str, Any]) -> list[str]:
+    """
+    @return: the journals of the manifest that are not there: another node has them.
+    """
+    listed = [str(name) for segment in manifest["segments"] for name in segment["files"]]
+    there = set(os.listdir(directory))
+    return [name for name in listed if name not in there]
 
 
 def _channel(entry: Mapping[str, Any]) -> tuple[int, int]:

@@ -18,7 +18,9 @@ from siprec.media.journal import RECORD, BadJournal, parseHeader, readJournal
 from siprec.media.rtp import RTPTable, parseTable
 from siprec.render.audio import Track
 from siprec.render.decode import PayloadFormat, formatsFor
-from siprec.render.sequence import Rows, Run, Sequencer
+from siprec.render.runs import Run
+from siprec.render.seams import Extent
+from siprec.render.sequence import Rows, Sequencer
 from siprec.render.timeline import Placement, Survey, place
 
 __all__ = ["Stream", "Unreadable"]
@@ -47,9 +49,10 @@ class Stream:
     A stream and what its journals tell.
 
     @ivar entry: its entry in the manifest.
-    @ivar journals: names of its journals, in the order of the segments.
+    @ivar journals: names of its journals by the number of the segment, in that order.
     @ivar unreadable: which of them could not be read, or not to the end.
-    @ivar payloadTypes: how many packets there were of each.
+    @ivar payloadTypes: how many packets there were of each; one that two nodes have
+        captured is one.
     @ivar firstSeen: arrival of the first packet of each payload type, nanoseconds.
     @ivar firstArrival: of any packet; C{lastArrival} as well.
     @ivar ignored: packets that belong to no run, because there are too many.
@@ -59,7 +62,7 @@ class Stream:
 
     directory: str
     entry: Mapping[str, Any]
-    journals: list[str]
+    journals: Mapping[int, str]
     formats: dict[int, PayloadFormat] = field(init=False)
     unreadable: list[Unreadable] = field(factory=list, init=False)
     payloadTypes: Counter[int] = field(factory=Counter, init=False)
@@ -108,15 +111,31 @@ class Stream:
         Count the packets and measure when they came.
         """
         sequencer = Sequencer()
-        for table, ticks in self._tables(sequencer, self.unreadable):
+        for file, table, ticks in self._tables(sequencer, self.unreadable):
             self._note(table)
             clock = self._clocks(table)
             for found in sequencer.feed(table, ticks):
                 while len(self.surveys) < len(sequencer.runs):
                     self.surveys.append(Survey(sequencer.runs[len(self.surveys)]))
                 survey, rows = self.surveys[found.run.number], found.rows
-                survey.add(found, table.arrival[rows], ticks[rows], clock[rows])
+                survey.add(found, table.arrival[rows], ticks[rows], clock[rows], file)
+                self.payloadTypes.subtract(table.payloadType[rows[found.again]].tolist())
         self.ignored = sequencer.ignored
+
+    @property
+    def extents(self) -> list[Extent]:
+        """
+        From when to when there is something of each run, after L{place}.
+        """
+        extents = []
+        for survey, placement in zip(self.surveys, self.placements, strict=True):
+            if placement is not None:
+                file = survey.bins.file
+                begin, end = placement.activity
+                extents.append(
+                    Extent(int(file.min()), int(file.max()), int(begin.min()), int(end.max()))
+                )
+        return extents
 
     def place(self, zero: int, rate: int) -> None:
         """
@@ -135,7 +154,7 @@ class Stream:
         @raise OSError: the track cannot be written.
         """
         sequencer, masks = Sequencer(), _Masks.of(self.runs, self.placements)
-        for table, ticks in self._tables(sequencer, []):
+        for _, table, ticks in self._tables(sequencer, []):
             for found in sequencer.feed(table, ticks):
                 placement = self.placements[found.run.number]
                 if placement is not None:
@@ -143,11 +162,11 @@ class Stream:
 
     def _tables(
         self, sequencer: Sequencer, unreadable: list[Unreadable]
-    ) -> Iterator[tuple[RTPTable, _Ints]]:
+    ) -> Iterator[tuple[int, RTPTable, _Ints]]:
         """
-        @return: all packets with how long they play.
+        @return: all packets with how long they play, and the number of their segment.
         """
-        for name in self.journals:
+        for number, name in self.journals.items():
             sequencer.beginFile()
             path = os.path.join(self.directory, name)
             try:
@@ -158,7 +177,7 @@ class Stream:
                     left -= int(packets.length.sum()) + RECORD.itemsize * len(packets)
                     table, _ = parseTable(packets)
                     if len(table):
-                        yield table, self._ticks(table)
+                        yield number, table, self._ticks(table)
             except FileNotFoundError:
                 unreadable.append(Unreadable(name, "it is not there"))
             except (BadJournal, OSError) as error:

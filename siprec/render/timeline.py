@@ -8,12 +8,16 @@ and jitter can only make it larger.  One pass collects the minima (L{Survey}), a
 from all of them L{place} decides.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from attrs import define, field, frozen
 from numpy.typing import NDArray
 
 from siprec.render.anchors import ABSURD, SECOND, offsets, segments
-from siprec.render.sequence import Rows, Run
+from siprec.render.clocks import Bins
+from siprec.render.runs import Run
+from siprec.render.sequence import Rows
 
 __all__ = ["Placement", "Segment", "Survey", "gaps", "place"]
 
@@ -25,7 +29,7 @@ _JUMP = 100 * 1_000_000
 _PAUSE = 10
 
 # Rows of the table of bins.
-_SEQUENCE, _ARRIVAL, _LOWEST, _BEGIN, _END, _CLOCK, _QUIET = range(7)
+_SEQUENCE, _ARRIVAL, _LOWEST, _BEGIN, _END, _CLOCK, _QUIET, _FILE = range(8)
 
 
 @define(eq=False, repr=False)
@@ -35,17 +39,30 @@ class Survey:
     a second at most, each beginning at a packet.
 
     @ivar step: how long a packet usually plays, in units of its timestamp.
+    @ivar corrections: what to add to the arrivals in each journal, by its number, to
+        have them of one clock.
     @ivar jitter: interarrival jitter in seconds, as it was at the last packet
         (RFC 3550 section 6.4.1).
     """
 
     run: Run
     step: int = field(default=0, init=False)
+    corrections: Mapping[int, int] = field(factory=dict, init=False)
     _bins: list[_Ints] = field(factory=list, init=False)
     _late: list[_Ints] = field(factory=list, init=False)
     _jitter: float = field(default=0.0, init=False)
     _delay: int | None = field(default=None, init=False)
     _end: int | None = field(default=None, init=False)
+    _file: int = field(default=-1, init=False)
+
+    @property
+    def bins(self) -> Bins:
+        """
+        When the packets came that were newer than all before.
+        """
+        table = self.table()
+        arrival = table[_ARRIVAL] + self.run.firstArrival
+        return Bins(table[_FILE], arrival, table[_LOWEST], table[_CLOCK])
 
     @property
     def jitter(self) -> float:
@@ -54,14 +71,17 @@ class Survey:
         """
         return self._jitter / SECOND
 
-    def add(self, found: Rows, arrival: _Ints, ticks: _Ints, clock: _Ints) -> None:
+    def add(self, found: Rows, arrival: _Ints, ticks: _Ints, clock: _Ints, file: int = 1) -> None:
         """
         @param arrival: of each row, nanoseconds.
         @param ticks: how long it plays, in units of its timestamp.
         @param clock: of the timestamp, in hertz; 0 for a packet whose timestamp
             is no time of sending (RFC 4733 section 2.2: that of an event is the
             event's begin, in all of its packets).
+        @param file: the number of the journal, which tells what clock it is of.
         """
+        if file != self._file:
+            self._file, self._delay = file, None  # the step of the clock is no jitter
         timed = found.fresh & (clock > 0)
         if not timed.any():
             return
@@ -109,6 +129,7 @@ class Survey:
                     np.maximum.reduceat(ends, at),
                     clocks[at],
                     stamps[at] > before,
+                    np.full(len(at), self._file),
                 )
             )
         )
@@ -137,12 +158,22 @@ class Survey:
         @return: the bins, one per column.
         """
         if not self._bins:
-            return np.empty((7, 0), np.int64)
+            return np.empty((8, 0), np.int64)
         bins = np.concatenate(self._bins, axis=1)
         if self._late:
             _widen(bins, np.concatenate(self._late, axis=1))
         self._bins, self._late = [bins], []
         return bins
+
+    def fileOf(self, sequence: _Ints) -> _Ints:
+        """
+        @param sequence: extended, of packets that are there.
+        @return: the number of the journal that each is in.
+        """
+        table = self.table()
+        column = np.searchsorted(table[_SEQUENCE], sequence, side="right") - 1
+        files: _Ints = table[_FILE, np.maximum(column, 0)]
+        return files
 
 
 @frozen
@@ -204,9 +235,11 @@ def place(survey: Survey, zero: int, rate: int) -> Placement | None:
     @param rate: samples a second.
     @return: C{None} if no packet of the run tells a time.
     """
-    bins = survey.table()
+    bins = survey.table().copy()
     if not bins.shape[1]:
         return None
+    for file, correction in survey.corrections.items():
+        bins[_ARRIVAL : _LOWEST + 1, bins[_FILE] == file] += correction
     arrival, clock = bins[_ARRIVAL], bins[_CLOCK]
     segment, aside = segments(arrival, bins[_LOWEST], clock)
     order = np.argsort(segment, kind="stable")
@@ -250,10 +283,11 @@ def place(survey: Survey, zero: int, rate: int) -> Placement | None:
     )
 
 
-def gaps(survey: Survey, placement: Placement) -> list[tuple[int, int]]:
+def gaps(survey: Survey, placement: Placement) -> list[tuple[int, int, bool]]:
     """
-    @return: each time in which packets of the run were lost, in samples; one per
-        hole, however many packets are missing there.
+    @return: each time in which packets of the run were lost, begin and end in samples;
+        one per hole, however many packets are missing there; and whether it lies
+        between two journals.
     """
     holes = survey.run.missing
     columns = [(hole.first, hole.last, hole.begin, hole.end) for hole in holes]
@@ -264,7 +298,9 @@ def gaps(survey: Survey, placement: Placement) -> list[tuple[int, int]]:
     longest = placement.durations(first, (last - first + 1) * survey.step)
     end = np.minimum(placement.positions(last + 1, after), begin + longest)
     some = end > begin
-    return list(zip(begin[some].tolist(), end[some].tolist(), strict=True))
+    between = survey.fileOf(first - 1) != survey.fileOf(last + 1)
+    times = begin[some].tolist(), end[some].tolist()
+    return list(zip(*times, between[some].tolist(), strict=True))
 
 
 def _widen(bins: _Ints, late: _Ints) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -164,17 +164,29 @@ def describe(recording: RecordingSession) -> Manifest:
     }
 
 
-def withRendering(manifest: Manifest, rendering: Mapping[str, Any], state: str) -> Manifest:
+def withRendering(
+    manifest: Mapping[str, Any], rendering: Mapping[str, Any], state: str | None = None
+) -> Manifest:
     """
     @param rendering: what C{siprec.render.recording.renderDirectory} gave.
-    @return: the manifest with everything the journals told, in C{state}.
+    @param state: that of a recording of which all journals are here; C{None}: what
+        L{isWhole} says.
+    @return: the manifest with everything the journals told.  Journals that are with
+        another node make it C{incomplete}; C{missing} says which they are, and is
+        only there as long as some are.
     """
+    missing = _missing(manifest["segments"], rendering.get("missing") or ())
+    kept = {key: value for key, value in manifest.items() if key != "missing"}
+    if missing:
+        kept["missing"], state = missing, "incomplete"
+    elif state is None:
+        state = "complete" if isWhole(kept) else "incomplete"
     found = {each["index"]: each for each in rendering["streams"]}
     # What an earlier rendering had found is found again by this one.
     events = [each for each in manifest["events"] if each.get("source") != "journal"]
     events += [{**each, "source": "journal"} for each in rendering["events"]]
     return {
-        **manifest,
+        **kept,
         "state": state,
         "duration": rendering["duration"],
         "streams": [{**each, **found.get(each["index"], {})} for each in manifest["streams"]],
@@ -182,6 +194,15 @@ def withRendering(manifest: Manifest, rendering: Mapping[str, Any], state: str) 
         "events": sorted(events, key=lambda event: str(event["time"])),
         "audio": rendering["audio"],
     }
+
+
+def _missing(segments: Sequence[Mapping[str, Any]], names: Collection[str]) -> list[Manifest]:
+    found = []
+    for number, each in enumerate(segments, 1):
+        files = [name for name in each["files"] if name in names]
+        if files:
+            found.append({"segment": number, "node": each["node"], "files": files})
+    return found
 
 
 def _explained(gap: Mapping[str, Any], segments: Sequence[Mapping[str, Any]]) -> Manifest:
@@ -200,13 +221,14 @@ def _explained(gap: Mapping[str, Any], segments: Sequence[Mapping[str, Any]]) ->
 
 def isWhole(manifest: Mapping[str, Any]) -> bool:
     """
-    @return: whether every packet that came until the end is in a journal, as
-        far as we know, so that nothing but the audio can be missing.
+    @return: whether every packet that came until the end is in a journal that is
+        here, as far as we know, so that nothing but the audio can be missing.
     """
     return (
         all(each["end"] for each in manifest["segments"])
         and not any(each["type"] in (JOURNAL_ERROR, RECOVERED) for each in manifest["events"])
         and not any(each.get("unwritten") for each in manifest["streams"])
+        and not manifest.get("missing")
     )
 
 

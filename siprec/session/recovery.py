@@ -23,7 +23,6 @@ from siprec.session.manifest import (
     describe,
     describeStream,
     formatTime,
-    isWhole,
     parseTime,
     readManifest,
     withRendering,
@@ -120,8 +119,11 @@ def _end(manifest: Manifest, orphan: Orphan, now: float) -> None:
     manifest["endTime"] = manifest["endTime"] or end
     manifest["endReason"] = manifest["endReason"] or "nodeDied"
     for segment in manifest["segments"]:
-        segment["files"] = [name for name in segment["files"] if name in journals]
-        segment["end"] = segment["end"] or manifest["endTime"]
+        if segment["end"] is None:
+            # Of a stream on which nothing came there is no journal.  Those of a
+            # segment that has an end were there, and may be with another node.
+            segment["files"] = [name for name in segment["files"] if name in journals]
+            segment["end"] = manifest["endTime"]
     died = {"time": formatTime(now), "type": RECOVERED, "node": orphan.node}
     manifest["events"].append(died)
     manifest["state"] = "finishing"
@@ -202,5 +204,4 @@ class Recovery:
             failed = {"time": now, "type": "renderFailed", "reason": str(error)}
             return {**manifest, "state": "incomplete", "events": [*manifest["events"], failed]}
         self._metrics.renders.labels("ok").inc()
-        state = "complete" if isWhole(manifest) else "incomplete"
-        return withRendering(manifest, rendering, state)
+        return withRendering(manifest, rendering)

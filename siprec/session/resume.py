@@ -8,17 +8,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from attrs import define, evolve, frozen
 from twisted.logger import Logger
 
+from siprec.ids import NodeID
 from siprec.metadata.parse import parseMetadata
 from siprec.metadata.state import RecordingMetadata
 from siprec.metadata.storing import fromDict
 from siprec.session.beginning import Beginning, NoRoom, directoryOf
 from siprec.session.live import Document, LiveRecording
-from siprec.session.manifest import JOURNAL_ERROR
+from siprec.session.manifest import JOURNAL_ERROR, BadManifest, readManifest
 from siprec.session.model import CallSnapshot, RecordingSession, Segment, StreamInfo
 from siprec.session.recovery import journalsOf, lastArrival
 from siprec.session.running import RunningRecordings
@@ -33,6 +35,21 @@ _DOCUMENT = re.compile(r"metadata-([1-9][0-9]{0,5})\.xml", re.ASCII)
 
 #: Segment number, from 1, and stream index of each journal, by name.
 Journals = Mapping[str, tuple[int, int]]
+
+
+@frozen
+class Entered:
+    """
+    What a recording's directory tells at a glance.
+
+    @ivar nodes: of each segment that its manifest knows.
+    @ivar elsewhere: it was not there, since the node that had the recording
+        last has it on a disk of its own.
+    """
+
+    journals: Journals
+    nodes: tuple[str, ...]
+    elsewhere: bool
 
 
 @frozen
@@ -51,19 +68,6 @@ class Found:
     missing: list[str]
 
 
-@frozen
-class Entered:
-    """
-    A recording's directory.
-
-    @ivar elsewhere: it was not there, since the node that had the recording
-        last has it on a disk of its own.
-    """
-
-    journals: Journals
-    elsewhere: bool
-
-
 def enter(recording: RecordingSession, running: RunningRecordings) -> Entered:
     """
     Mark a recording as unfinished, make its directory if that is gone, and see
@@ -75,7 +79,11 @@ def enter(recording: RecordingSession, running: RunningRecordings) -> Entered:
     other = recording.segments[-1].node != running.node
     elsewhere = other and not os.path.isdir(recording.directory)
     os.makedirs(recording.directory, exist_ok=True)
-    return Entered(journalsOf(recording.directory), elsewhere)
+    nodes: tuple[str, ...] = ()
+    with suppress(FileNotFoundError, BadManifest, KeyError, TypeError):
+        segments = readManifest(recording.directory)["segments"]
+        nodes = tuple(each["node"] for each in segments)
+    return Entered(journalsOf(recording.directory), nodes, elsewhere)
 
 
 def look(recording: RecordingSession, entered: Entered) -> Found:
@@ -113,22 +121,19 @@ def withSegment(
     Bring a snapshot's recording up to date with the disk, which may know more:
     the process died between a packet and its next save.
 
-    @param segment: the new one; its number is that of no journal.
-    @return: the recording with that and all that have journals.
+    @param segment: the new one.  Its number is that of no journal, nor of one that
+        a process may still begin which opened a segment and is held up since.
+    @return: the recording with that and all that are in the directory.
     """
-    journals = entered.journals
-    segments = list(recording.segments)
+    journals, segments = entered.journals, list(recording.segments)
     highest = max((number for number, _ in journals.values()), default=0)
-    while len(segments) < highest:
+    while len(segments) < max(highest, len(entered.nodes)):
         # Opened by a process that died before it could say so.
         at = segments[-1].end or segments[-1].start
-        segments.append(evolve(segment, start=at))
+        node = entered.nodes[len(segments) :][:1] or (segment.node,)
+        segments.append(evolve(segment, node=NodeID(node[0]), start=at))
     listed = tuple(
-        evolve(each, files=_files(number, journals))
-        # Else its journals are where its node is.
-        if not entered.elsewhere or each.node == segment.node
-        else each
-        for number, each in enumerate(segments, 1)
+        evolve(each, files=_files(number, each, entered)) for number, each in enumerate(segments, 1)
     )
     count = max((index + 1 for _, index in journals.values()), default=0)
     # Offered by a peer that had no answer: it offers the line again, and that
@@ -140,8 +145,13 @@ def withSegment(
     return evolve(recording, segments=(*listed, segment), streams=(*recording.streams, *unknown))
 
 
-def _files(number: int, journals: Journals) -> tuple[str, ...]:
-    return tuple(name for name, (segment, _) in sorted(journals.items()) if segment == number)
+def _files(number: int, segment: Segment, entered: Entered) -> tuple[str, ...]:
+    here = [name for name, (one, _) in sorted(entered.journals.items()) if one == number]
+    if segment.end is None and (here or entered.nodes[number - 1 : number] == (segment.node,)):
+        # Of a stream on which nothing came there is no journal.
+        return tuple(here)
+    # The rest is with a node whose disk is not this one, until it is fetched.
+    return tuple(sorted({*here, *segment.files}))
 
 
 def closed(recording: RecordingSession, found: Found, known: int) -> RecordingSession:

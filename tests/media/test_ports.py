@@ -23,7 +23,8 @@ class FakeSocket:
     def __init__(self, network: "FakeNetwork", key: tuple[str, int]) -> None:
         self._network, self._key = network, key
         self._network.bound.add(key)
-        self.shared, self.peer = False, None
+        self.shared = False
+        self.peer: tuple[str, int] | None = None
 
     def fileno(self) -> int:
         """
@@ -59,7 +60,7 @@ class FakeSocket:
         Take packets from C{peer} only.
         """
         self._step("connect")
-        self.peer: tuple[str, int] | None = peer
+        self.peer = peer
 
     def disconnect(self) -> None:
         """

@@ -155,7 +155,7 @@ class LackTests(RecordingCase):
             found = self.render(talk(20)[::2])
         self.assertEqual(len(found["gaps"]), 2)
         self.assertEqual([event["count"] for event in found["events"]], [7])
-        with patch("siprec.render.sequence.MAX_GAPS", 2):
+        with patch("siprec.render.runs.MAX_GAPS", 2):
             found = self.render(talk(20)[::2])
         self.assertEqual(len(found["gaps"]), 2)
         self.assertEqual(

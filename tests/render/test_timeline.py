@@ -5,6 +5,7 @@ Tests of L{siprec.render.timeline}.
 from collections.abc import Sequence
 
 import numpy as np
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.media.rtp import RTPTable
@@ -15,9 +16,12 @@ from tests.render.journals import Packet, talk
 _NS = 1_000_000_000
 
 
-def _survey(packets: Sequence[Packet], clock: Sequence[int] = (), size: int = 100) -> Survey:
+def _survey(
+    packets: Sequence[Packet], clock: Sequence[int] = (), size: int = 100, files: bool = False
+) -> Survey:
     """
     @param clock: of each packet; 0: not timed.
+    @param files: whether each C{size} packets are in another journal.
     @return: of the first run.
     """
     sequencer = Sequencer()
@@ -41,7 +45,13 @@ def _survey(packets: Sequence[Packet], clock: Sequence[int] = (), size: int = 10
         for found in sequencer.feed(table, ticks):
             survey = Survey(found.run) if survey is None else survey
             rows = found.rows
-            survey.add(found, table.arrival[rows], ticks[rows], clocks[at : at + size][rows])
+            survey.add(
+                found,
+                table.arrival[rows],
+                ticks[rows],
+                clocks[at : at + size][rows],
+                at // size if files else 1,
+            )
     assert survey is not None
     return survey
 
@@ -188,6 +198,14 @@ class JitterTests(SynchronousTestCase):
         for size in (7, 100, 3000):
             self.assertAlmostEqual(_survey(packets, size=size).jitter, wanted, 6)
 
+    def test_journals(self) -> None:
+        """
+        The step from one node's clock to the next one's is no jitter.
+        """
+        packets = talk(100)
+        packets[50:] = [evolve(each, arrival=each.arrival + 1.5) for each in packets[50:]]
+        self.assertAlmostEqual(_survey(packets, size=50, files=True).jitter, 0.0, 6)
+
     def test_none(self) -> None:
         """
         A regular stream has none; nor has a timestamp that begins anew.
@@ -205,7 +223,23 @@ class GapTests(SynchronousTestCase):
         survey = _survey(packets)
         placement = place(survey, 0, 8000)
         assert placement is not None
-        return gaps(survey, placement)
+        found = gaps(survey, placement)
+        self.assertFalse(any(between for _, _, between in found))
+        return [(begin, end) for begin, end, _ in found]
+
+    def test_betweenJournals(self) -> None:
+        """
+        It is told which gaps lie between two journals.
+        """
+        packets = [each for number, each in enumerate(talk(90)) if not 40 <= number < 50]
+        del packets[60], packets[20]
+        survey = _survey(packets, size=39, files=True)
+        placement = place(survey, 0, 8000)
+        assert placement is not None
+        self.assertEqual(
+            gaps(survey, placement),
+            [(3200, 3360, False), (6400, 8000, True), (11_200, 11_360, False)],
+        )
 
     def test_E5_gaps(self) -> None:
         """

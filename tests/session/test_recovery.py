@@ -20,7 +20,7 @@ from siprec.session.recovery import Recovery, close, lastArrival
 from siprec.session.running import Orphan, RunningRecordings
 from siprec.testing.control import ImmediateWorkers
 from tests.render.journals import audioOf, talk, writeJournal
-from tests.session.recordings import NODE, START, START_TEXT, FakeRenderer, identity, session
+from tests.session.recordings import NODE, OTHER, START, START_TEXT, FakeRenderer, identity, session
 from tests.session.servicecase import metric
 from tests.session.test_manifest import KEYS, STREAM_KEYS
 
@@ -125,6 +125,22 @@ class RecordingTests(RecoveryTestCase):
         self.assertEqual((manifest["state"], manifest["duration"]), ("incomplete", 0.0))
         self.assertEqual(manifest["endTime"], START_TEXT)
         self.assertEqual(manifest["segments"][0]["files"], [])
+
+    def test_withAnotherNode(self) -> None:
+        """
+        Journals of a segment that another node has ended stay in the list, and are
+        named as missing where they are not here; those of which nobody knows whether
+        they ever were are not.
+        """
+        ended = Segment(OTHER, 1, START - 9, START, ("1-0.rtpdump",))
+        running = Segment(NODE, 2, START, files=("2-0.rtpdump", "2-1.rtpdump"))
+        manifest = self.recovered(self.leave(journals=("2-0.rtpdump",), segments=(ended, running)))
+        files = [each["files"] for each in manifest["segments"]]
+        self.assertEqual(files, [["1-0.rtpdump"], ["2-0.rtpdump"]])
+        self.assertEqual(manifest["segments"][0]["end"], START_TEXT)
+        self.assertEqual(
+            manifest["missing"], [{"segment": 1, "node": OTHER, "files": ["1-0.rtpdump"]}]
+        )
 
     def test_newerThanManifest(self) -> None:
         """

@@ -5,7 +5,6 @@ Tests of L{siprec.session.resume}.
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Any
 
 from attrs import evolve
@@ -155,17 +154,6 @@ class SegmentTests(ResumeTestCase):
         self.assertTrue(first.end and second.end and first.end <= second.end)
         self.assertFalse(live.recording.streams[2].active)
         self.assertEqual(live.bindStream(StreamRequest(2, "3", (PCMU,))).index, 3)
-
-    def test_directoryGone(self) -> None:
-        """
-        A directory that is gone is made again, and it is said what was lost.
-        """
-        shutil.rmtree(self.directory)
-        live = self.resume()
-        manifest = self.manifest(live)
-        self.assertEqual(manifest["segments"][0]["files"], [])
-        events = {each["type"]: each for each in manifest["events"]}
-        self.assertEqual(events["metadataLost"]["file"], "metadata-1.xml")
 
     def test_otherRoot(self) -> None:
         """

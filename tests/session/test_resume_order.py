@@ -7,8 +7,9 @@ from __future__ import annotations
 import os
 import shutil
 
+from siprec.session.manifest import readManifest, writeManifest
 from siprec.session.recordings import NoRoom
-from tests.session.recordings import START, HeldWorkers
+from tests.session.recordings import NODE, OTHER, START, HeldWorkers
 from tests.session.test_resume import ResumeTestCase
 
 
@@ -42,6 +43,25 @@ class OrderTests(ResumeTestCase):
         ends = [each.end for each in live.recording.segments]
         self.assertEqual(ends[-1], None)
         self.assertTrue(all(end is not None and end > START + 1.9 for end in ends[:-1]), ends)
+
+    def test_heldUp(self) -> None:
+        """
+        A segment of which only the manifest knows has its number, even if the process
+        that opened it has no packet yet.
+        """
+        manifest = readManifest(self.directory)
+        [first] = manifest["segments"]
+        manifest["segments"].append({**first, "node": OTHER, "files": ["2-0.rtpdump"]})
+        writeManifest(self.directory, manifest)
+        resuming = self.resuming()
+        self.workers.work()
+        self.workers.work()
+        segments = self.successResultOf(resuming).recording.segments
+        self.assertEqual([each.node for each in segments], [NODE, OTHER, NODE])
+        self.assertEqual(
+            [each.files for each in segments],
+            [("1-0.rtpdump", "1-1.rtpdump"), (), ("3-0.rtpdump", "3-1.rtpdump")],
+        )
 
     def test_failsLater(self) -> None:
         """
