@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 from twisted.trial.unittest import SkipTest, TestCase
@@ -63,7 +64,7 @@ class NetworkTests(TestCase):
             echo = (sys.executable, "-IS", "-c", _ECHO, network.address(name))
             program = network.start(name, *echo)
             self.addCleanup(program.kill)
-            await eventually("the echo", lambda program=program: program.output == "up\n")
+            await eventually("the echo", partial(_isUp, program))
         every = [(one, other) for one in network.names for other in network.names]
         for one, other in every:
             self.assertTrue(await self.reaches(one, other), f"{one} to {other}")
@@ -111,6 +112,10 @@ class NetworkTests(TestCase):
         error = self.assertRaises(SkipTest, Network(("a",)).make)
         self.assertTrue(str(error).endswith(": Operation not permitted"), str(error))
         self.assertTrue(isMissingProgram(str(error)))
+
+
+def _isUp(program: Program) -> bool:
+    return program.output == "up\n"
 
 
 def _command(program: Program) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 
 from valkey.exceptions import ValkeyError
 
-from siprec.store.errors import StoreError
+from siprec.store.errors import StoreError, StoreUnavailable
 from siprec.store.redis import RedisSessionStore
 from tests.functional.node import HOST, eventually, freePort, pause, reactor
 from tests.functional.rediscase import RedisCase, makeData
@@ -90,8 +90,7 @@ class ExampleTests(RedisCase):
         ):
             for server in (master, *replicas):
                 self.assertEqual(self.facts(server, "CONFIG", "GET", name), {name: value})
-        for server in sentinels:
-            await eventually("all know all", lambda server=server: self.knowsAll(server))
+        await eventually("all know all", lambda: all(map(self.knowsAll, sentinels)))
         hosts = ",".join(f"{HOST}:{each.port}" for each in sentinels)
         store = self.openStore(f"redis+sentinel://{hosts}/calls/0", timeout=1.0)
         data = await self.stored(store, "s1")
@@ -99,6 +98,14 @@ class ExampleTests(RedisCase):
         master.kill()
         await self.stored(store, "s2")
         self.assertEqual(await store.get("s1"), data)
+
+    async def test_alone(self) -> None:
+        """
+        A master without a replica takes no writes, which is said.
+        """
+        store = self.openStore(self.startServer("redis", "redis.conf").url)
+        why = await self.failing(store.store(makeData(), 60), StoreUnavailable)
+        self.assertIn("NOREPLICAS", why)
 
     def knowsAll(self, sentinel: Server) -> bool:
         """
