@@ -155,8 +155,9 @@ def startServer(
         network namespace; it has to become that, by C{exec}.
     @param credentials: of L{Server.client}.
     """
+    command = [*prefix, program(kind)]
     folder, port = tempfile.mkdtemp(prefix="siprec-"), freePort()
-    command = [*prefix, program(kind), "--port", str(port), "--bind", host]
+    command += ["--port", str(port), "--bind", host]
     command += ["--protected-mode", "no", "--dir", folder, "--save", ""]
     command += ["--unixsocket", f"{folder}/socket", "--enable-debug-command", "local"]
     if replicaOf is not None:

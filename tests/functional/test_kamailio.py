@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import os
 
-from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from attrs import evolve
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, succeed
 from twisted.trial.unittest import TestCase
 
 from siprec.session.manifest import Manifest
@@ -132,6 +133,25 @@ class SpreadTests(FrontTestCase):
         self.assertEqual(len(bye.headers.getAll("Via")), 2)
         [manifest] = await node.finished()
         self.assertEqual(manifest["state"], "complete")
+
+    async def test_withoutRoute(self) -> None:
+        """
+        A request in a dialog without Kamailio's Route goes to the node whose
+        Contact it names; nothing goes to whom the list does not have.
+        """
+        node = self.add()
+        client = await self.begin()
+        call = await client.invite()
+        dialog = call.dialog
+        assert dialog is not None
+        flow = await client.flowTo(dialog.nextHop)
+        self.patch(client, "flowTo", lambda uri: succeed(flow))
+        call.dialog = evolve(dialog, routeSet=(), remoteTarget="sip:someone@192.0.2.99")
+        self.assertEqual((await call.update()).status, 481)
+        call.dialog = evolve(call.dialog, remoteTarget=dialog.remoteTarget)
+        self.assertEqual((await call.bye()).status, 200)
+        [manifest] = await node.finished()
+        self.assertEqual((manifest["state"], manifest["endReason"]), ("complete", "bye"))
 
     async def test_cancel(self) -> None:
         """

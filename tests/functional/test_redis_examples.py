@@ -33,6 +33,7 @@ class ExampleTests(RedisCase):
         @param name: of the file in C{etc}.
         @param master: port of the master, if this is another one.
         """
+        binary = program(kind)
         folder, port = tempfile.mkdtemp(prefix="siprec-"), freePort()
         with open(f"{ETC}/{name}", encoding="ascii") as file:
             text = file.read()
@@ -47,7 +48,7 @@ class ExampleTests(RedisCase):
             text = text.replace(old, new)
         with open(f"{folder}/conf", "w", encoding="ascii") as file:
             file.write(text)
-        server = Server([program(kind), f"{folder}/conf"], folder, port)
+        server = Server([binary, f"{folder}/conf"], folder, port)
         self.addCleanup(server.remove)
         server.start()
         return server
