@@ -12,11 +12,12 @@ from typing import TypeVar
 
 from twisted.trial.unittest import SkipTest
 
-__all__ = ["PACKAGES", "isMissingProgram", "require", "requires"]
+__all__ = ["NAMESPACES", "PACKAGES", "isMissingProgram", "require", "requires"]
 
 _Test = TypeVar("_Test", bound=Callable[..., object])
 
 PACKAGES = {
+    "ip": "iproute2",
     "kamailio": "kamailio",
     "redis-sentinel": "redis-sentinel",
     "redis-server": "redis-server",
@@ -27,6 +28,12 @@ PACKAGES = {
 }
 """
 The programs that tests may need, each with the Debian package it comes in.
+"""
+
+
+NAMESPACES = "needs network namespaces (root, or CAP_SYS_ADMIN and CAP_NET_ADMIN)"
+"""
+How the reason begins for which a test is skipped where none can be made.
 """
 
 
@@ -58,9 +65,11 @@ def requires(*programs: str) -> Callable[[_Test], _Test]:
 
 def isMissingProgram(reason: str) -> bool:
     """
-    @return: whether a test was skipped for this reason by this module.
+    @return: whether a test was skipped because something is missing that CI has
+        to have: one of the programs, or the right to make network namespaces.
     """
-    return reason in {_reason(program) for program in PACKAGES}
+    missing = {_reason(program) for program in PACKAGES}
+    return reason in missing or reason.startswith(NAMESPACES)
 
 
 def _missing(programs: tuple[str, ...]) -> str:

@@ -75,8 +75,10 @@ class RequireTests(SynchronousTestCase):
 
     def test_isMissingProgram(self) -> None:
         """
-        Only the skips of this module are told as missing programs.
+        Only the skips of this module are told as missing programs, and those
+        of tests that could not make network namespaces.
         """
+        self.assertTrue(programs.isMissingProgram(f"{programs.NAMESPACES}: not permitted"))
         self.assertTrue(programs.isMissingProgram("needs tshark (Debian package tshark)"))
         self.assertFalse(programs.isMissingProgram("needs patience"))
 
@@ -85,5 +87,5 @@ class RequireTests(SynchronousTestCase):
         C{.ci/run} installs every program that a test may need.
         """
         script = Path(__file__).parent.parent / ".ci" / "run"
-        pairs = re.findall(r"^    ([a-z-]+):([a-z-]+)$", script.read_text("utf-8"), re.MULTILINE)
+        pairs = re.findall(r"^    ([a-z-]+):([a-z0-9-]+)$", script.read_text("utf-8"), re.MULTILINE)
         self.assertEqual(dict(pairs), programs.PACKAGES)

@@ -35,7 +35,7 @@ LONGEST_PAUSE = 2.0
 LONGEST_TRY = 5.0
 
 #: Refusals that a healthy master does not give; another may be in its place.
-_NOT_MASTER = frozenset({"READONLY", "MASTERDOWN", "LOADING"})
+_NOT_MASTER = frozenset({"READONLY", "MASTERDOWN", "LOADING", "NOREPLICAS"})
 
 #: How to get in: gives C{(user, password, database)}, asked for each connection,
 #: so that a password that was changed is seen.

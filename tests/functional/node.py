@@ -181,6 +181,9 @@ class NodeProcess:
     @ivar root: its recordings directory.
     @ivar sip: its SIP port, UDP and TCP.
     @ivar http: its HTTP port.
+    @ivar host: the address that it listens on.
+    @ivar prefix: command that runs the node's command, such as one that enters
+        a network namespace; it has to become that, by C{exec}.
     """
 
     root: str
@@ -189,6 +192,8 @@ class NodeProcess:
     rtp: str = "20000-29999"
     nodeID: str = "functional"
     options: tuple[str, ...] = ()
+    host: str = HOST
+    prefix: tuple[str, ...] = ()
     program: Program | None = field(default=None, init=False)
 
     async def start(self) -> None:
@@ -196,11 +201,12 @@ class NodeProcess:
         Start it, and wait until it can take a call.
         """
         self.program = Program.start(
+            *self.prefix,
             *(os.path.join(os.path.dirname(sys.executable), "twistd"), "-n", "--pidfile="),
             *("siprec", "--node-id", self.nodeID, "--recordings", self.root),
-            *("--sip", f"udp:{self.sip}:interface={HOST}"),
-            *("--sip", f"tcp:{self.sip}:interface={HOST}"),
-            *("--http", f"tcp:{self.http}:interface={HOST}", "--rtp-ports", self.rtp),
+            *("--sip", f"udp:{self.sip}:interface={self.host}"),
+            *("--sip", f"tcp:{self.sip}:interface={self.host}"),
+            *("--http", f"tcp:{self.http}:interface={self.host}", "--rtp-ports", self.rtp),
             *self.options,
         )
         end = reactor.seconds() + 30
@@ -221,7 +227,7 @@ class NodeProcess:
         """
         pool = HTTPConnectionPool(reactor, persistent=False)
         agent = Agent(reactor, connectTimeout=5, pool=pool)
-        response = await agent.request(method, f"http://{HOST}:{self.http}{path}".encode())
+        response = await agent.request(method, f"http://{self.host}:{self.http}{path}".encode())
         return response.code, await readBody(response)
 
     async def getJSON(self, path: str) -> Any:

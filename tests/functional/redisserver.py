@@ -78,6 +78,7 @@ class Server:
     folder: str
     port: int
     _credentials: dict[str, Any] = field(factory=dict)
+    host: str = HOST
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -85,7 +86,7 @@ class Server:
         """
         Its address.
         """
-        return f"redis://{HOST}:{self.port}/0"
+        return f"redis://{self.host}:{self.port}/0"
 
     @property
     def path(self) -> str:
@@ -156,21 +157,32 @@ class Server:
 
 
 def startServer(
-    test: TestCase, kind: str, *options: str, replicaOf: int | None = None, **credentials: Any
+    test: TestCase,
+    kind: str,
+    *options: str,
+    replicaOf: int | None = None,
+    host: str = HOST,
+    prefix: tuple[str, ...] = (),
+    **credentials: Any,
 ) -> Server:
     """
     Start a server that is gone when the test is over.
 
     @param options: as on the command line, such as C{--requirepass}, C{secret}.
     @param replicaOf: the port of its master.
+    @param host: the address that it listens on.
+    @param prefix: command that runs the server's, such as one that enters a
+        network namespace; it has to become that, by C{exec}.
     @param credentials: of L{Server.client}.
     """
+    command = [*prefix, program(kind)]
     folder, port = tempfile.mkdtemp(prefix="siprec-"), freePort()
-    command = [program(kind), "--port", str(port), "--bind", HOST, "--dir", folder, "--save", ""]
+    command += ["--port", str(port), "--bind", host]
+    command += ["--protected-mode", "no", "--dir", folder, "--save", ""]
     command += ["--unixsocket", f"{folder}/socket"]
     if replicaOf is not None:
-        command += ["--replicaof", HOST, str(replicaOf)]
-    server = Server([*command, *options], folder, port, credentials)
+        command += ["--replicaof", host, str(replicaOf)]
+    server = Server([*command, *options], folder, port, credentials, host)
     test.addCleanup(server.remove)
     server.start()
     return server

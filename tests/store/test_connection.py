@@ -210,13 +210,15 @@ class RedisConnectionTests(SynchronousTestCase):
     def test_notTheMaster(self) -> None:
         """
         A server that takes no writes any more is left: another may be master.
+        So is one that has lost its replicas, perhaps to that other one.
         """
         self.connect()
-        self.server.answers["store"] = ValueError("READONLY You can't write")
-        self.assertIn("READONLY", self.unavailable(self.connection.run("store", "a")))
-        self.assertFalse(self.connection.connected)
-        self.clock.advance(0.1)
-        self.assertTrue(self.connection.connected)
+        for why in ("READONLY You can't write", "NOREPLICAS Not enough good replicas"):
+            self.server.answers["store"] = ValueError(why)
+            self.assertIn(why, self.unavailable(self.connection.run("store", "a")))
+            self.assertFalse(self.connection.connected)
+            self.clock.advance(0.1)
+            self.assertTrue(self.connection.connected)
 
     def test_entry(self) -> None:
         """
