@@ -121,10 +121,10 @@ class SessionSettings:
 @frozen
 class ClusterSettings:
     """
-    What several nodes do together.  C{listen} is an endpoint string; empty:
-    nodes do not connect to each other.  The files may be empty; times are in
-    seconds; C{mediaTakeover} holds C{address} and C{reinvite} in the order in
-    which they are tried.
+    What several nodes do together.  C{listen} is an endpoint string, with or
+    without an address.  The files may be empty; times are in seconds;
+    C{mediaTakeover} holds C{address} and C{reinvite} in the order in which they
+    are tried.
     """
 
     listen: str

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from siprec.cluster.cluster import Cluster
 from siprec.config import Settings
 from siprec.recorder import Recorder
 from siprec.session.archive import locate
@@ -28,6 +29,9 @@ from siprec.web.interfaces import INodeControl, NotRunning
 
 log = Logger()
 
+# Seconds that are kept back of a drain for the calls that no node takes.
+_ENDING = 5.0
+
 
 @implementer(INodeControl)
 class NodeControl:
@@ -41,6 +45,8 @@ class NodeControl:
     sessions: Recordings
     workers: Workers
     state: SessionService
+    cluster: Cluster | None
+    _reactor: Any
     _http: IListeningPort | None
 
     @property
@@ -86,7 +92,20 @@ class NodeControl:
         See L{INodeControl.nodes}.
         """
         leases = self.state.nodes()
-        return leases.addCallback(lambda found: [self._describe(each) for each in found])
+        return leases.addCallback(self._describeAll)
+
+    def _describeAll(self, leases: list[NodeLease]) -> list[dict[str, Any]]:
+        found = [self._describe(each) for each in leases]
+        if self.cluster is None:
+            return found
+        # Those that have died are news, too.
+        listed = {each["id"] for each in found}
+        members = self.cluster.membership.members
+        gone = [self._describe(members[name].lease) for name in members if name not in listed]
+        for each in (*found, *gone):
+            member = members.get(each["id"])
+            each["standing"] = "alive" if member is None else member.standing.value
+        return found + gone
 
     def _describe(self, lease: NodeLease) -> dict[str, Any]:
         described: dict[str, Any] = {
@@ -138,8 +157,23 @@ class NodeControl:
         if not self.sessions.draining:
             log.info("{node}: draining", node=self.settings.node.id)
             self.sessions.draining = True
-            self.recorder.stopCalls(503, "drained")
+            until = self._reactor.seconds() + self.settings.node.drainTimeout
+            Deferred.fromCoroutine(self.giveAway(until)).addErrback(
+                lambda failure: log.failure("not drained", failure)
+            )
         return succeed(None)
+
+    async def giveAway(self, until: float) -> None:
+        """
+        Have other nodes take all calls, and end those that none takes.
+
+        @param until: when to stop trying, by the reactor's clock.
+        """
+        if self.cluster is not None:
+            # What cannot be given away still has to be ended and finished.
+            left = max(until - self._reactor.seconds(), 0.0)
+            await self.cluster.giveAway(until - min(left / 4, _ENDING))
+        self.recorder.stopCalls(503, "drained")
 
     def stopRecording(self, recording: str, who: str) -> Deferred[dict[str, Any]]:
         """

@@ -206,6 +206,28 @@ class Recorder:
                 return call
         return None
 
+    @property
+    def moves(self) -> Counter[str]:
+        """
+        See L{Surroundings.moves}.
+        """
+        return self._around.moves
+
+    def suspend(self, call: Call) -> None:
+        """
+        Take no requests in a call's dialog, as another node is about to have it.
+        """
+        self._ended(call)
+        call.timer.stop()
+
+    def restore(self, call: Call) -> None:
+        """
+        Undo L{suspend}, unless the call has ended meanwhile.
+        """
+        if not call.over:
+            self._register(call)
+            call.timer.agree(call.timer.agreed, call.timer.elapsed)
+
     async def resume(self, snapshot: CallSnapshot, live: LiveRecording) -> Call:
         """
         Go on with a call that another process had: from here on requests in

@@ -192,7 +192,7 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "tcp:0",
         clusterListen,
-        "Where other nodes connect to: tcp:PORT[:interface=IP]; port 0: any; empty: nowhere.",
+        "Where other nodes connect to: tcp:PORT[:interface=IP]; port 0: any that is free.",
     ),
     Setting(
         "cluster.advertise",

@@ -18,8 +18,9 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python import usage
 
+from siprec.assembly import makeNode
 from siprec.config import SETTINGS, ConfigError, Settings, loadSettings
-from siprec.node import Node, makeNode
+from siprec.node import Node
 from siprec.session.running import NodeInUse
 from siprec.sip.errors import SipError
 from siprec.store.interfaces import StoreError

@@ -36,11 +36,12 @@ class Gate:
     another node's.
 
     @ivar counters: C{held}, C{overflow} and C{suppressed} messages.
-    @ivar receiver: what is behind the gate; set once it is there.
+    @ivar transport: what is before the gate; set once it is there.
+    @ivar receiver: what is behind it; likewise.
     """
 
-    _transport: ISipTransport
     _wakefulness: Wakefulness
+    transport: ISipTransport = field(init=False)
     receiver: IMessageReceiver = field(init=False)
     counters: Counter[str] = field(factory=Counter, init=False)
     _held: deque[tuple[Request | Response, Flow]] = field(factory=deque, init=False)
@@ -71,7 +72,7 @@ class Gate:
         See L{ISipTransport.send}.
         """
         if self._wakefulness.awake:
-            self._transport.send(flow, data)
+            self.transport.send(flow, data)
         else:
             self.counters["suppressed"] += 1
 
@@ -79,19 +80,19 @@ class Gate:
         """
         See L{ISipTransport.connect}.
         """
-        return self._transport.connect(transport, host, port)
+        return self.transport.connect(transport, host, port)
 
     def reply(self, via: Via, flow: Flow) -> Deferred[Flow]:
         """
         See L{ISipTransport.reply}.
         """
-        return self._transport.reply(via, flow)
+        return self.transport.reply(via, flow)
 
     def advertised(self, flow: Flow) -> tuple[str, int]:
         """
         See L{ISipTransport.advertised}.
         """
-        return self._transport.advertised(flow)
+        return self.transport.advertised(flow)
 
     def _open(self, _: None) -> None:
         while self._held:

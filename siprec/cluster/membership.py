@@ -244,7 +244,7 @@ class Membership(Service):
         return await self._links.probe(lease, timeout)
 
     async def _pause(self, seconds: float) -> None:
-        pause = deferLater(self._clock, seconds)
+        pause: Deferred[None] = deferLater(self._clock, seconds)
         self._pauses.add(pause)
         try:
             await pause

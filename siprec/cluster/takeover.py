@@ -215,7 +215,7 @@ class Takeover(Service):
         return room
 
     def _pause(self, seconds: float) -> Deferred[None]:
-        pause = deferLater(self._clock, seconds)
+        pause: Deferred[None] = deferLater(self._clock, seconds)
         self._pauses.add(pause)
 
         def over(result: object) -> None:

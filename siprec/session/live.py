@@ -304,6 +304,19 @@ class LiveRecording:
             stream.update(self.taps.counted(stream["index"]))
         return manifest
 
+    def segmentEnded(self, number: int, end: float, files: tuple[str, ...]) -> None:
+        """
+        Another node has closed the segment that it had before.
+
+        @param number: of the segment, from 1.
+        @param end: when its last packet came, seconds since the epoch.
+        @param files: its journals.
+        """
+        segments = list(self.recording.segments)
+        if 0 < number < len(segments):
+            segments[number - 1] = evolve(segments[number - 1], end=end, files=files)
+            self._evolve(segments=tuple(segments))
+
     # The end.
 
     def ending(self, reason: str) -> None:

@@ -232,6 +232,18 @@ def isWhole(manifest: Mapping[str, Any]) -> bool:
     )
 
 
+def nodeChangeSeconds(manifest: Mapping[str, Any]) -> float:
+    """
+    @return: how long streams were without media because the call changed its
+        node, summed over them.
+    """
+    return sum(
+        max(parseTime(each["end"]) - parseTime(each["start"]), 0.0)
+        for each in manifest["gaps"]
+        if each.get("cause") == NODE_CHANGE
+    )
+
+
 def readManifest(directory: str) -> Manifest:
     """
     @raise OSError: there is none, or it cannot be read.

@@ -24,7 +24,12 @@ from siprec.session.files import RecordingFiles
 from siprec.session.interfaces import IRenderer, IWorkers, RendererStopped
 from siprec.session.keeper import SnapshotKeeper
 from siprec.session.live import Document, LiveRecording, StreamRequest
-from siprec.session.manifest import JOURNAL_ERROR, isWhole, withRendering
+from siprec.session.manifest import (
+    JOURNAL_ERROR,
+    isWhole,
+    nodeChangeSeconds,
+    withRendering,
+)
 from siprec.session.model import CallSnapshot, DialogInfo
 from siprec.session.resume import SAME_PLACE, MediaPlan, Resumption
 from siprec.session.running import RunningRecordings
@@ -285,10 +290,30 @@ class Recordings(Service):
         )
         self._checkIdle()
 
-    def _forget(self, identity: RecordingID) -> None:
-        live = self.recordings.pop(identity)
+    async def leave(self, live: LiveRecording, linger: float, quiet: float | None) -> None:
+        """
+        Another node has this recording, and media may still come in here:
+        capture that, then close the last segment.
+
+        @param linger: as of L{LiveRecording.stopCapture}, as is C{quiet}.
+        """
+        identity = live.recording.id
+        live.files = None
+        try:
+            await live.stopCapture(linger, "handedOver", quiet)
+            await self._workers.run(self._running.remove, identity)
+        finally:
+            if self.recordings.get(identity) is live:
+                self._count(live)
+                del self.recordings[identity]
+            self._checkIdle()
+
+    def _count(self, live: LiveRecording) -> None:
         for name, count in _COUNTS.items():
             self._counted[name] += sum(map(count, live.taps.captured))
+
+    def _forget(self, identity: RecordingID) -> None:
+        self._count(self.recordings.pop(identity))
         for done in self._finishing.pop(identity):
             done.callback(None)
         self._checkIdle()
@@ -371,6 +396,7 @@ class Recordings(Service):
         await files.finish(manifest)
         await self._workers.run(self._running.remove, recording.id)
         self._metrics.recordings.labels(manifest["state"]).inc()
+        self._metrics.gapSeconds.inc(nodeChangeSeconds(manifest))
         log.info(
             "{recording}: {state} after {duration} s, {reason}",
             recording=recording.id,

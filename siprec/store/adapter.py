@@ -104,6 +104,19 @@ class SnapshotAdapter:
         """
         return self._store.list(self._nodeID)
 
+    def learn(self, data: SessionData) -> None:
+        """
+        A record has become this node's by a claim: the next save writes it as
+        it is there.
+        """
+        self._known[data.sessionID] = data
+
+    def forget(self, key: str) -> None:
+        """
+        A record has become another node's.
+        """
+        self._known.pop(key, None)
+
     def _inTurn(self, key: str, step: Callable[[], Coroutine[Any, Any, _T]]) -> Deferred[_T]:
         """
         Do one thing at a time with each call: of two saves, the later one is

@@ -229,6 +229,16 @@ class Call:
             return succeed(None)
         return self._ours.startMove(self.live)
 
+    def tryToMove(self) -> Deferred[int]:
+        """
+        As L{moveMedia}, but once, for those who have another way.
+
+        @return: fires with what L{OwnRequests.move} gives.
+        """
+        self._answers.release()
+        assert self.live is not None, "only what is recorded can move"
+        return Deferred.fromCoroutine(self._ours.move(self.live))
+
     def _expired(self) -> None:
         last = None if self.live is None else self.live.lastArrival()
         if self.live is not None and last is not None and self._around.now() - last < _ALIVE:
@@ -291,6 +301,13 @@ class Call:
         Whether a change of the session is under way that the peer asked for.
         """
         return self._theirs.busy or self._answers.waiting
+
+    @property
+    def inviting(self) -> bool:
+        """
+        Whether an INVITE of ours has no final response yet.
+        """
+        return self._ours.inviting
 
     def peerGone(self) -> None:
         """

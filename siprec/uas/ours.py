@@ -208,6 +208,7 @@ class OwnRequests:
         if status not in (403, 491, 500):
             # What it says for now says nothing of what it takes.
             self._around.peers.answered(self._call.flow.remote[0], status < 300)
+            self._around.moves["moved" if status < 300 else "refused"] += 1
         return status
 
     async def _tell(self, live: LiveRecording) -> int:

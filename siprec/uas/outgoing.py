@@ -26,10 +26,12 @@ log = Logger()
 class Outgoing:
     """
     Sends requests to the peers of dialogs.
+
+    @ivar transport: finds the way to a peer.
     """
 
     _layer: SipLayer
-    _transport: ISipTransport
+    transport: ISipTransport
 
     async def send(self, dialog: Dialog, request: Request, flow: Flow) -> Response:
         """
@@ -53,7 +55,7 @@ class Outgoing:
                 raise FlowGone(f"the connection is one of {flow.relay}")
             return await self._sendOn(dialog, request, flow)
         except FlowGone:
-            again = await self._transport.connect(flow.transport, host, port)
+            again = await self.transport.connect(flow.transport, host, port)
             return await self._sendOn(dialog, request, again)
 
     async def bye(self, dialog: Dialog, flow: Flow, cause: int, text: str) -> Dialog:

@@ -1,0 +1,282 @@
+"""
+How a node is put together from its parts.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred, succeed
+
+from siprec import __version__
+from siprec.cluster.cluster import Cluster, newKey, readSecret
+from siprec.cluster.continuing import Continuation
+from siprec.cluster.gate import Gate
+from siprec.cluster.links import ClusterLinks
+from siprec.cluster.listening import listenAt
+from siprec.cluster.places import Places
+from siprec.cluster.tls import ClusterTLS, loadClusterTLS
+from siprec.cluster.wakefulness import Wakefulness
+from siprec.config import ClusterSettings, Settings
+from siprec.media.capture import CaptureThread
+from siprec.media.ports import PortPool
+from siprec.metrics import Metrics
+from siprec.node import Node
+from siprec.recorder import Recorder, describeDialog
+from siprec.render.process import Renderer
+from siprec.sdp.choice import Policy
+from siprec.session.recordings import Recordings
+from siprec.session.recovery import Recovery
+from siprec.session.running import RunningRecordings
+from siprec.session.service import SessionService
+from siprec.session.workers import Workers
+from siprec.sip.interfaces import IMessageReceiver, ISipTransport
+from siprec.sip.layer import SipLayer
+from siprec.sip.transport import TransportService
+from siprec.store.opening import openStore
+from siprec.uas.admission import Profile
+from siprec.uas.around import Surroundings, mediaHosts
+from siprec.uas.negotiation import Negotiation
+from siprec.uas.outgoing import Outgoing
+from siprec.watching import watchCluster, watchNode
+
+__all__ = ["makeNode"]
+
+
+def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.time) -> Node:
+    """
+    Put a node together; nothing is opened before it is started.
+
+    @param reactor: provides time, UDP, TCP, TLS, threads, processes and name
+        resolution.
+    @param now: gives seconds since the Unix epoch.
+    @raise OSError: a file that the configuration names cannot be read.
+    @raise ValueError: it is not as it should be.
+    """
+    return _Assembly(reactor, settings, now).node()
+
+
+class _Assembly:
+    """
+    The parts, in the order in which one can be made of the others.
+    """
+
+    def __init__(self, reactor: Any, settings: Settings, now: Callable[[], float]) -> None:
+        self.reactor, self.settings, self.now = reactor, settings, now
+        self.metrics = Metrics(__version__, settings.node.id)
+        self.workers = Workers(reactor)
+        self.running = RunningRecordings(settings.recordings.directory, settings.node.id)
+        self.ports = PortPool(*settings.media.ports, reactor.seconds)
+        self.capture = CaptureThread(
+            reactor,
+            settings.media.pollInterval,
+            onError=lambda stream, error: self.recordings.journalFailed(stream, error),
+        )
+        self.renderer = Renderer(reactor, reactor, settings.recordings.workers)
+        self.cluster: Cluster | None = None
+        self.state = self._state()
+        self.recordings = Recordings(
+            node=settings.node.id,
+            root=settings.recordings.directory,
+            minFree=settings.recordings.minFree,
+            store=self.state.keeper,
+            ports=self.ports,
+            capture=self.capture,
+            renderer=self.renderer,
+            workers=self.workers,
+            running=self.running,
+            clock=reactor,
+            now=now,
+            metrics=self.metrics,
+            exclude=settings.metadata.exclude,
+        )
+        self.state.recordings = self.recordings
+        self.recovery = Recovery(self.running, self.renderer, self.workers, now, self.metrics)
+        self.places = Places(settings.media.address)
+        self.layer = SipLayer(reactor, unforeseen=self.metrics.unhandledErrors.inc)
+
+    def _state(self) -> SessionService:
+        settings = self.settings
+        return SessionService(
+            openStore(
+                self.reactor,
+                settings.node.id,
+                settings.store.url,
+                settings.store.backup,
+                timeout=settings.store.timeout,
+                prefix=settings.store.prefix,
+                passwordFile=settings.store.passwordFile,
+            ),
+            self.reactor,
+            nodeID=settings.node.id,
+            heartbeatInterval=settings.session.heartbeatInterval,
+            cleanupInterval=settings.session.cleanupInterval,
+            sessionTimeout=settings.session.timeout,
+            instance=uuid.uuid4().hex,
+            now=self.now,
+            addresses=lambda: tuple(
+                f"{kind.lower()}:{host}:{port}" for kind, host, port in self.transport.addresses
+            ),
+            signs=lambda: self.recorder.signs(),
+            saveAll=lambda: Deferred.fromCoroutine(self.recorder.saveAll()),
+            onFenced=self._fenced,
+            onDead=lambda key: self.recorder.endDead(key),
+            onLapsed=self._lapsed,
+            leaseData=lambda: {} if self.cluster is None else self.cluster.leaseData(),
+        )
+
+    def _fenced(self, key: str) -> None:
+        if self.cluster is None:
+            self.recorder.letGo(key)
+        else:
+            self.cluster.fenced(key)
+
+    def _lapsed(self) -> None:
+        if self.cluster is not None:
+            self.cluster.wakefulness.doubt("the lease was over")
+
+    def node(self) -> Node:
+        """
+        @return: all of it.
+        """
+        settings = self.settings
+        if settings.store.url == "memory:":
+            # Nobody else can see what is in there.
+            self.transport = self._transport(self.layer)
+            self.recorder = self._recorder(self.transport)
+            self.layer.transport = self.transport
+        else:
+            self._join()
+        self.layer.user = self.recorder
+        watchNode(self.metrics, self.recordings, self.ports, self.recorder, self.layer, self.state)
+        return Node(
+            settings=settings,
+            metrics=self.metrics,
+            layer=self.layer,
+            transport=self.transport,
+            recorder=self.recorder,
+            sessions=self.recordings,
+            capture=self.capture,
+            renderer=self.renderer,
+            workers=self.workers,
+            archive=Workers(self.reactor, threads=1),
+            state=self.state,
+            running_=self.running,
+            recovery=self.recovery,
+            now=self.now,
+            reactor=self.reactor,
+            cluster=self.cluster,
+        )
+
+    def _join(self) -> None:
+        """
+        Make it a node among others.
+        """
+        settings, reactor = self.settings, self.reactor
+        wakefulness = Wakefulness(
+            reactor,
+            1.5 * settings.session.heartbeatInterval,
+            lambda: succeed(None) if self.cluster is None else self.cluster.verify(),
+        )
+        gate = Gate(wakefulness)
+        self.transport = self._transport(gate)
+        gate.transport = self.transport
+        self.recorder = self._recorder(self.transport)
+        cluster = self.cluster = Cluster(
+            settings,
+            reactor,
+            self.state,
+            self.recordings,
+            self.recorder,
+            self.layer,
+            self.transport,
+            self.running,
+            self.workers,
+            self.recovery,
+            self._continuation(),
+            self.places,
+            self.now,
+            self._links(settings.cluster),
+            wakefulness,
+            gate,
+        )
+        gate.receiver = cluster.relay
+        cluster.relay.receiver = self.layer
+        self.layer.transport = self.around.outgoing.transport = cluster.relay
+        self.recorder.isUncertain = cluster.relay.isUncertain
+        self.around.passOn = cluster.passOn
+        watchCluster(self.metrics, cluster)
+
+    def _continuation(self) -> Continuation:
+        settings = self.settings
+        return Continuation(
+            settings.node.id,
+            self.recordings,
+            self.recorder,
+            self.transport,
+            self.state.store,
+            self.running,
+            self.workers,
+            self.reactor,
+            self.now,
+            self.places,
+            settings.media.bind,
+            settings.media.address,
+            timeout=settings.session.timeout,
+            addressWait=settings.cluster.addressWait,
+            ways=settings.cluster.mediaTakeover,
+        )
+
+    def _links(self, settings: ClusterSettings) -> ClusterLinks:
+        return ClusterLinks(
+            self.reactor,
+            self.settings.node.id,
+            self.state.instance,
+            listenAt(settings.listen, self.settings.store.url),
+            key=newKey(),
+            leaseOf=lambda node: None if self.cluster is None else self.cluster.leaseOf(node),
+            advertise=settings.advertise,
+            secret=readSecret(settings.secretFile),
+            tls=_tls(settings),
+            onBroken=lambda node: (
+                None if self.cluster is None else self.cluster.membership.broken(node)
+            ),
+            onSilent=lambda node: (
+                None if self.cluster is None else self.cluster.membership.broken(node)
+            ),
+        )
+
+    def _transport(self, receiver: IMessageReceiver) -> TransportService:
+        sip = self.settings.sip
+        return TransportService(self.reactor, sip.listen, sip.advertise, receiver)
+
+    def _recorder(self, transport: ISipTransport) -> Recorder:
+        settings, recordings = self.settings, self.recordings
+        self.around = Surroundings(
+            service=recordings,
+            outgoing=Outgoing(self.layer, transport),
+            clock=self.reactor,
+            now=self.now,
+            metrics=self.metrics,
+            mediaHosts=mediaHosts(settings.media.address, settings.media.bind),
+            describe=lambda request, flow: describeDialog(request, flow, recordings.exclude),
+            negotiation=lambda: Negotiation(Policy()),
+            ways=settings.cluster.mediaTakeover,
+        )
+        return Recorder(
+            self.around,
+            self.layer,
+            transport,
+            profile=cast(Profile, settings.sip.profile),
+            maxSessions=settings.sip.maxSessions,
+        )
+
+
+def _tls(settings: ClusterSettings) -> ClusterTLS | None:
+    if not settings.tlsCertificate:
+        return None
+    key = settings.tlsKey or settings.tlsCertificate
+    return loadClusterTLS(settings.tlsCertificate, key, settings.tlsCa)
