@@ -37,8 +37,9 @@ BATCH = 20
 AT_ONCE = 100
 
 # Seconds that this node leaves to the others what is their share, before it
-# takes that, too: they may be busy, or have died as well.
-_LEAVE = 0.5
+# takes some of that, too: they may be busy, or have died as well, and a call
+# without a node loses its media.
+_LEAVE = 0.1
 
 # Seconds after which a store that is away is asked again.
 _AGAIN = 0.5
@@ -172,8 +173,7 @@ class Takeover(Service):
                 break
             if taken >= quota:
                 await self._pause(_LEAVE)
-                quota = None
-                taken = 0
+                quota = taken + BATCH
             await self._whenRoom()
 
     async def _quota(self, owner: NodeID) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from siprec.session.archive import newest
-from siprec.session.manifest import Manifest, parseTime
+from siprec.session.manifest import Manifest
 from siprec.testing.call import RecordingCall
 from siprec.testing.client import RecordingClient
 from siprec.testing.voice import ANN
@@ -47,10 +47,18 @@ class ClusterCase(TestCase):
     #: The first RTP port; each node has a thousand, and none another's.
     firstPort = 40000
 
-    async def begin(self, count: int, *options: str, shared: bool = True) -> None:
+    async def begin(self, count: int, *options: str, shared: bool = True, config: str = "") -> None:
         """
         Start a Redis and the nodes C{n1}, C{n2} and so on.
+
+        @param shared: whether all have the same recordings directory.
+        @param config: TOML for all of them.
         """
+        if config:
+            path = os.path.abspath(self.mktemp())
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(config)
+            options = ("--config", path, *options)
         self.server: Server = startServer(self, "redis")
         root = os.path.abspath(self.mktemp())
         self.nodes = [
@@ -140,6 +148,31 @@ class ClusterCase(TestCase):
             for stream, leg in zip(manifest["streams"], call.legs, strict=True)
         ]
 
+    def checkRecordings(
+        self,
+        manifests: Mapping[str, Manifest],
+        calls: Sequence[Watched],
+        limit: float,
+        segments: int = 2,
+    ) -> list[float]:
+        """
+        Each of these calls has one complete recording, with a marked gap.
+
+        @param limit: seconds that may be missing of a stream, for 99 of 100.
+        @return: what is missing of each, the longest last.
+        """
+        gaps = []
+        for each in calls:
+            manifest = manifests[each.call.callID]
+            self.assertEqual((manifest["state"], manifest["endReason"]), ("complete", "bye"))
+            self.assertEqual(len(manifest["segments"]), segments, manifest["segments"])
+            gaps.append(max(self.missing(manifest, each.call)))
+            causes = {gap["cause"] for gap in manifest["gaps"]}
+            self.assertLessEqual(causes, {"nodeChange"})
+        gaps.sort()
+        self.assertLessEqual(gaps[int(0.99 * len(gaps))], limit, gaps)
+        return gaps
+
     def checkSignalling(self, calls: Sequence[Watched]) -> None:
         """
         The peers saw CSeq numbers that rise, and no answer that ends a dialog.
@@ -195,4 +228,4 @@ def _counts(request: Any) -> bool:
     return request.method != "ACK"
 
 
-__all__ = ["DEADLY", "ClusterCase", "Watched", "parseTime"]
+__all__ = ["DEADLY", "ClusterCase", "Watched"]
