@@ -118,7 +118,8 @@ class _Assembly:
             instance=uuid.uuid4().hex,
             now=self.now,
             addresses=lambda: tuple(
-                f"{kind.lower()}:{host}:{port}" for kind, host, port in self.transport.addresses
+                f"{kind.lower()}:{host}:{port}"
+                for kind, host, port in self.transport.addresses or self.transport.planned
             ),
             signs=lambda: self.recorder.signs(),
             saveAll=lambda: Deferred.fromCoroutine(self.recorder.saveAll()),

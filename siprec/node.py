@@ -154,6 +154,8 @@ class Node(NodeControl, Service):
         self._start(self.transport)
         if self.cluster is not None:
             self.cluster.startService()
+            # Others should know by what addresses peers reach this node.
+            self.state.heartbeat.beatNow()
         self._start(self.manhole)
         self._listenHTTP()
         for call in resumed:

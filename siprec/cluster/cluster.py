@@ -168,7 +168,6 @@ class Cluster(Service):
         Look at the others; L{open} comes first.
         """
         super().startService()
-        self._unsettle()
         parts: tuple[Any, ...] = (
             *(self.wakefulness, self.takeover, self.addresses),
             *(self.membership, self.leftovers),
@@ -183,10 +182,13 @@ class Cluster(Service):
         """
         try:
             leases = await self._state.store.nodes()
+            owners = await self._state.store.owners()
         except StoreError as error:
             log.info("addresses not asked back: {why}", why=str(error))
             return
         self._met = {each.nodeID: each for each in leases}
+        if owners.keys() - self._met.keys():
+            self._unsettle()
         self._met.pop(self._settings.node.id, None)
         asked = [self.links.request(node, ARRIVING, None, _PATIENCE) for node in self._met]
         for success, result in await DeferredList(asked, consumeErrors=True):
