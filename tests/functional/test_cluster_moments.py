@@ -92,26 +92,18 @@ class MomentTests(_AnswersTests):
         """
         wire = await self.begin()
         await self.node.kill()
-        await eventually("its address", _Delay(), interval=0.5)
-        wire.send(wire.request("INVITE", "one", body=multipart()))
+        invite = wire.request("INVITE", "one", body=multipart())
+
+        def again() -> bool:
+            wire.send(invite)
+            return bool(wire.responses("one", "INVITE", 200))
+
+        await eventually("an answer", again, interval=0.5)
         tag = (await wire.answer("one", "INVITE", 200)).toTag
         wire.send(wire.request("ACK", "one", toTag=tag, branch="z9hG4bKack"))
         await wire.hangUp("one", tag, 2)
         [manifest] = await self.node.finished()
         self.assertEqual((manifest["state"], manifest["nodes"]), ("complete", ["heir"]))
-
-
-class _Delay:
-    """
-    Is true when it is asked for the third time.
-    """
-
-    def __init__(self) -> None:
-        self.left = 2
-
-    def __call__(self) -> bool:
-        self.left -= 1
-        return self.left < 0
 
 
 del _AnswersTests
