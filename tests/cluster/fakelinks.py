@@ -30,6 +30,7 @@ class FakeLinks:
     @ivar kept: what was to be held, each time.
     @ivar probes: time, instance and longest wait of each probe.
     @ivar held: C{None}, or the probes that wait until the test lets them go.
+    @ivar error: what probes fail with, against the promise.
     @ivar sent: node, kind and body of each request and notice.
     @ivar reachable: whether those are taken.
     @ivar answers: what answers requests, by kind.
@@ -40,6 +41,7 @@ class FakeLinks:
     kept: list[list[NodeID]] = field(factory=list)
     probes: list[tuple[float, str, float]] = field(factory=list)
     held: list[Deferred[Liveness]] | None = None
+    error: Exception | None = None
     sent: list[tuple[NodeID, str, Any]] = field(factory=list)
     reachable: bool = True
     answers: dict[str, Callable[[Any, Any], Any]] = field(factory=dict)
@@ -55,6 +57,8 @@ class FakeLinks:
         See L{IClusterLinks.probe}.
         """
         self.probes.append((round(self.clock.seconds(), 6), lease.instance, round(timeout, 6)))
+        if self.error is not None:
+            return fail(self.error)
         found: Deferred[Liveness] = Deferred()
         if self.held is not None:
             self.held.append(found)

@@ -45,6 +45,13 @@ class FakeLinksTests(SynchronousTestCase):
         self.assertIs(self.successResultOf(held), Liveness.ALIVE)
         self.assertEqual(self.links.probes, [(0, "i1", 0.5), (0.5, "i1", 1), (0.5, "i1", 1)])
 
+    def test_broken(self) -> None:
+        """
+        It can break its promise.
+        """
+        self.links.error = ZeroDivisionError()
+        self.failureResultOf(self.links.probe(makeLease(), 1), ZeroDivisionError)
+
     def test_messages(self) -> None:
         """
         Requests and notices are kept, or fail as those to a node that cannot be
