@@ -39,7 +39,7 @@ AT_ONCE = 100
 
 # Seconds that this node leaves to the others what is their share, before it
 # takes that, too: they may be busy, or have died as well.
-_LEAVE = 0.5
+_LEAVE = 0.2
 
 # Seconds after which a store that is away is asked again.
 _AGAIN = 0.5
@@ -63,7 +63,7 @@ class _Run:
     @ivar quota: how many sessions this node takes before it leaves the others
         time.
     @ivar settled: whether that is worked out.
-    @ivar left: how many there were when the others were last left time.
+    @ivar left: how many sessions there were when that was last known.
     """
 
     owner: NodeID
