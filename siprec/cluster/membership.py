@@ -21,11 +21,10 @@ from typing import TypeVar
 
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, DeferredLock
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, gatherResults
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from siprec.cluster.inquiry import Inquiry
 from siprec.cluster.interfaces import IClusterLinks
@@ -260,11 +259,10 @@ class Membership(Service):
             if not self.running:
                 break
             if name not in leases:
-                looked = Deferred.fromCoroutine(self._absent(member))
-                absent.append(looked.addErrback(self._failed, member))
+                absent.append(Deferred.fromCoroutine(self._absent(member)))
             elif member.isDue(now, self._lease, self._patience) and self._isStale(member):
                 self._inquiry.ask(member)
-        await DeferredList(absent)
+        await gatherResults(absent, consumeErrors=True)
 
     def _seen(self, lease: NodeLease, after: float, before: float) -> None:
         if lease.instance in self._gone:
@@ -343,9 +341,6 @@ class Membership(Service):
         """
         return self._clock.seconds() - member.asked > self._interval + self._patience
 
-    def _failed(self, failure: Failure, member: Member) -> None:
-        log.failure("{node}: not judged", failure, node=member.lease.nodeID)
-
     async def _counted(self) -> Mapping[NodeID, int] | None:
         now = self._clock.seconds()
         if now < max(self._settled, self._nextOwners):
@@ -396,4 +391,4 @@ class Membership(Service):
 
     def _watch(self) -> None:
         if self._links is not None:
-            self._links.keep(neighbours(self._node, self.living))
+            self._tell(self._links.keep, neighbours(self._node, self.living))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from twisted.logger import capturedLogs
 
+from siprec.cluster.takeover import Takeover
 from siprec.store.interfaces import CorruptRecord
 from tests.cluster.takeovercase import N3, TakeoverCase
 from tests.store.samples import N1, N2, makeData
@@ -166,6 +167,25 @@ class LostClaimTests(TakeoverCase):
         self.successResultOf(stopped)
         self.assertEqual(self.two.keys, [])
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_unasked(self) -> None:
+        """
+        Where nobody says what this node has, nothing is taken for lost.
+        """
+        (record,) = self.own(1)
+        self.two.takeover = Takeover(
+            self.two.store,
+            self.clock,
+            N2,
+            lambda record: self.fail("taken up"),
+            lambda: (0, []),
+            lambda: True,
+        )
+        self.two.takeover.startService()
+        self.two.store.unanswered.add(1)
+        self.successResultOf(self.two.takeover.claim(record))
+        self.pass_(10)
+        self.assertEqual((self.two.takeover.claimed, self.owned(N2)), (0, ["k000"]))
 
     def test_notReady(self) -> None:
         """
