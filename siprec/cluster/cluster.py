@@ -115,7 +115,9 @@ class Cluster(Service):
             confirm=settings.cluster.confirmTime,
             grace=2 * _BEATS * beat,
         )
-        self.takeover = Takeover(store, clock, node, self._takeUp, self._loads, self._mayTake)
+        self.takeover = Takeover(
+            store, clock, node, self._takeUp, self._loads, self._mayTake, known=self._knows
+        )
         self.addresses = Addresses(self._transport, self._places, clock)
         self.relay = Relay(self.gate, store, self.links, clock, node, self, self._transport.ours)
         self.giver = Giver(
@@ -244,7 +246,7 @@ class Cluster(Service):
 
     def _joined(self, lease: NodeLease) -> None:
         self.counters["joined"] += 1
-        self.addresses.giveBack(lease.nodeID)
+        self.addresses.giveBack(lease.nodeID, lease)
 
     def _suspected(self, lease: NodeLease) -> None:
         self.counters["suspected"] += 1
@@ -285,6 +287,13 @@ class Cluster(Service):
     def _loads(self) -> tuple[int, list[int]]:
         others = [each.sessions for each in self.membership.living.values()]
         return len(self._recordings.recordings), others
+
+    def _knows(self, key: str) -> bool:
+        return (
+            key in self._recordings.recordings
+            or self.takeover.beingTakenUp(key) is not None
+            or key in self.giver.underWay
+        )
 
     def _mayTake(self) -> bool:
         return not self._recordings.draining and self.wakefulness.awake
