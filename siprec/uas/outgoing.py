@@ -72,6 +72,12 @@ class Outgoing:
             log.info("{callID}: BYE: {why}", callID=dialog.callID, why=str(error))
         return after
 
+    def abandon(self, dialog: Dialog) -> None:
+        """
+        Another process has the dialog: from here on nothing is sent in it.
+        """
+        self._layer.forgetDialog(dialog.callID, dialog.localTag, dialog.remoteTag)
+
     async def _sendOn(self, dialog: Dialog, request: Request, flow: Flow) -> Response:
         def acknowledge(response: Response) -> None:
             # Also each time that the peer repeats its 2xx (RFC 3261 section
