@@ -295,7 +295,7 @@ class Relay:
     async def _pause(self) -> None:
         if self._stopped:
             return
-        pause = deferLater(self._clock, _PAUSE)
+        pause: Deferred[None] = deferLater(self._clock, _PAUSE)
         self._pauses.add(pause)
         # Cancelled by the stop: then there is nothing to wait for.
         await pause.addErrback(lambda failure: None)
