@@ -64,10 +64,12 @@ class PassingTests(SynchronousTestCase):
         """
         good = packed(request(), UDP, "key")
         data = answer(request(), 200).serialize()
-        for change in (
+        changes: list[dict[str, Any]] = [
             *({"message": None}, {"message": "text"}, {"message": b""}, {"message": data}),
             *({"message": b"x"}, {"key": None}, {"key": b"key"}),
-        ):
+        ]
+        for change in changes:
             self.assertRaises(BadPassing, unpackedRequest, {**good, **change})
-        for body in (None, [], {}, {"data": good["message"], "flow": good["flow"]}):
+        bodies: list[Any] = [None, [], {}, {"data": good["message"], "flow": good["flow"]}]
+        for body in bodies:
             self.assertRaises(BadPassing, unpackedResponse, body)

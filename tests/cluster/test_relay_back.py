@@ -128,22 +128,22 @@ class GarbageTests(RelayCase):
         """
         @return: what A hears of it.
         """
-        return self.failureResultOf(
-            maybeDeferred(self.b.links.answers[kind], self.b.links, body), BadPassing
-        )
+        done: Deferred[Any] = maybeDeferred(self.b.links.answers[kind], self.b.links, body)
+        return self.failureResultOf(done, BadPassing)
 
     def test_requests(self) -> None:
         """
         Of a request to be taken.
         """
         flow, message = packedFlow(UDP), ask().serialize()
-        for body in (
+        bodies: list[Any] = [
             *(None, 7, [], {}, {"message": message, "flow": flow}),
             {"message": message, "flow": [], "key": "k"},
             {"message": b"\0", "flow": flow, "key": "k"},
             {"message": b"INVITE\r\n\r\n", "flow": flow, "key": "k"},
             {"message": answer(ask(), 200).serialize(), "flow": flow, "key": "k"},
-        ):
+        ]
+        for body in bodies:
             self.sent(IN, body)
         self.assertEqual((self.b.methods(), self.b.relay.counters), ([], {}))
 
@@ -152,7 +152,8 @@ class GarbageTests(RelayCase):
         Of a response to be sent.
         """
         flow, data = packedFlow(UDP), answer(ask(), 200).serialize()
-        for body in (None, {}, {"data": data}, {"data": ask().serialize(), "flow": flow}):
+        bodies: list[Any] = [None, {}, {"data": data}, {"data": ask().serialize(), "flow": flow}]
+        for body in bodies:
             self.sent(OUT, body)
         self.assertEqual(self.b.transport.sent, [])
 
