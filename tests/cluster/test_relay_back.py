@@ -129,7 +129,8 @@ class GarbageTests(RelayCase):
         @return: what A hears of it.
         """
         done: Deferred[Any] = maybeDeferred(self.b.links.answers[kind], self.b.links, body)
-        return self.failureResultOf(done, BadPassing)
+        failure: Failure = self.failureResultOf(done, BadPassing)
+        return failure
 
     def test_requests(self) -> None:
         """

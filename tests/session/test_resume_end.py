@@ -47,9 +47,7 @@ class PlanTests(ResumeTestCase):
         An address that is not this host's is not even tried: ports of this node are
         advertised under its own, and bound where that says.
         """
-        live = self.resume(
-            keeps=lambda host: False, advertise="198.51.100.1", bind="192.0.2.1"
-        )
+        live = self.resume(keeps=lambda host: False, advertise="198.51.100.1", bind="192.0.2.1")
         self.assertEqual([host for host, _ in self.bound()], ["192.0.2.1"] * 2)
         self.assertEqual(self.ports.claims, [])
         hosts = [each.host for each in live.recording.streams]
