@@ -214,6 +214,7 @@ class Relay:
         place = self._where.remembered(request)
         if place is not None and self._owners.isDead(place.owner):
             place = None
+        denied: set[NodeID] = set()
         # What a node has sent here was looked for there.
         for _ in range(0 if flow.relay else _LOOKS):
             if self._owners.has(request):
@@ -226,19 +227,22 @@ class Relay:
             if place is None:
                 self._give(request, flow, uncertain=False)
                 return
-            if await self._toOwner(request, flow, place):
+            if await self._toOwner(request, flow, place, denied):
                 return
             place = None
         self._give(request, flow, uncertain=True)
 
-    async def _toOwner(self, request: Request, flow: Flow, place: Place) -> bool:
+    async def _toOwner(
+        self, request: Request, flow: Flow, place: Place, denied: set[NodeID]
+    ) -> bool:
         """
+        @param denied: nodes that have said of themselves that they do not have it.
         @return: whether nothing more is to be done; else the dialog is elsewhere
             by now, or its node may be dead.
         """
         record, owner = place.record, place.owner
         if record is None or (owner != self._node and not self._owners.isDead(owner)):
-            return await self._pass(request, flow, place)
+            return await self._pass(request, flow, place, denied)
         taking = self._owners.beingTakenUp(place.key)
         if taking is not None:
             await taking
@@ -249,11 +253,13 @@ class Relay:
             self._give(request, flow, uncertain=False)
             return True
         if not self._owners.has(request):
+            if owner == self._node:
+                await self._denied(owner, denied)
             return False
         self._give(request, flow, uncertain=False)
         return True
 
-    async def _pass(self, request: Request, flow: Flow, place: Place) -> bool:
+    async def _pass(self, request: Request, flow: Flow, place: Place, denied: set[NodeID]) -> bool:
         """
         @return: whether the owner has taken the request.
         """
@@ -273,6 +279,7 @@ class Relay:
             return False
         if not taken:
             self._where.forget(request)
+            await self._denied(place.owner, denied)
             return False
         self.counters["relayed"] += 1
         if place.record is not None and request.toTag is not None:
@@ -291,6 +298,12 @@ class Relay:
             self.receiver.messageReceived(request, flow)
         finally:
             self._uncertain.discard(dialog)
+
+    async def _denied(self, owner: NodeID, denied: set[NodeID]) -> None:
+        # It has just given the call away; or, if the store insists, is about to have it.
+        if owner in denied:
+            await self._pause()
+        denied.add(owner)
 
     async def _pause(self) -> None:
         if self._stopped:

@@ -26,10 +26,12 @@ log = Logger()
 class Outgoing:
     """
     Sends requests to the peers of dialogs.
+
+    @ivar transport: finds the way to a peer.
     """
 
     _layer: SipLayer
-    _transport: ISipTransport
+    transport: ISipTransport
 
     async def send(self, dialog: Dialog, request: Request, flow: Flow) -> Response:
         """
@@ -47,13 +49,16 @@ class Outgoing:
         if not flow.reliable:
             # From the same local address as before: a peer may know only that.
             remote = (host, port) if isAddress(host) else flow.remote
+            if flow.relay:
+                own = await self.transport.connect("UDP", *remote)
+                return await self._sendOn(dialog, request, own)
             return await self._sendOn(dialog, request, Flow("UDP", flow.local, remote))
         try:
             if flow.relay:
                 raise FlowGone(f"the connection is one of {flow.relay}")
             return await self._sendOn(dialog, request, flow)
         except FlowGone:
-            again = await self._transport.connect(flow.transport, host, port)
+            again = await self.transport.connect(flow.transport, host, port)
             return await self._sendOn(dialog, request, again)
 
     async def bye(self, dialog: Dialog, flow: Flow, cause: int, text: str) -> Dialog:

@@ -143,10 +143,17 @@ class PassingTests(RelayCase):
     def test_notHereYet(self) -> None:
         """
         A call that is this node's by the store, and not here, may be about to be taken
-        up again.
+        up: it has a second for that.
         """
         self.record(A)
+        self.comes(self.a, ask("UPDATE", 3))
+        self.assertEqual(self.a.methods(), [])
+        self.a.owners.mine.add("call-1")
+        self.clock.pump([1])
+        self.assertEqual((self.a.methods(), self.a.told()), (["UPDATE"], [False]))
+        self.a.owners.mine.clear()
         self.comes(self.a, ask())
+        self.clock.pump([1, 1])
         self.assertEqual((self.a.methods(), self.a.told()), (["BYE"], [True]))
         self.assertEqual(self.a.relay.counters["unanswered"], 1)
         self.assertFalse(self.a.relay.isUncertain(ask()))
@@ -198,9 +205,22 @@ class MovedTests(RelayCase):
         """
         self.b.owners.mine.clear()
         self.comes(self.a, ask())
+        self.clock.pump([1, 1])
         self.assertEqual([node for node, _, _ in self.a.links.asked], [B, B, B])
         self.assertEqual((self.b.links.asked, self.b.methods()), ([], []))
         self.assertEqual((self.a.methods(), self.a.told()), (["BYE"], [True]))
+
+    def test_aboutToHaveIt(self) -> None:
+        """
+        An owner that does not have the call yet, though the store says so twice, has a
+        second to take it up.
+        """
+        self.b.owners.mine.clear()
+        self.comes(self.a, ask())
+        self.assertEqual(len(self.a.links.asked), 2)
+        self.b.owners.mine.add("call-1")
+        self.clock.advance(1)
+        self.assertEqual((self.a.methods(), self.b.methods()), ([], ["BYE"]))
 
     def test_neverTwice(self) -> None:
         """

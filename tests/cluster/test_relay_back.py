@@ -179,4 +179,5 @@ class GarbageTests(RelayCase):
         self.record()
         self.b.links.answers[IN] = lambda peer, body: "perhaps"
         self.comes(self.a, ask())
+        self.clock.pump([1, 1])
         self.assertEqual((self.a.methods(), self.a.told()), (["BYE"], [True]))

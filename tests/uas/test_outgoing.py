@@ -133,11 +133,12 @@ class WayTests(_OutgoingTestCase):
 
     def test_datagramOfAnotherNode(self) -> None:
         """
-        A datagram leaves here, too, whoever received the peer's.
+        A datagram leaves from an address of this node, too, whoever received the
+        peer's; so that the Via names one at which the answer is heard.
         """
-        self.send(DIALOG, evolve(UDP, relay="a"))
+        self.send(DIALOG, evolve(UDP, local=("192.0.2.99", 5060), relay="a"))
         [(flow, _)] = self.wire.sent
-        self.assertEqual(flow.relay, "")
+        self.assertEqual((flow.relay, flow.local), ("", self.wire.local))
         self.answer()
 
     def test_abandon(self) -> None:
