@@ -5,6 +5,7 @@ What all calls of a node share.
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -99,6 +100,7 @@ class Surroundings:
     @ivar keeps: tells of the address that a stream had at another node whether
         it may be bound here.
     @ivar peers: what is known of the peers.
+    @ivar moves: how often media was C{moved}, or the peer C{refused} that.
     """
 
     service: Recordings
@@ -113,3 +115,4 @@ class Surroundings:
     ways: tuple[str, ...] = ("address", "reinvite")
     keeps: Callable[[str], bool] = _keep
     peers: Peers = field(factory=Peers)
+    moves: Counter[str] = field(factory=Counter)

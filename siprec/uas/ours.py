@@ -250,6 +250,7 @@ class OwnRequests:
             live.event("mediaNotMoved", **outcome.facts)
         if outcome.tells:
             self._around.peers.answered(self._call.flow.remote[0], outcome.status < 300)
+            self._around.moves["moved" if outcome.status < 300 else "refused"] += 1
         return outcome.status
 
     async def _tried(self, live: LiveRecording) -> _Outcome:

@@ -11,8 +11,9 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 
 from siprec.cluster.wakefulness import Wakefulness
-from siprec.sip.message import Request
-from tests.cluster.relaycase import B, C, RelayCase, ask
+from siprec.sip.flow import Flow
+from siprec.sip.message import Request, Response
+from tests.cluster.relaycase import B, C, Layer, RelayCase, ask
 from tests.sip.traffic import TCP, UDP, answer
 
 
@@ -137,6 +138,22 @@ class TroubleTests(RelayCase):
         self.b.owners.mine.add("call-1")
         self.comes(self.a, ask())
         self.assertEqual(self.b.methods(), ["BYE"])
+
+    def test_receiver(self) -> None:
+        """
+        Nor does a layer that fails hold up what comes next.
+        """
+
+        class Failing(Layer):
+            def messageReceived(self, message: Request | Response, flow: Flow) -> None:
+                raise ZeroDivisionError
+
+        self.a.relay.receiver = Failing(self.a.relay)
+        self.comes(self.a, ask())
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        self.a.relay.receiver = self.a.layer
+        self.comes(self.a, ask())
+        self.assertEqual(self.a.methods(), ["BYE"])
 
     def test_stop(self) -> None:
         """

@@ -112,6 +112,7 @@ class AgainTests(LaterTestCase):
         self.assertIs(takes(PEER), False)
         self.accept(self.asked(60))
         self.assertIs(takes(PEER), True)
+        self.assertEqual(self.house.around.moves, {"refused": 1, "moved": 1})
 
     def test_learnedFromSilence(self) -> None:
         """
