@@ -119,7 +119,16 @@ class Cluster(Service):
             store, clock, node, self._takeUp, self._loads, self._mayTake, known=self._knows
         )
         self.addresses = Addresses(self._transport, self._places, clock)
-        self.relay = Relay(self.gate, store, self.links, clock, node, self, self._transport.ours)
+        self.relay = Relay(
+            self.gate,
+            store,
+            self.links,
+            clock,
+            node,
+            self,
+            self._transport.ours,
+            wakefulness=self.wakefulness,
+        )
         self.giver = Giver(
             node,
             store,
@@ -204,6 +213,7 @@ class Cluster(Service):
         if not self.running:
             return
         super().stopService()
+        self.relay.stop()
         parts: tuple[Any, ...] = (
             *(self.leftovers, self.membership, self.takeover),
             *(self.addresses, self.wakefulness),
@@ -293,6 +303,7 @@ class Cluster(Service):
             key in self._recordings.recordings
             or self.takeover.beingTakenUp(key) is not None
             or key in self.giver.underWay
+            or key in self.taker.underWay
         )
 
     def _mayTake(self) -> bool:
@@ -316,7 +327,11 @@ class Cluster(Service):
         """
         See L{Owners.beingTakenUp}.
         """
-        return self.takeover.beingTakenUp(key) or self.giver.beingGiven(key)
+        for part in (self.takeover.beingTakenUp, self.giver.beingGiven, self.taker.beingTaken):
+            waiting = part(key)
+            if waiting is not None:
+                return waiting
+        return None
 
     def isDead(self, node: NodeID) -> bool:
         """

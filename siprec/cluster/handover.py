@@ -72,10 +72,23 @@ class Taker:
     # Whether this node takes calls at all.
     _ready: Callable[[], bool]
     taken: int = field(default=0, init=False)
+    underWay: dict[str, list[Deferred[None]]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._links.handle(TAKE, self._take)
         self._links.handle(ENDED, self._ended)
+
+    def beingTaken(self, key: str) -> Deferred[None] | None:
+        """
+        @return: fires when that call is this node's, or goes back; C{None} if
+            it is not being taken.
+        """
+        waiters = self.underWay.get(key)
+        if waiters is None:
+            return None
+        done: Deferred[None] = Deferred()
+        waiters.append(done)
+        return done
 
     async def _take(self, peer: Any, body: Any) -> dict[str, Any]:
         """
@@ -83,9 +96,17 @@ class Taker:
             are C{shared} with this host.
         @return: whether the media has C{moved} to other ports.
         """
-        if not self._ready():
-            raise NotTaken("the node takes no calls now")
         key = str(body["id"])
+        if not self._ready() or key in self.underWay:
+            raise NotTaken("the node takes no calls now")
+        self.underWay[key] = []
+        try:
+            return await self._taken(peer, key, body)
+        finally:
+            for waiter in self.underWay.pop(key):
+                waiter.callback(None)
+
+    async def _taken(self, peer: Any, key: str, body: Any) -> dict[str, Any]:
         try:
             record = await self._store.claim(key, self._node, int(body["epoch"]))
         except StoreError as error:

@@ -152,7 +152,10 @@ class LiveRecording:
         @return: whether that could be done for all of them.
         """
         for index, before in list(self.moved.items()):
-            if keeps(before.host) and await self.taps.replace(index, before.host, before.port):
+            # Where the address of the SDP is another one than that of the sockets,
+            # only the latter is of this host.
+            bind = before.host if self._bind == self.advertise else self._bind
+            if keeps(before.host) and await self.taps.replace(index, bind, before.port):
                 self.moved.pop(index, None)
                 self.changeStream(index, host=before.host, port=before.port)
         return not self.moved

@@ -76,7 +76,7 @@ class Call:
         clock = self._around.clock
         self.heard = self._around.now()
         self.negotiation = self._around.negotiation()
-        self._answers = Answers(clock, lambda: self._run(self._life.unacknowledged()))
+        self._answers = Answers(clock, lambda: self._end(self._life.unacknowledged))
         self.timer = SessionClock(clock, self._refresh, self._expired)
         self._ours = OwnRequests(self._around, self)
         self._theirs = TheirRequests(self, self._ours)
@@ -246,7 +246,7 @@ class Call:
             self.live.event("sessionTimerExpired")
             self.timer.agree(self.timer.agreed)
         else:
-            self._run(self._life.stop(408, "sessionExpired"))
+            self.timedOut("sessionExpired")
 
     def stop(self, cause: int, reason: str) -> None:
         """
@@ -257,8 +257,27 @@ class Call:
         """
         self._run(self._life.stop(cause, reason))
 
+    def timedOut(self, reason: str) -> None:
+        """
+        End the call from our side, as nothing has come for too long; it may be
+        this process that was held up, and the call another node's.
+
+        @param reason: C{endReason} of the manifest.
+        """
+        self._end(lambda: self._life.stop(408, reason))
+
+    def _end(self, take: Callable[[], Effects]) -> None:
+        Deferred.fromCoroutine(self._endIfOurs(take)).addErrback(self.broken)
+
+    async def _endIfOurs(self, take: Callable[[], Effects]) -> None:
+        # A process that was frozen finds out here that the call is another's,
+        # which a BYE would end.
+        await self.save()
+        if not self.over:
+            self._run(take())
+
     def _run(self, effects: Effects) -> None:
-        for effect in effects:
+        for effect in () if self.fenced else effects:
             if isinstance(effect, Answer) and self._opening is not None:
                 self._opening.answer()
             elif isinstance(effect, Reject) and self._opening is not None:
@@ -276,7 +295,8 @@ class Call:
         """
         Another node has the call: not a word to the peer.
         """
-        self.fenced = True
+        self.fenced = self.over = True
+        self._around.outgoing.abandon(self.dialog)
         self.letGo()
 
     def passOn(self, transaction: IServerTransaction) -> None:
