@@ -39,7 +39,7 @@ AT_ONCE = 100
 
 # Seconds that this node leaves to the others what is their share, before it
 # takes that, too: they may be busy, or have died as well.
-_LEAVE = 0.2
+_LEAVE = 0.1
 
 # Seconds after which a store that is away is asked again.
 _AGAIN = 0.5

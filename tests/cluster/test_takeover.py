@@ -252,15 +252,15 @@ class TwoSurvivorsTests(TakeoverCase):
 
     def test_nobodyElse(self) -> None:
         """
-        What the others have not begun to take within a fifth of a second, this
+        What the others have not begun to take within a tenth of a second, this
         node takes, too, at full speed.
         """
         self.own(100)
         self.two.others = [0]
         self.two.takeover.nodeDied(N1)
-        self.pass_(0.1875)
+        self.pass_(0.09375)
         self.assertEqual(len(self.two.keys), 50)
-        self.pass_(0.375)
+        self.pass_(0.1875)
         self.assertEqual(len(self.two.keys), 100)
 
     def test_bothTooModest(self) -> None:
@@ -271,9 +271,9 @@ class TwoSurvivorsTests(TakeoverCase):
         self.two.own, self.two.others = 60, [0]
         self.three.own, self.three.others = 60, [0]
         self.bothSee()
-        self.pass_(0.15)
+        self.pass_(0.075)
         self.assertEqual((len(self.two.keys), len(self.three.keys)), (0, 0))
-        self.pass_(0.3)
+        self.pass_(0.15)
         self.assertEqual(len(self.two.keys) + len(self.three.keys), 40)
         self.assertEqual(len({*self.two.keys, *self.three.keys}), 40)
 
