@@ -18,9 +18,11 @@ from siprec.cluster.gate import Gate
 from siprec.cluster.links import ClusterLinks
 from siprec.cluster.listening import listenAt
 from siprec.cluster.places import Places
+from siprec.cluster.stitching import Stitching
 from siprec.cluster.tls import ClusterTLS, loadClusterTLS
 from siprec.cluster.wakefulness import Wakefulness
 from siprec.config import ClusterSettings, Settings
+from siprec.ids import NodeID
 from siprec.media.capture import CaptureThread
 from siprec.media.ports import PortPool
 from siprec.metrics import Metrics
@@ -92,6 +94,7 @@ class _Assembly:
             now=now,
             metrics=self.metrics,
             exclude=settings.metadata.exclude,
+            window=settings.cluster.stitchWindow,
         )
         self.state.recordings = self.recordings
         self.recovery = Recovery(self.running, self.renderer, self.workers, now, self.metrics)
@@ -151,6 +154,7 @@ class _Assembly:
             self.layer.transport = self.transport
         else:
             self._join()
+        self._stitch()
         self.layer.user = self.recorder
         watchNode(self.metrics, self.recordings, self.ports, self.recorder, self.layer, self.state)
         return Node(
@@ -231,6 +235,22 @@ class _Assembly:
             ways=settings.cluster.mediaTakeover,
         )
 
+    def _stitch(self) -> None:
+        cluster = self.cluster
+        stitching = Stitching(
+            self.settings.node.id,
+            self.state.store,
+            self.state.adapter,
+            self.recordings,
+            self.recorder,
+            self.now,
+            _never if cluster is None else cluster.isDead,
+            _nobody if cluster is None else cluster.beingTakenUp,
+            self.settings.cluster.stitchWindow,
+            None if cluster is None else cluster.links,
+        )
+        self.around.predecessor = stitching.predecessor
+
     def _links(self, settings: ClusterSettings) -> ClusterLinks:
         return ClusterLinks(
             self.reactor,
@@ -274,6 +294,20 @@ class _Assembly:
             profile=cast(Profile, settings.sip.profile),
             maxSessions=settings.sip.maxSessions,
         )
+
+
+def _never(node: NodeID) -> bool:
+    """
+    Without other nodes there is none that could be dead.
+    """
+    return False
+
+
+def _nobody(key: str) -> Deferred[None] | None:
+    """
+    Without other nodes there is nobody to take a call over from.
+    """
+    return None
 
 
 def _tls(settings: ClusterSettings) -> ClusterTLS | None:

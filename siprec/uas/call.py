@@ -16,6 +16,7 @@ from siprec.sdp.parse import parseSDP
 from siprec.session.life import Answer, CallLife, Effects, Finish, Reject, SendBye, callLife
 from siprec.session.live import LiveRecording
 from siprec.session.model import DialogInfo
+from siprec.session.recordings import ABANDONED
 from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IServerTransaction
@@ -287,6 +288,10 @@ class Call:
                 bye = send(self.dialog, self.flow, effect.cause, effect.text)
                 Deferred.fromCoroutine(bye).addErrback(self.broken)
             elif isinstance(effect, Finish):
+                if self.live is not None and effect.reason in ABANDONED:
+                    # Another node may go on with it if its peer comes back there.
+                    self.live.ending(effect.reason)
+                    self.saveSoon()
                 self.letGo()
                 if self.live is not None:
                     self._around.service.finish(self.live, effect.reason)
