@@ -24,7 +24,7 @@ from siprec.session.files import RecordingFiles
 from siprec.session.interfaces import IRenderer, IWorkers, RendererStopped
 from siprec.session.keeper import SnapshotKeeper
 from siprec.session.live import Document, LiveRecording, StreamRequest
-from siprec.session.manifest import JOURNAL_ERROR, isWhole, withRendering
+from siprec.session.manifest import JOURNAL_ERROR, Manifest, isWhole, withRendering
 from siprec.session.model import CallSnapshot, DialogInfo
 from siprec.session.resume import SAME_PLACE, MediaPlan, Resumption
 from siprec.session.running import RunningRecordings
@@ -59,6 +59,8 @@ class Recordings(Service):
     @ivar exclude: patterns of header names that must not be kept.
     @ivar recordings: what is being recorded or finished, by id.
     @ivar draining: set when no new recording may be begun.
+    @ivar onFinished: called with directory and manifest of each recording that was
+        finished, or C{None}; it must not raise.
     """
 
     node: NodeID
@@ -77,6 +79,7 @@ class Recordings(Service):
     recordings: dict[RecordingID, LiveRecording] = field(factory=dict, init=False)
     draining: bool = field(default=False, init=False)
     diskFree: int | None = field(default=None, init=False)
+    onFinished: Callable[[str, Manifest], None] | None = field(default=None, init=False)
     _finishing: dict[RecordingID, list[Deferred[None]]] = field(factory=dict, init=False)
     _counted: Counter[str] = field(factory=Counter, init=False)
     _beginning: int = field(default=0, init=False)
@@ -380,6 +383,8 @@ class Recordings(Service):
             callID=recording.callID,
             node=self.node,
         )
+        if self.onFinished is not None:
+            self.onFinished(recording.directory, manifest)
 
     def _lookAtDisk(self) -> None:
         try:

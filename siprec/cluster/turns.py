@@ -1,0 +1,59 @@
+"""
+Work on one recording, one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from attrs import define, field
+from twisted.internet.defer import Deferred, DeferredLock, succeed
+
+from siprec.ids import RecordingID
+
+__all__ = ["Turns", "ended"]
+
+
+@define(eq=False, repr=False)
+class Turns:
+    """
+    A lock for each recording that is being worked on.
+    """
+
+    _locks: dict[RecordingID, DeferredLock] = field(factory=dict, init=False)
+
+    def __len__(self) -> int:
+        return len(self._locks)
+
+    @asynccontextmanager
+    async def of(self, recording: RecordingID) -> AsyncIterator[None]:
+        """
+        Enter when nobody else is at work on that recording.
+        """
+        lock = self._locks.setdefault(recording, DeferredLock())
+        await lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+            if not lock.locked:
+                del self._locks[recording]
+
+
+def ended(done: Deferred[None]) -> Deferred[None]:
+    """
+    @return: fires when something has ended; to cancel it is not in the way of others
+        who wait.
+    """
+    if done.called and not done.paused:
+        return succeed(None)
+    copy: Deferred[None] = Deferred()
+
+    def over(result: object) -> object:
+        if not copy.called:
+            copy.callback(None)
+        return result
+
+    done.addBoth(over)
+    return copy
