@@ -36,8 +36,9 @@ class Turns:
         try:
             yield
         finally:
+            # Whoever waits may have been, and gone, when this returns.
             lock.release()
-            if not lock.locked:
+            if not lock.locked and self._locks.get(recording) is lock:
                 del self._locks[recording]
 
 
