@@ -223,11 +223,15 @@ class Segments(Service):
         @return: the ids of those that must not be recovered.
         """
         await ended(self._opened)
+        orphans = list(orphans)
         try:
-            return await self._claims.wanted(orphans)
+            found = await self._claims.wanted(orphans)
         except Stopped:
             # Nothing may be recovered any more; they stay marked as they are.
             return {each.id for each in orphans}
+        # Who was faster has heard that they may still be written.
+        self._begin(self._offering.tell(found.intersection(self._copies.kept)))
+        return found
 
     async def offered(self, until: float) -> None:
         """

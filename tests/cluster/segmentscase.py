@@ -42,7 +42,7 @@ from tests.cluster.memorylinks import MemoryLinks
 from tests.render.journals import Packet, talk, writeJournal
 from tests.session.recordings import START, FakeRenderer, identity, session
 
-__all__ = ["A", "B", "C", "FIRST", "SECOND", "FakeLive", "SegmentsCase", "TestNode", "fileIn"]
+__all__ = ["FIRST", "SECOND", "A", "B", "C", "FakeLive", "SegmentsCase", "TestNode", "fileIn"]
 
 A, B, C = NodeID("a"), NodeID("b"), NodeID("c")
 

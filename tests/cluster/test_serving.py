@@ -133,7 +133,7 @@ class ListTests(ServingCase):
                 [],
                 "id",
                 {},
-                {"id": identity()},
+                {"id": identity(), "name": JOURNAL, "offset": 0, "length": 1},
                 {"id": 7, "root": "x"},
                 {"id": f"../{identity()}", "root": "x", "name": JOURNAL},
                 {"id": identity(), "root": 7, "name": JOURNAL, "offset": 0, "length": 1},
