@@ -21,6 +21,7 @@ from siprec.cluster.fetching import Fetching
 from siprec.cluster.interfaces import IClusterLinks
 from siprec.cluster.lacks import isFinal
 from siprec.cluster.serving import BadQuestion, identityOf, rootOf
+from siprec.cluster.turns import answering
 from siprec.cluster.waiting import WaitingRecordings
 from siprec.ids import NodeID, RecordingID
 from siprec.session.interfaces import IWorkers
@@ -79,6 +80,8 @@ class Claims:
     _liveHere: Callable[[RecordingID], str | None]
     # Told of a recording of this node of which another one has a copy.
     _onCopy: Callable[[RecordingID, str, NodeID], None]
+    # Gives what fires when this node can answer.
+    _ready: Callable[[], Deferred[None]]
     # Makes recordings of orphans.
     _recover: Callable[[list[Orphan]], Deferred[None]]
     counters: Counter[str] = field(factory=Counter)
@@ -87,9 +90,7 @@ class Claims:
         """
         Answer from now on.
         """
-        self._links.handle(
-            WANTED, lambda peer, body: Deferred.fromCoroutine(self._answer(peer, body))
-        )
+        self._links.handle(WANTED, answering(self._ready, self._answer))
 
     async def hasIt(self, recording: RecordingID) -> str | None:
         """

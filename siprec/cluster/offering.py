@@ -18,6 +18,7 @@ from siprec.cluster.errors import LinkError
 from siprec.cluster.fetching import Fetching, Stopped
 from siprec.cluster.interfaces import IClusterLinks
 from siprec.cluster.serving import DONE, identityOf, rootOf
+from siprec.cluster.turns import answering
 from siprec.cluster.waiting import WaitingRecordings
 from siprec.ids import NodeID, RecordingID
 
@@ -51,14 +52,14 @@ class Offering:
     _hasIt: Callable[[RecordingID], Awaitable[str | None]]
     # Told of a recording of this node of which another one has a copy.
     _onCopy: Callable[[RecordingID, str, NodeID], None]
+    # Gives what fires when this node can answer.
+    _ready: Callable[[], Deferred[None]]
 
     def start(self) -> None:
         """
         Hear from now on.
         """
-        self._links.handle(
-            OFFER, lambda peer, body: Deferred.fromCoroutine(self._offered(peer, body))
-        )
+        self._links.handle(OFFER, answering(self._ready, self._offered))
 
     async def _offered(self, peer: Any, body: Any) -> None:
         identity, root = identityOf(body), rootOf(body)

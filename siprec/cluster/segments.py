@@ -105,6 +105,7 @@ class Segments(Service):
             workers,
             store,
             lambda identity: identity in recordings.recordings,
+            self._ready,
             self.counters,
         )
         self._fetching = Fetching(links, self._marks, workers, clock, self._room, self.counters)
@@ -120,6 +121,7 @@ class Segments(Service):
             members,
             self._liveHere,
             self._copyAt,
+            self._ready,
             recover,
             self.counters,
         )
@@ -132,6 +134,7 @@ class Segments(Service):
             members,
             self._claims.hasIt,
             self._copyAt,
+            self._ready,
         )
         self._completing = Completing(node, renderer, workers, now, self.counters)
 
@@ -222,7 +225,7 @@ class Segments(Service):
 
         @return: the ids of those that must not be recovered.
         """
-        await ended(self._opened)
+        await self._ready()
         orphans = list(orphans)
         try:
             found = await self._claims.wanted(orphans)
@@ -254,6 +257,9 @@ class Segments(Service):
 
     # What is here.
 
+    def _ready(self) -> Deferred[None]:
+        return ended(self._opened)
+
     def _room(self) -> int | None:
         free = self._recordings.diskFree
         return None if free is None else free - self._recordings.minFree
@@ -276,7 +282,7 @@ class Segments(Service):
 
     async def _see(self, directory: str, manifest: Manifest) -> None:
         identity = recordingID(manifest["id"])
-        await ended(self._opened)
+        await self._ready()
         async with self._turns.of(identity):
             there = await self._workers.run(namesIn, directory)
             lack = lackOf(manifest, there, self._node)

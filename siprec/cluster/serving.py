@@ -17,6 +17,7 @@ from siprec.cluster.errors import Refusal
 from siprec.cluster.interfaces import IClusterLinks
 from siprec.cluster.segmentfiles import MAX_PIECE, NotHeld, NotThere, readPiece
 from siprec.cluster.segmentnames import isOffered
+from siprec.cluster.turns import answering
 from siprec.cluster.waiting import Waiting, WaitingRecordings
 from siprec.ids import RecordingID
 from siprec.session.archive import NoSuchRecording, recordingID
@@ -125,6 +126,8 @@ class Serving:
     _store: ISessionStore
     # Whether a recording has a call here, or is being finished.
     _isLive: Callable[[RecordingID], bool]
+    # Gives what fires when this node can answer.
+    _ready: Callable[[], Deferred[None]]
     counters: Counter[str] = field(factory=Counter)
 
     def start(self) -> None:
@@ -132,10 +135,7 @@ class Serving:
         Answer from now on.
         """
         for kind, answer in ((LIST, self._list), (READ, self._read), (DONE, self._done)):
-            self._links.handle(kind, self._answering(answer))
-
-    def _answering(self, answer: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-        return lambda peer, body: Deferred.fromCoroutine(answer(peer, body))
+            self._links.handle(kind, answering(self._ready, answer))
 
     async def _list(self, peer: Any, body: Any) -> dict[str, Any]:
         identity = identityOf(body)

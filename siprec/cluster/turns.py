@@ -4,15 +4,16 @@ Work on one recording, one after the other.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredLock, succeed
 
 from siprec.ids import RecordingID
 
-__all__ = ["Turns", "ended"]
+__all__ = ["Turns", "answering", "ended"]
 
 
 @define(eq=False, repr=False)
@@ -40,6 +41,21 @@ class Turns:
             lock.release()
             if not lock.locked and self._locks.get(recording) is lock:
                 del self._locks[recording]
+
+
+def answering(
+    ready: Callable[[], Deferred[None]], answer: Callable[[Any, Any], Coroutine[Any, Any, Any]]
+) -> Callable[[Any, Any], Deferred[Any]]:
+    """
+    @param ready: gives what fires when this node can answer.
+    @return: C{answer} as C{IClusterLinks.handle} takes it.
+    """
+
+    async def answered(peer: Any, body: Any) -> Any:
+        await ready()
+        return await answer(peer, body)
+
+    return lambda peer, body: Deferred.fromCoroutine(answered(peer, body))
 
 
 def ended(done: Deferred[None]) -> Deferred[None]:

@@ -5,7 +5,7 @@ Nodes with a recordings directory each.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from attrs import define, evolve, field
@@ -252,7 +252,7 @@ class SegmentsCase(SynchronousTestCase):
     def write(
         self,
         recording: RecordingSession,
-        journals: dict[str, Sequence[Packet]],
+        journals: Mapping[str, Sequence[Packet]],
         documents: Sequence[str] = ("metadata-1.xml",),
     ) -> None:
         """

@@ -213,12 +213,11 @@ class WantedTests(ClaimsCase):
         """
         As long as the store does not answer it is waited.
         """
-        get = self.b.store.get
-        self.b.store.get = lambda key: fail(StoreUnavailable("away"))  # type: ignore[method-assign]
+        restore = self.patch(self.b.store, "get", lambda key: fail(StoreUnavailable("away")))
         self.start(self.b)
         waiting = self.wanted()
         self.assertNoResult(waiting)
-        self.b.store.get = get  # type: ignore[method-assign]
+        restore.restore()
         self.clock.advance(2)
         self.assertEqual(self.successResultOf(waiting), set())
 

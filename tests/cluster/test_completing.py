@@ -5,6 +5,7 @@ Tests of L{siprec.cluster.completing}.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
@@ -118,7 +119,8 @@ class CompletingTests(SegmentsCase):
         A manifest that makes no sense is not one.
         """
         good = self.a.manifest()
-        for changes in ({"segments": None}, {"metadata": [{}]}, {"segments": [{}]}):
+        wrong: list[dict[str, Any]] = [{"segments": None}, {"metadata": [{}]}, {"segments": [{}]}]
+        for changes in wrong:
             writeManifest(self.a.directory(), {**good, **changes})
             self.assertRaises(BadManifest, look, self.a.directory())
             self.failureResultOf(self.run_(), BadManifest)

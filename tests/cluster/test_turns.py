@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from siprec.cluster.turns import Turns, ended
+from siprec.cluster.turns import Turns, answering, ended
 from siprec.ids import RecordingID
 
 ONE, TWO = RecordingID("1"), RecordingID("2")
@@ -67,6 +67,30 @@ class TurnsTests(SynchronousTestCase):
         self.failureResultOf(second, ValueError)
         self.successResultOf(third)
         self.assertEqual((self.log, len(self.turns)), (["a", "b", "c"], 0))
+
+
+class AnsweringTests(SynchronousTestCase):
+    """
+    Answers that wait until the node can give them.
+    """
+
+    def test_answer(self) -> None:
+        """
+        Nothing is answered before; then each gets its answer, or the reason why not.
+        """
+        opened: Deferred[None] = Deferred()
+
+        async def answer(peer: object, body: object) -> object:
+            if body is None:
+                raise ValueError("no")
+            return [peer, body]
+
+        ask = answering(lambda: ended(opened), answer)
+        good, bad = ask("a", 1), ask("a", None)
+        self.assertNoResult(good)
+        opened.callback(None)
+        self.assertEqual(self.successResultOf(good), ["a", 1])
+        self.failureResultOf(bad, ValueError)
 
 
 class EndedTests(SynchronousTestCase):

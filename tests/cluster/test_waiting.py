@@ -110,21 +110,19 @@ class WaitingTests(SynchronousTestCase):
         """
         self.marks.open()
         good = {"directory": "2026", "ask": ["a"], "told": {"b": 1}}
+        wrongs: list[dict[str, Any]] = [
+            {"directory": "../x"},
+            {"directory": 1},
+            {"ask": ["/"]},
+            {"ask": 1},
+            {"told": {"b": "x"}},
+            {"told": []},
+        ]
         bad = [
             b"",
             b"[]",
             b"\xff",
-            *(
-                json.dumps({**good, **wrong}).encode()
-                for wrong in (
-                    {"directory": "../x"},
-                    {"directory": 1},
-                    {"ask": ["/"]},
-                    {"ask": 1},
-                    {"told": {"b": "x"}},
-                    {"told": []},
-                )
-            ),
+            *(json.dumps({**good, **wrong}).encode() for wrong in wrongs),
         ]
         for number, data in enumerate(bad):
             with open(self.path(identity(number)), "wb") as file:

@@ -5,6 +5,7 @@ Tests of L{siprec.session.recordings}.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
@@ -292,6 +293,24 @@ class FinishTests(ServiceTestCase):
         self.assertEqual(self.markers(), [])
         self.assertEqual(self.count('siprec_renders_total{result="failed"}'), 1)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_onFinished(self) -> None:
+        """
+        Who wants to know is told of each recording that was finished, with or without
+        audio, when its manifest is on the disk.
+        """
+        told: list[tuple[str, dict[str, Any]]] = []
+        self.service.onFinished = lambda *facts: told.append(facts)
+        live = self.begin()
+        manifest = self.finish(live)
+        self.assertEqual(told, [(live.recording.directory, manifest)])
+        self.renderer.failure = RendererStopped()
+        self.finish(self.begin())
+        self.assertEqual(len(told), 1)
+        self.renderer.failure = ValueError("out of paper")
+        self.finish(self.begin())
+        self.assertEqual(told[1][1]["state"], "incomplete")
+        self.flushLoggedErrors(ValueError)
 
     def test_rendererStopped(self) -> None:
         """

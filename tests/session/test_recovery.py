@@ -117,6 +117,20 @@ class RecordingTests(RecoveryTestCase):
         self.assertEqual(metric(self.metrics, 'siprec_recordings_total{state="incomplete"}'), 1)
         self.assertEqual(metric(self.metrics, 'siprec_renders_total{result="ok"}'), 1)
 
+    def test_onFinished(self) -> None:
+        """
+        Who wants to know is told when its manifest is on the disk, and of one that needed
+        nothing but its marker removed.
+        """
+        told: list[tuple[str, Manifest]] = []
+        self.recovery.onFinished = lambda *facts: told.append(facts)
+        directory = self.leave()
+        manifest = self.recovered(directory)
+        self.assertEqual(told, [(directory, manifest)])
+        self.running.add(identity(0), directory)
+        self.recover()
+        self.assertEqual(told[1:], [(directory, manifest)])
+
     def test_J7_nothingCame(self) -> None:
         """
         Without a packet it ends where it began.
