@@ -137,6 +137,7 @@ class Claims:
             if orphan.id in shared:
                 # It is finished by the node that has it, in this very folder.
                 await self._workers.run(self._copies.forget, orphan.id)
+                self._copies.kept.pop(orphan.id, None)
                 found.add(orphan.id)
             elif orphan.id in apart:
                 if await self._keep(orphan):

@@ -103,7 +103,8 @@ def reopen(directory: str) -> None:
 @define(eq=False, repr=False)
 class Copies:
     """
-    The copies of one node.
+    The copies of one node.  What blocks changes the disk only, so that it can run in
+    another thread than that which changes C{kept} and C{offered}.
 
     @ivar kept: those that are marked in this process's life, by recording.
     @ivar offered: folders of those that were closed here since the start, and that
@@ -141,22 +142,25 @@ class Copies:
         """
         return recording not in self.kept and self._running.has(recording)
 
-    def keep(self, recording: RecordingID, directory: str) -> None:
+    def mark(self, recording: RecordingID, directory: str) -> Copy | None:
         """
         Another node asks for what is here of a recording: if it is a copy, it is kept
         from now on until that node has all of it.
 
+        @return: the copy, or C{None} if it is none.
         @raise OSError: it cannot be marked.
         """
         copy = self.kept.get(recording)
         if copy is not None and copy.since is not None:
-            return
+            return copy
         orphan = Orphan(self.node, recording, directory) if copy is None else copy.orphan
-        with suppress(NoCopy):
+        try:
             since = keep(orphan, (self.node, orphan.node), self._now())
-            # The next start finds it, should nobody come for it.
-            self._running.add(recording, directory)
-            self.kept[recording] = Copy(orphan, since)
+        except NoCopy:
+            return copy
+        # The next start finds it, should nobody come for it.
+        self._running.add(recording, directory)
+        return Copy(orphan, since)
 
     def forget(self, recording: RecordingID) -> None:
         """
@@ -191,5 +195,3 @@ class Copies:
         removeCopy(directory, held)
         self._marks.remove(recording)
         self._running.remove(recording)
-        del self.kept[recording]
-        self.offered.pop(recording, None)

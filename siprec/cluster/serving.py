@@ -145,7 +145,7 @@ class Serving:
             return answer
         if await self._isWritten(identity):
             return {**answer, "known": True, "live": True}
-        await self._workers.run(self._copies.keep, identity, directory)
+        await self._keep(identity, directory)
         found = await self._workers.run(self._copies.offers, directory)
         waiting = self._waiting.get(identity)
         return {
@@ -190,7 +190,7 @@ class Serving:
             raise NotACopy("the recording is this node's")
         if await self._isWritten(identity):
             raise NotNow("it is being written")
-        await self._workers.run(self._copies.keep, identity, directory)
+        await self._keep(identity, directory)
         try:
             await self._workers.run(self._copies.remove, identity, directory, held)
         except NoCopy:
@@ -199,6 +199,8 @@ class Serving:
             self._copies.offered.pop(identity, None)
             raise NotACopy(f"{error} is nowhere else") from None
         self._waiting.pop(identity, None)
+        self._copies.kept.pop(identity, None)
+        self._copies.offered.pop(identity, None)
         self.counters["removed"] += 1
         log.info("{recording}: {node} has all of it", recording=identity, node=peer.nodeID)
 
@@ -210,6 +212,11 @@ class Serving:
         if not await self._workers.run(self._copies.isThere):
             raise NotNow("the recordings directory is not there")
         return await self._workers.run(self._copies.find, identity)
+
+    async def _keep(self, identity: RecordingID, directory: str) -> None:
+        copy = await self._workers.run(self._copies.mark, identity, directory)
+        if copy is not None:
+            self._copies.kept[identity] = copy
 
     async def _isWritten(self, identity: RecordingID) -> bool:
         if self._isLive(identity):

@@ -191,6 +191,21 @@ class WantedTests(ClaimsCase):
         self.assertIn("1-0.rtpdump", self.b.files())
         self.assertEqual(c.marks(), [])
 
+    def test_sharedLater(self) -> None:
+        """
+        So it is if that other node takes it up later than it is asked for.
+        """
+        self.owns(self.a)
+        c = self.makeNode(A, self.b.root)
+        self.start(c, self.b)
+        self.assertTrue(self.isWanted())
+        self.assertEqual(self.b.markers(), [identity()])
+        c.live(self.call(c.root, B, A))
+        self.clock.advance(INTERVAL)
+        self.clock.advance(INTERVAL)
+        self.assertEqual((self.b.markers(), self.b.recovered), ([], []))
+        self.assertEqual(self.ends(), ("recording", None))
+
     def test_sharedFinished(self) -> None:
         """
         What lies finished in the same directory may be the asker's own.

@@ -111,6 +111,14 @@ class CopiesTests(CopiesCase):
     L{Copies}.
     """
 
+    def keep(self) -> None:
+        """
+        Another node asks for what is here.
+        """
+        copy = self.copies.mark(identity(), self.b.directory())
+        if copy is not None:
+            self.copies.kept[identity()] = copy
+
     def test_keep(self) -> None:
         """
         A copy is marked as unfinished, so that the next start finds it again.
@@ -118,7 +126,7 @@ class CopiesTests(CopiesCase):
         self.copy()
         self.assertEqual(self.copies.find(identity()), self.b.directory())
         for _ in range(2):
-            self.copies.keep(identity(), self.b.directory())
+            self.keep()
         self.assertEqual(self.b.markers(), [identity()])
         self.assertEqual(self.copies.kept[identity()], Copy(self.orphan, NOW))
         self.assertFalse(self.copies.isBeingWritten(identity()))
@@ -130,7 +138,7 @@ class CopiesTests(CopiesCase):
         """
         self.copy()
         self.change(state="complete")
-        self.copies.keep(identity(), self.b.directory())
+        self.keep()
         self.assertEqual((self.b.markers(), self.copies.kept), ([], {}))
         self.assertEqual(
             [each.name for each in self.copies.offers(self.b.directory())],
@@ -159,13 +167,11 @@ class CopiesTests(CopiesCase):
         A copy goes with its marks.
         """
         self.copy()
-        self.copies.keep(identity(), self.b.directory())
-        self.copies.offered[identity()] = self.b.directory()
+        self.keep()
         held = digests(self.b.directory(), ["1-0.rtpdump", "metadata-1.xml"])
         self.assertRaises(NotHeld, self.copies.remove, identity(), self.b.directory(), {})
         self.copies.remove(identity(), self.b.directory(), held)
         self.assertEqual((self.b.files(), self.b.markers()), ([], []))
-        self.assertEqual((self.copies.kept, self.copies.offered), ({}, {}))
 
     def test_notRemoved(self) -> None:
         """
@@ -179,10 +185,23 @@ class CopiesTests(CopiesCase):
         self.copies.kept[identity()] = Copy(self.orphan, None)
         self.assertRaises(NoCopy, self.copies.remove, identity(), directory, held)
         self.copies.kept.clear()
-        self.copies.keep(identity(), directory)
+        self.keep()
         self.change(state="complete", endReason="bye")
         self.assertRaises(NoCopy, self.copies.remove, identity(), directory, held)
         self.assertIn("1-0.rtpdump", self.b.files())
+
+    def test_removeWithoutManifest(self) -> None:
+        """
+        A copy whose manifest is damaged can go: all else is with the other node.
+        """
+        self.copy()
+        self.keep()
+        directory = self.b.directory()
+        held = digests(directory, ["1-0.rtpdump", "metadata-1.xml"])
+        with open(os.path.join(directory, "recording.json"), "w") as file:
+            file.write("{")
+        self.copies.remove(identity(), directory, held)
+        self.assertEqual(self.b.files(), [])
 
     def test_orphanOfAnother(self) -> None:
         """
@@ -192,5 +211,5 @@ class CopiesTests(CopiesCase):
         adopted = Orphan(A, identity(), self.b.directory())
         self.change(segments=[{**self.b.manifest()["segments"][0], "node": "a"}])
         self.copies.kept[identity()] = Copy(adopted, None)
-        self.copies.keep(identity(), self.b.directory())
+        self.keep()
         self.assertEqual(self.copies.kept[identity()], Copy(adopted, NOW))

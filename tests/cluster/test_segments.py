@@ -186,6 +186,19 @@ class TogetherTests(SegmentsCase):
         self.a.segments.segmentClosed(identity(), self.a.directory())
         self.assertEqual(self.a.marks(), [identity()])
 
+    def test_givenAway(self) -> None:
+        """
+        A node that has given the call away does not ask for it any more.
+        """
+        self.copy()
+        self.write(self.call(self.a.root, B, A), {"2-0.rtpdump": SECOND}, ())
+        marks = WaitingRecordings(self.a.root)
+        marks.open()
+        marks.save(Waiting(identity(), self.a.directory(), {B}))
+        self.start(self.a, self.b)
+        self.pieces()
+        self.assertEqual(self.b.links.asked, [])
+
     def test_nothingMissing(self) -> None:
         """
         A recording that is whole asks nobody, and leaves no mark.

@@ -32,7 +32,7 @@ from siprec.testing.fakes import FakeCapture, FakePortPool
 from tests.functional.node import eventually
 from tests.functional.peers import run
 from tests.render.journals import Packet, audioOf, expected, talk, writeJournal
-from tests.session.recordings import START, session
+from tests.session.recordings import START, identity, session
 
 reactor = cast(Any, _reactor)
 
