@@ -25,14 +25,13 @@ from siprec.cluster.copies import Copies
 from siprec.cluster.errors import LinkError
 from siprec.cluster.fetching import Fetching, Stopped
 from siprec.cluster.interfaces import IClusterLinks
-from siprec.cluster.lacks import lackOf, wantedOf
+from siprec.cluster.lacks import wantedOf
+from siprec.cluster.marking import Marking
 from siprec.cluster.offering import Offering
-from siprec.cluster.segmentfiles import discardParts
 from siprec.cluster.serving import Serving
 from siprec.cluster.turns import Turns, ended
 from siprec.cluster.waiting import Waiting, WaitingRecordings
 from siprec.ids import NodeID, RecordingID
-from siprec.session.archive import recordingID
 from siprec.session.interfaces import IRenderer, IWorkers, RendererStopped
 from siprec.session.manifest import BadManifest, Manifest
 from siprec.session.recordings import Recordings
@@ -87,7 +86,6 @@ class Segments(Service):
         self._recordings = recordings
         self._workers = workers
         self._clock = clock
-        self._waiting: dict[RecordingID, Waiting] = {}
         self._finished: set[RecordingID] = set()
         self._turns = Turns()
         self._busy: dict[NodeID, bool] = {}
@@ -96,12 +94,15 @@ class Segments(Service):
         self._opened: Deferred[None] = succeed(None)
         self._looking: Deferred[None] = succeed(None)
         self._marks = WaitingRecordings(root)
+        self._marking = Marking(
+            self._marks, workers, node, lambda identity: self._liveHere(identity) is not None
+        )
         self._copies = Copies(node, self._marks, running, now)
         self._serving = Serving(
             links,
             self._copies,
             self._marks,
-            self._waiting,
+            self._marking.waiting,
             workers,
             store,
             lambda identity: identity in recordings.recordings,
@@ -171,9 +172,7 @@ class Segments(Service):
         Read which recordings wait.
         """
         try:
-            await self._workers.run(self._marks.open)
-            for each in await self._workers.run(self._marks.load):
-                self._waiting.setdefault(each.id, each)
+            await self._marking.open()
         except Exception:
             # What needs the name of the directory says so; the next turn tries again.
             log.failure("what recordings wait for is not known")
@@ -202,13 +201,16 @@ class Segments(Service):
         """
         self._start(node)
 
-    def recordingFinished(self, directory: str, manifest: Manifest) -> None:
+    def recordingFinished(self, directory: str, manifest: Manifest) -> Deferred[None]:
         """
         A recording was finished here: see whether another node has some of it.
+
+        @return: fires when a crash cannot make it forgotten any more; it never fails.
         """
-        if self.running:
-            self._finished.add(manifest["id"])
-            self._begin(self._see(directory, manifest))
+        if not self.running:
+            return succeed(None)
+        self._finished.add(manifest["id"])
+        return self._begin(self._see(directory, manifest))
 
     def segmentClosed(self, recording: RecordingID, directory: str) -> None:
         """
@@ -249,11 +251,7 @@ class Segments(Service):
         The recordings of this node that have other nodes to ask: C{id}, and
         C{nodes} to ask.
         """
-        return [
-            {"id": each.id, "nodes": sorted(each.ask)}
-            for each in sorted(self._waiting.values(), key=lambda one: one.id)
-            if each.ask
-        ]
+        return self._marking.pending
 
     # What is here.
 
@@ -274,46 +272,22 @@ class Segments(Service):
         self._begin(self._note(identity, directory, node))
 
     async def _note(self, identity: RecordingID, directory: str, node: NodeID) -> None:
-        async with self._turns.of(identity):
-            waiting = self._waiting.get(identity) or Waiting(identity, directory)
-            waiting.ask.add(node)
-            await self._save(waiting)
+        await self._marking.note(identity, directory, node)
         self._start(node)
 
     async def _see(self, directory: str, manifest: Manifest) -> None:
-        identity = recordingID(manifest["id"])
         await self._ready()
-        async with self._turns.of(identity):
-            there = await self._workers.run(namesIn, directory)
-            lack = lackOf(manifest, there, self._node)
-            waiting = self._waiting.get(identity)
-            if waiting is None:
-                if not lack.asks({}):
-                    return
-                waiting = Waiting(identity, directory)
-            waiting.ask |= lack.asks(waiting.told)
-            # A crash from here on must not forget it.
-            await self._save(waiting)
+        waiting = await self._marking.see(directory, manifest)
+        if waiting is not None:
+            # Nobody waits for this: it may be rendered again.
+            self._begin(self._follow(waiting))
+
+    async def _follow(self, waiting: Waiting) -> None:
+        async with self._turns.of(waiting.id):
             if not waiting.ask:
                 await self._completing.run(waiting, last=True)
-            await self._settle(waiting)
+                await self._marking.settle(waiting)
         self._lookAround()
-
-    async def _save(self, waiting: Waiting) -> None:
-        self._waiting[waiting.id] = waiting
-        await self._workers.run(self._marks.save, waiting)
-
-    async def _settle(self, waiting: Waiting) -> None:
-        """
-        Forget a recording that has nobody to ask, unless its call goes on: then it is
-        of use who was told what.
-        """
-        if waiting.ask or self._liveHere(waiting.id) is not None:
-            await self._save(waiting)
-            return
-        await self._workers.run(discardParts, waiting.directory)
-        await self._workers.run(self._marks.remove, waiting.id)
-        self._waiting.pop(waiting.id, None)
 
     # Fetching, one node at a time.
 
@@ -325,7 +299,7 @@ class Segments(Service):
             return
         if node in self._busy:
             self._busy[node] = True
-        elif any(node in each.ask for each in self._waiting.values()):
+        elif self._marking.of(node):
             self._busy[node] = True
             self._begin(self._askAll(node))
 
@@ -334,7 +308,7 @@ class Segments(Service):
             while self._busy[node]:
                 # What comes meanwhile makes another round.
                 self._busy[node] = False
-                for waiting in [each for each in self._waiting.values() if node in each.ask]:
+                for waiting in self._marking.of(node):
                     await self._askFor(waiting, node)
         except (LinkError, TimeoutError) as error:
             self.counters["failed"] += 1
@@ -372,7 +346,7 @@ class Segments(Service):
             await self._completing.run(waiting, last=waiting.ask == {node})
         if listing is None or not listing.known or await self._tell(waiting, node, names):
             waiting.ask.discard(node)
-        await self._settle(waiting)
+        await self._marking.settle(waiting)
 
     async def _tell(self, waiting: Waiting, node: NodeID, names: list[str]) -> bool:
         return await self._fetching.done(node, waiting.id, waiting.directory, names)

@@ -60,7 +60,7 @@ class Recordings(Service):
     @ivar recordings: what is being recorded or finished, by id.
     @ivar draining: set when no new recording may be begun.
     @ivar onFinished: called with directory and manifest of each recording that was
-        finished, or C{None}; it must not raise.
+        finished, or C{None}; its marker stays until that has fired.  It must not fail.
     """
 
     node: NodeID
@@ -79,7 +79,7 @@ class Recordings(Service):
     recordings: dict[RecordingID, LiveRecording] = field(factory=dict, init=False)
     draining: bool = field(default=False, init=False)
     diskFree: int | None = field(default=None, init=False)
-    onFinished: Callable[[str, Manifest], None] | None = field(default=None, init=False)
+    onFinished: Callable[[str, Manifest], Deferred[None]] | None = field(default=None, init=False)
     _finishing: dict[RecordingID, list[Deferred[None]]] = field(factory=dict, init=False)
     _counted: Counter[str] = field(factory=Counter, init=False)
     _beginning: int = field(default=0, init=False)
@@ -372,6 +372,8 @@ class Recordings(Service):
             manifest = withRendering(found, rendering, state)
         self._metrics.renderSeconds.observe(self._clock.seconds() - started)
         await files.finish(manifest)
+        if self.onFinished is not None:
+            await self.onFinished(recording.directory, manifest)
         await self._workers.run(self._running.remove, recording.id)
         self._metrics.recordings.labels(manifest["state"]).inc()
         log.info(
@@ -383,8 +385,6 @@ class Recordings(Service):
             callID=recording.callID,
             node=self.node,
         )
-        if self.onFinished is not None:
-            self.onFinished(recording.directory, manifest)
 
     def _lookAtDisk(self) -> None:
         try:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import define, field
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from siprec.media.journal import BadJournal
@@ -166,7 +167,7 @@ class Recovery:
     _workers: IWorkers
     _now: Callable[[], float]
     _metrics: Metrics
-    onFinished: Callable[[str, Manifest], None] | None = field(default=None, init=False)
+    onFinished: Callable[[str, Manifest], Deferred[None]] | None = field(default=None, init=False)
 
     async def run(self, orphans: list[Orphan]) -> None:
         """
@@ -193,9 +194,9 @@ class Recovery:
                 state=manifest["state"],
                 node=orphan.node,
             )
-        await self._workers.run(self._running.remove, orphan.id)
         if manifest is not None and self.onFinished is not None:
-            self.onFinished(orphan.directory, manifest)
+            await self.onFinished(orphan.directory, manifest)
+        await self._workers.run(self._running.remove, orphan.id)
 
     async def _rendered(self, orphan: Orphan, manifest: Manifest) -> dict[str, Any]:
         try:

@@ -5,13 +5,13 @@ Tests of L{siprec.session.recordings}.
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from siprec.media.capture import CaptureStopped
 from siprec.media.ports import NoFreePorts
 from siprec.session.interfaces import RendererStopped
+from siprec.session.manifest import Manifest
 from siprec.session.recordings import NoRoom
 from siprec.session.workers import WorkersStopped
 from tests.render.journals import audioOf
@@ -297,10 +297,17 @@ class FinishTests(ServiceTestCase):
     def test_onFinished(self) -> None:
         """
         Who wants to know is told of each recording that was finished, with or without
-        audio, when its manifest is on the disk.
+        audio, when its manifest is on the disk, and before it is forgotten that it
+        was not finished.
         """
-        told: list[tuple[str, dict[str, Any]]] = []
-        self.service.onFinished = lambda *facts: told.append(facts)
+        told: list[tuple[str, Manifest]] = []
+
+        def finished(directory: str, manifest: Manifest) -> Deferred[None]:
+            self.assertIn(manifest["id"], self.markers())
+            told.append((directory, manifest))
+            return succeed(None)
+
+        self.service.onFinished = finished
         live = self.begin()
         manifest = self.finish(live)
         self.assertEqual(told, [(live.recording.directory, manifest)])

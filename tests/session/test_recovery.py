@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -120,10 +120,16 @@ class RecordingTests(RecoveryTestCase):
     def test_onFinished(self) -> None:
         """
         Who wants to know is told when its manifest is on the disk, and of one that needed
-        nothing but its marker removed.
+        nothing but its marker removed; before that is.
         """
         told: list[tuple[str, Manifest]] = []
-        self.recovery.onFinished = lambda *facts: told.append(facts)
+
+        def finished(directory: str, manifest: Manifest) -> Deferred[None]:
+            self.assertIn(manifest["id"], self.markers())
+            told.append((directory, manifest))
+            return succeed(None)
+
+        self.recovery.onFinished = finished
         directory = self.leave()
         manifest = self.recovered(directory)
         self.assertEqual(told, [(directory, manifest)])
