@@ -200,6 +200,7 @@ class _Assembly:
             self.transport,
             self.running,
             self.workers,
+            self.renderer,
             self.recovery,
             self._continuation(),
             self.places,

@@ -187,7 +187,7 @@ class Node(NodeControl, Service):
 
     async def _recover(self, orphans: list[Orphan]) -> None:
         if self.cluster is not None:
-            orphans = await self.cluster.leftovers.ours(orphans)
+            orphans = await self.cluster.ours(orphans)
         # Those that are being finished from their records are known already.
         left = [each for each in orphans if each.id not in self.sessions.recordings]
         await self.recovery.run(left)

@@ -26,16 +26,17 @@ from siprec.cluster.links import LEASE_KEY, ClusterLinks
 from siprec.cluster.membership import Listeners, Member, Membership
 from siprec.cluster.places import Places
 from siprec.cluster.relay import Relay
+from siprec.cluster.segments import Segments
 from siprec.cluster.takeover import Takeover
 from siprec.cluster.wakefulness import Wakefulness
 from siprec.config import Settings
 from siprec.ids import NodeID
 from siprec.recorder import Recorder
-from siprec.session.interfaces import IWorkers
+from siprec.session.interfaces import IRenderer, IWorkers
 from siprec.session.model import NodeLease, SessionData
 from siprec.session.recordings import Recordings
 from siprec.session.recovery import Recovery
-from siprec.session.running import RunningRecordings
+from siprec.session.running import Orphan, RunningRecordings
 from siprec.session.service import SessionService
 from siprec.sip.interfaces import IServerTransaction
 from siprec.sip.layer import SipLayer
@@ -82,6 +83,7 @@ class Cluster(Service):
     _transport: TransportService
     _running: RunningRecordings
     _workers: IWorkers
+    _renderer: IRenderer
     _recovery: Recovery
     continuation: Continuation
     _places: Places
@@ -98,6 +100,7 @@ class Cluster(Service):
     taker: Taker = field(init=False)
     drain: Drain = field(init=False)
     leftovers: Leftovers = field(init=False)
+    segments: Segments = field(init=False)
     _met: dict[NodeID, NodeLease] = field(factory=dict, init=False)
     _unsettledUntil: float = field(default=0.0, init=False)
 
@@ -138,6 +141,7 @@ class Cluster(Service):
             self._recorder,
             clock,
             byAddress=settings.cluster.mediaTakeover[0] == "address",
+            onClosed=lambda key, folder: self.segments.segmentClosed(key, folder),
         )
         self.taker = Taker(
             node,
@@ -152,14 +156,24 @@ class Cluster(Service):
         self.drain = Drain(
             self._recorder, self.giver, clock, lambda: self.membership.living.values()
         )
+        self.segments = Segments(
+            links=self.links,
+            members=lambda: list(self.membership.living),
+            node=node,
+            root=settings.recordings.directory,
+            running=self._running,
+            recordings=self._recordings,
+            workers=self._workers,
+            renderer=self._renderer,
+            store=store,
+            clock=clock,
+            now=self._now,
+            recover=self._recover,
+        )
+        self._recordings.onFinished = self.segments.recordingFinished
+        self._recovery.onFinished = self.segments.recordingFinished
         self.leftovers = Leftovers(
-            store,
-            self._running,
-            self._workers,
-            clock,
-            node,
-            self.isDead,
-            lambda orphans: Deferred.fromCoroutine(self._recovery.run(orphans)),
+            store, self._running, self._workers, clock, node, self.isDead, self._recover
         )
         self.links.handle(LEAVING, self._peerLeaves)
         self.links.handle(ARRIVING, self._peerArrives)
@@ -181,7 +195,7 @@ class Cluster(Service):
         super().startService()
         parts: tuple[Any, ...] = (
             *(self.wakefulness, self.takeover, self.addresses),
-            *(self.membership, self.leftovers),
+            *(self.membership, self.leftovers, self.segments),
         )
         for part in parts:
             part.startService()
@@ -215,7 +229,7 @@ class Cluster(Service):
         super().stopService()
         self.relay.stop()
         parts: tuple[Any, ...] = (
-            *(self.leftovers, self.membership, self.takeover),
+            *(self.segments, self.leftovers, self.membership, self.takeover),
             *(self.addresses, self.wakefulness),
         )
         await DeferredList([part.stopService() for part in parts], consumeErrors=True)
@@ -251,12 +265,29 @@ class Cluster(Service):
         @param until: when to stop trying, by the clock.
         """
         await self.drain.run(until)
+        # What they do not have of it yet lies on this node's disk.
+        await self.segments.offered(until)
+
+    async def ours(self, orphans: list[Orphan]) -> list[Orphan]:
+        """
+        @param orphans: what an earlier life of this node left on the disk.
+        @return: those that no other node goes on with or waits for.
+        """
+        await self.membership.lookNow()
+        wanted = await self.segments.wanted(orphans)
+        return await self.leftovers.ours([each for each in orphans if each.id not in wanted])
+
+    def _recover(self, orphans: list[Orphan]) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._recovery.run(orphans)).addErrback(
+            lambda failure: log.failure("recovery failed", failure)
+        )
 
     # What membership tells.
 
     def _joined(self, lease: NodeLease) -> None:
         self.counters["joined"] += 1
         self.addresses.giveBack(lease.nodeID, lease)
+        self.segments.nodeJoined(lease.nodeID)
 
     def _suspected(self, lease: NodeLease) -> None:
         self.counters["suspected"] += 1

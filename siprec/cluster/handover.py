@@ -21,7 +21,7 @@ from twisted.logger import Logger
 from siprec.cluster.continuing import Continuation
 from siprec.cluster.errors import LinkError, Refusal
 from siprec.cluster.interfaces import IClusterLinks
-from siprec.ids import NodeID
+from siprec.ids import NodeID, RecordingID
 from siprec.recorder import Recorder
 from siprec.session.live import LiveRecording
 from siprec.session.model import NodeLease, SessionData
@@ -170,6 +170,12 @@ class Taker:
             call.saveSoon()
 
 
+def _nothing(recording: RecordingID, directory: str) -> None:
+    """
+    Nobody wants to know.
+    """
+
+
 @define(eq=False, repr=False)
 class Giver:
     """
@@ -187,6 +193,9 @@ class Giver:
     _clock: IReactorTime
     # Whether the ports of a call may go over as they are.
     _byAddress: bool = True
+    # Called with a recording's id and directory when its last segment here is
+    # closed.
+    _onClosed: Callable[[RecordingID, str], object] = _nothing
     _sharesNetwork: Callable[[NodeLease], bool] = sharesNetwork
     underWay: dict[str, list[Deferred[None]]] = field(factory=dict, init=False)
     given: int = field(default=0, init=False)
@@ -306,6 +315,7 @@ class Giver:
             live.taps.divert()
         number = len(live.recording.segments)
         await self._recordings.leave(live, _LIMIT if moved else 0.0, _QUIET if moved else None)
+        self._onClosed(live.recording.id, live.recording.directory)
         segment = live.recording.segments[number - 1]
         last = max((each.lastArrival or 0.0 for each in live.taps.captured), default=0.0)
         body = {

@@ -27,6 +27,7 @@ from siprec.session.keeper import SnapshotKeeper
 from siprec.session.live import Document, LiveRecording, StreamRequest
 from siprec.session.manifest import (
     JOURNAL_ERROR,
+    Manifest,
     isWhole,
     nodeChangeSeconds,
     withRendering,
@@ -74,6 +75,8 @@ class Recordings(Service):
         reasons in L{ABANDONED} waits for another session of its call.
     @ivar recordings: what is being recorded or finished, by id.
     @ivar draining: set when no new recording may be begun.
+    @ivar onFinished: called with directory and manifest of each recording that was
+        finished, or C{None}; its marker stays until that has fired.  It must not fail.
     """
 
     node: NodeID
@@ -93,6 +96,7 @@ class Recordings(Service):
     recordings: dict[RecordingID, LiveRecording] = field(factory=dict, init=False)
     draining: bool = field(default=False, init=False)
     diskFree: int | None = field(default=None, init=False)
+    onFinished: Callable[[str, Manifest], Deferred[None]] | None = field(default=None, init=False)
     _finishing: dict[LiveRecording, list[Deferred[None]]] = field(factory=dict, init=False)
     _waiting: set[LiveRecording] = field(factory=set, init=False)
     _counted: Counter[str] = field(factory=Counter, init=False)
@@ -471,6 +475,8 @@ class Recordings(Service):
             manifest = withRendering(found, rendering, state)
         self._metrics.renderSeconds.observe(self._clock.seconds() - started)
         await files.finish(manifest)
+        if self.onFinished is not None:
+            await self.onFinished(recording.directory, manifest)
         await self._workers.run(self._running.remove, recording.id)
         self._metrics.recordings.labels(manifest["state"]).inc()
         self._metrics.gapSeconds.inc(nodeChangeSeconds(manifest))
