@@ -35,6 +35,7 @@ from siprec.uas.admission import (
 from siprec.uas.around import RETRY_AFTER, Surroundings, warning
 from siprec.uas.bodies import ACCEPT, BadBody, readBodies
 from siprec.uas.call import Call
+from siprec.uas.peers import Peers
 from siprec.uas.finals import adopt
 from siprec.uas.resume import resumeCall
 
@@ -212,6 +213,13 @@ class Recorder:
         See L{Surroundings.moves}.
         """
         return self._around.moves
+
+    @property
+    def peers(self) -> Peers:
+        """
+        See L{Surroundings.peers}.
+        """
+        return self._around.peers
 
     def suspend(self, call: Call) -> None:
         """

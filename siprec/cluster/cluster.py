@@ -140,7 +140,7 @@ class Cluster(Service):
             self._recordings,
             self._recorder,
             clock,
-            byAddress=settings.cluster.mediaTakeover[0] == "address",
+            ways=settings.cluster.mediaTakeover,
             onClosed=lambda key, folder: self.segments.segmentClosed(key, folder),
         )
         self.taker = Taker(

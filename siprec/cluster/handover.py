@@ -191,8 +191,8 @@ class Giver:
     _recordings: Recordings
     _recorder: Recorder
     _clock: IReactorTime
-    # Whether the ports of a call may go over as they are.
-    _byAddress: bool = True
+    # How media may be taken over, in the order in which it is tried.
+    _ways: tuple[str, ...] = ("address", "reinvite")
     # Called with a recording's id and directory when its last segment here is
     # closed.
     _onClosed: Callable[[RecordingID, str], object] = _nothing
@@ -251,7 +251,7 @@ class Giver:
         key = live.recording.id
         await call.save()
         files, live.files = live.files, None  # they are the other's to write
-        shared = self._share(live, target)
+        shared = self._byAddress(call) and self._share(live, target)
         try:
             record = await self._store.get(key)
             if record.nodeID != self._node:
@@ -280,8 +280,14 @@ class Giver:
         await leaving
         return True
 
+    def _byAddress(self, call: Call) -> bool:
+        if self._ways[0] == "address":
+            return True
+        takes = self._recorder.peers.takesReinvite(call.flow.remote[0])
+        return "address" in self._ways and takes is False
+
     def _share(self, live: LiveRecording, target: NodeLease) -> bool:
-        if not self._byAddress or not self._sharesNetwork(target):
+        if not self._sharesNetwork(target):
             return False
         try:
             live.taps.share()

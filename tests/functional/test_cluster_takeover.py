@@ -57,7 +57,7 @@ class CrashTests(TakeoverCase):
         is missing, no session is claimed twice, and the peers notice nothing.
         """
         await self.begin(3)
-        calls = await self.third(_CALLS, 10.0)
+        calls = await self.third(_CALLS, 8.0 + 0.06 * _CALLS)
         await pause(2.0)
         await self.nodes[0].kill()
         await pause(3.0)
@@ -77,7 +77,7 @@ class CrashTests(TakeoverCase):
         one, with our Contact and a higher CSeq, and sends elsewhere.
         """
         await self.begin(3, config=REINVITE)
-        calls = await self.third(_CALLS, 10.0)
+        calls = await self.third(_CALLS, 8.0 + 0.06 * _CALLS)
         await pause(2.0)
         await self.nodes[0].kill()
         await self.hangUp(calls)
