@@ -8,6 +8,7 @@ import os
 
 from tests.functional.clustercase import ClusterCase, Watched
 from tests.functional.node import pause
+from tests.store.certificates import makeCertificates
 
 REINVITE = '[cluster]\nmedia_takeover = "reinvite"\n'
 
@@ -115,6 +116,28 @@ class CrashTests(TakeoverCase):
             self.assertEqual(manifests[each.call.callID]["nodes"], ["n1"])
         await self.checkEmptyStore()
         await self.checkErrors(*self.nodes)
+
+    async def test_secured(self) -> None:
+        """
+        The same where nodes have a secret and certificates.
+        """
+        folder = os.path.abspath(self.mktemp())
+        os.makedirs(folder)
+        makeCertificates(folder)
+        with open(f"{folder}/secret", "w", encoding="ascii") as file:
+            file.write("one that all nodes share\n")
+        files = (
+            *(("secret_file", "secret"), ("tls_certificate", "server.pem")),
+            *(("tls_key", "server.key"), ("tls_ca", "ca.pem")),
+        )
+        lines = [f'{key} = "{folder}/{name}"' for key, name in files]
+        await self.begin(2, config="\n".join(["[cluster]", *lines]))
+        calls = await self.calls(0, 2, 5.0)
+        await pause(1.5)
+        await self.nodes[0].kill()
+        await self.hangUp(calls)
+        self.checkRecordings(await self.finished(2), calls, 1.0)
+        await self.checkErrors(self.nodes[1])
 
 
 class FreezeTests(TakeoverCase):
