@@ -12,7 +12,7 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, succeed
 
 from siprec import __version__
-from siprec.cluster.cluster import Cluster, newKey, readSecret
+from siprec.cluster.cluster import Cluster, newKey
 from siprec.cluster.continuing import Continuation
 from siprec.cluster.gate import Gate
 from siprec.cluster.links import ClusterLinks
@@ -21,7 +21,7 @@ from siprec.cluster.places import Places
 from siprec.cluster.stitching import Stitching
 from siprec.cluster.tls import ClusterTLS, loadClusterTLS
 from siprec.cluster.wakefulness import Wakefulness
-from siprec.config import ClusterSettings, Settings
+from siprec.config import ClusterSettings, ConfigError, Settings
 from siprec.ids import NodeID
 from siprec.media.capture import CaptureThread
 from siprec.media.ports import PortPool
@@ -38,6 +38,7 @@ from siprec.session.workers import Workers
 from siprec.sip.interfaces import IMessageReceiver, ISipTransport
 from siprec.sip.layer import SipLayer
 from siprec.sip.transport import TransportService
+from siprec.store.interfaces import ISessionStore
 from siprec.store.opening import openStore
 from siprec.uas.admission import Profile
 from siprec.uas.around import Surroundings, mediaHosts
@@ -45,7 +46,10 @@ from siprec.uas.negotiation import Negotiation
 from siprec.uas.outgoing import Outgoing
 from siprec.watching import watchCluster, watchNode
 
-__all__ = ["makeNode"]
+__all__ = ["makeNode", "readSecret"]
+
+# Octets of a secret that is worth the name.
+_SHORTEST = 16
 
 
 def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.time) -> Node:
@@ -55,8 +59,8 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
     @param reactor: provides time, UDP, TCP, TLS, threads, processes and name
         resolution.
     @param now: gives seconds since the Unix epoch.
-    @raise OSError: a file that the configuration names cannot be read.
-    @raise ValueError: it is not as it should be.
+    @raise ConfigError: a file that the configuration names cannot be read, or
+        is not as it should be.
     """
     return _Assembly(reactor, settings, now).node()
 
@@ -104,15 +108,7 @@ class _Assembly:
     def _state(self) -> SessionService:
         settings = self.settings
         return SessionService(
-            openStore(
-                self.reactor,
-                settings.node.id,
-                settings.store.url,
-                settings.store.backup,
-                timeout=settings.store.timeout,
-                prefix=settings.store.prefix,
-                passwordFile=settings.store.passwordFile,
-            ),
+            self._store(),
             self.reactor,
             nodeID=settings.node.id,
             heartbeatInterval=settings.session.heartbeatInterval,
@@ -131,6 +127,30 @@ class _Assembly:
             onLapsed=self._lapsed,
             leaseData=lambda: {} if self.cluster is None else self.cluster.leaseData(),
         )
+
+    def _store(self) -> ISessionStore:
+        node, store = self.settings.node.id, self.settings.store
+        try:
+            return openStore(
+                self.reactor,
+                node,
+                store.url,
+                store.backup,
+                timeout=store.timeout,
+                prefix=store.prefix,
+                passwordFile=store.passwordFile,
+            )
+        except (OSError, ValueError) as error:
+            # Of what the address names, files of certificates may be missing, too.
+            key, value = (
+                ("password_file", store.passwordFile)
+                if store.passwordFile
+                else (
+                    "url",
+                    store.url,
+                )
+            )
+            raise ConfigError(f"store.{key}", value, f"files that can be used ({error})") from error
 
     def _fenced(self, key: str) -> None:
         if self.cluster is None:
@@ -314,5 +334,30 @@ def _nobody(key: str) -> Deferred[None] | None:
 def _tls(settings: ClusterSettings) -> ClusterTLS | None:
     if not settings.tlsCertificate:
         return None
+    if not settings.tlsCa:
+        raise ConfigError("cluster.tls_ca", "", "a PEM file, as there is a certificate")
     key = settings.tlsKey or settings.tlsCertificate
-    return loadClusterTLS(settings.tlsCertificate, key, settings.tlsCa)
+    try:
+        return loadClusterTLS(settings.tlsCertificate, key, settings.tlsCa)
+    except (OSError, ValueError) as error:
+        expected = f"PEM files of certificate, key and authority ({error})"
+        raise ConfigError("cluster.tls_certificate", settings.tlsCertificate, expected) from error
+
+
+def readSecret(path: str) -> bytes | None:
+    """
+    @param path: empty: there is none.
+    @return: the cluster's secret.
+    @raise ConfigError: it cannot be read, or is too short to be one.
+    """
+    if not path:
+        return None
+    try:
+        with open(path, "rb") as file:
+            secret = file.read().strip()
+    except OSError as error:
+        expected = f"a readable file ({error.strerror})"
+        raise ConfigError("cluster.secret_file", path, expected) from error
+    if len(secret) < _SHORTEST:
+        raise ConfigError("cluster.secret_file", path, f"at least {_SHORTEST} octets in it")
+    return secret

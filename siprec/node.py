@@ -24,6 +24,7 @@ from zope.interface import implementer
 
 from siprec import __version__
 from siprec.cluster.cluster import Cluster
+from siprec.cluster.errors import CannotListen
 from siprec.config import Settings
 from siprec.control import NodeControl
 from siprec.manhole import ManholeService
@@ -119,7 +120,7 @@ class Node(NodeControl, Service):
             for part in (self.workers, self.archive, self.capture, self.renderer):
                 self._start(part)
             if self.cluster is not None:
-                self.cluster.open()
+                self._open(self.cluster)
         except BaseException:
             self._takeBack()
             raise
@@ -132,6 +133,15 @@ class Node(NodeControl, Service):
             self._takeBack()
             raise refused[0]
         self._beginning.addCallback(lambda _: self._refused(refused))
+
+    def _open(self, cluster: Cluster) -> None:
+        try:
+            cluster.open()
+        except CannotListen as error:
+            listen = self.settings.cluster.listen
+            raise OSError(
+                f"cluster.listen = {listen!r}: expected an address to listen on ({error})"
+            ) from error
 
     def _start(self, part: IService) -> None:
         part.startService()

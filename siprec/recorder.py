@@ -35,8 +35,8 @@ from siprec.uas.admission import (
 from siprec.uas.around import RETRY_AFTER, Surroundings, warning
 from siprec.uas.bodies import ACCEPT, BadBody, readBodies
 from siprec.uas.call import Call
-from siprec.uas.peers import Peers
 from siprec.uas.finals import adopt
+from siprec.uas.peers import Peers
 from siprec.uas.resume import resumeCall
 
 log = Logger()

@@ -4,7 +4,6 @@ A node's part in its cluster: everything that has to do with the others.
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections import Counter
 from collections.abc import Callable
@@ -442,18 +441,3 @@ def newKey() -> bytes:
     @return: what this life of the process proves itself with.
     """
     return secrets.token_bytes(32)
-
-
-def readSecret(path: str) -> bytes | None:
-    """
-    @return: the cluster's secret; C{None} if there is none.
-    @raise OSError: it cannot be read.
-    @raise ValueError: it is too short to be one.
-    """
-    if not path:
-        return None
-    with open(os.path.expanduser(path), "rb") as file:
-        secret = file.read().strip()
-    if len(secret) < 16:
-        raise ValueError(f"cluster.secret_file = {path!r}: expected at least 16 octets")
-    return secret
