@@ -12,6 +12,7 @@ from attrs import define, evolve, field, frozen
 from twisted.logger import Logger
 
 from siprec.ids import NodeID
+from siprec.metadata.changes import changes
 from siprec.metadata.merge import merge
 from siprec.metadata.model import MetadataDocument
 from siprec.metadata.state import RecordingMetadata
@@ -30,6 +31,10 @@ from siprec.session.speakers import communicationSessions, withSpeakers
 from siprec.session.taps import Taps
 
 log = Logger()
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 @frozen
@@ -247,22 +252,29 @@ class LiveRecording:
             reason = "; ".join(parsed.notes)
             self.event("metadataError", file=record.file, reason=reason)
         else:
-            self.state = merge(self.state, parsed, datetime.fromtimestamp(now, UTC))
-        self.rebind()
+            before, self.state = self.state, merge(self.state, parsed, _moment(now))
+            told = (
+                {"time": now, "type": each.type, **each.facts}
+                for each in changes(before, self.state)
+            )
+            self._evolve(history=(*self.recording.history, *told))
+        self.rebind(now)
         if self.files is not None:
             self.files.writeDocument(record.file, document.body)
         return record
 
-    def rebind(self) -> None:
+    def rebind(self, at: float | None = None) -> None:
         """
         Work out again who is heard on which stream.
+
+        @param at: since when it is so; C{None}: now.
         """
         documents = [each.parsed for each in self.documents]
         found = vendorFields(self.headers, documents, self.exclude)
         vendor = withEarlier(self.before, found)
         known = self.state.participants
         lost = (each for each in self.recording.participants if each.id not in known)
-        recording = withSpeakers(self.recording, self.state)
+        recording = withSpeakers(self.recording, self.state, self._now() if at is None else at)
         self.recording = evolve(
             recording,
             # Where the state of an earlier process is lost, its people are still

@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from siprec.ids import newSessionNumber
 from siprec.media.ports import NoFreePorts
 from siprec.sdp.answer import LocalMedia, makeAnswer, makeOffer
+from siprec.sdp.changes import changed
 from siprec.sdp.choice import Choice, Policy, answered, choose
 from siprec.sdp.model import SessionDescription
 from siprec.session.live import LiveRecording, StreamRequest
@@ -44,6 +45,10 @@ def _request(choice: Choice) -> StreamRequest:
         formats=_formats(choice),
         direction=choice.direction,
     )
+
+
+def _held(description: SessionDescription, index: int) -> bool:
+    return index < len(description.media) and description.held(index)
 
 
 @define(eq=False, repr=False)
@@ -83,6 +88,7 @@ class Negotiation:
         @return: the answer to what L{begin} looked at; its streams are bound.
         """
         assert self.remote is not None, "begin() comes first"
+        self._tell(None, live)
         return self._answer(self.remote, live)
 
     def check(self, offer: SessionDescription) -> None:
@@ -107,11 +113,12 @@ class Negotiation:
         @return: our answer; the same as the last one, version included, if
             nothing has changed.
         """
-        if self.remote is not None:
-            for oddity in offer.irregularities(self.remote):
+        before, self.remote = self.remote, offer
+        if before is not None:
+            for oddity in offer.irregularities(before):
                 live.event("sdpIrregular", reason=oddity)
-        self.remote = offer
         self._choices = tuple(self._apply(each, live) for each in choose(offer, self.policy))
+        self._tell(before, live)
         live.startCapture()
         return self._answer(offer, live)
 
@@ -171,8 +178,35 @@ class Negotiation:
         """
         Take in the peer's answer to L{offer}.
         """
-        self.remote = answer
+        before, self.remote = self.remote, answer
         self._choices = tuple(self._apply(each, live) for each in answered(self._choices, answer))
+        self._tell(before, live, codecs=False)
+        live.rebind()
+
+    def _tell(
+        self, before: SessionDescription | None, live: LiveRecording, codecs: bool = True
+    ) -> None:
+        """
+        Note what the peer has changed beyond directions and labels.
+
+        @param before: its last description, or C{None}.
+        @param codecs: whether those count; in an answer they do not, being what the peer
+            would receive.
+        """
+        assert self.remote is not None
+        for choice in self._choices:
+            stream = live.stream(choice.index)
+            if stream is None:
+                continue
+            held = self.remote.held(choice.index)
+            if held != (before is not None and _held(before, choice.index)):
+                # As in RFC 2543; the line may well say sendonly all the while.
+                live.event("streamHeld" if held else "streamReleased", stream=stream.index)
+            if before is not None:
+                found = changed(before, self.remote, choice.index)
+                told = [each for each in found if codecs or each != "codecs"]
+                if told:
+                    live.event("sdpChanged", stream=stream.index, changed=told)
 
     def _apply(self, choice: Choice, live: LiveRecording) -> Choice:
         stream = live.stream(choice.index)
@@ -193,6 +227,9 @@ class Negotiation:
         if choice.direction != stream.direction:
             kind = "streamPaused" if choice.direction == "inactive" else "streamResumed"
             live.event(kind, stream=stream.index, label=choice.label)
+        if choice.label != stream.label:
+            facts = {"label": choice.label, "before": stream.label}
+            live.event("labelChanged", stream=stream.index, **facts)
         if choice.direction != stream.direction or choice.label != stream.label:
             live.changeStream(stream.index, direction=choice.direction, label=choice.label)
         return choice

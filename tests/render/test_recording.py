@@ -174,6 +174,50 @@ class RenderTests(RecordingCase):
             [("2026-01-05T09:00:02.000000Z", "2026-01-05T09:00:03.540000Z")],
         )
 
+    def test_J3_announcedPause(self) -> None:
+        """
+        If the peer had said so, that is a pause and no loss, though both numbers have
+        jumped; a loss before it is one.
+        """
+        before = [each for number, each in enumerate(talk(100)) if number != 50]
+        after = talk(100, sequence=1177, timestamp=50_000 + 16_000 + 12_320, begin=3.54, seed=2)
+        found = self.render(
+            [*before, *after], events=[(1.9, "streamPaused", 0), (3.6, "streamResumed", 0)]
+        )
+        self.assertEqual(found["streams"][0]["lost"], 1)
+        self.assertEqual(
+            [(gap["start"][17:23], gap["end"][17:23], gap["cause"]) for gap in found["gaps"]],
+            [("01.000", "01.020", "loss"), ("02.000", "03.540", "pause")],
+        )
+
+    def test_A16_pauseWithoutJump(self) -> None:
+        """
+        A pause after which the numbers go on as if nothing had been is silence just the
+        same; so is one that is not resumed, to the end of the call.
+        """
+        before = talk(100)
+        after = talk(100, sequence=1100, timestamp=50_000 + 40_000, begin=5.0, seed=2)
+        pauses = [(2.0, "streamHeld", 0), (5.0, "streamReleased", 0), (7.0, "streamPaused", 0)]
+        found = self.render([*before, *after], events=pauses, end=9.0)
+        self.assertEqual(
+            [(gap["start"][17:23], gap["end"][17:23], gap["cause"]) for gap in found["gaps"]],
+            [("02.000", "05.000", "pause"), ("07.000", "09.000", "pause")],
+        )
+        self.assertEqual(found["streams"][0]["lost"], 0)
+
+    def test_shortPause(self) -> None:
+        """
+        A pause within one second shows by its numbers.
+        """
+        packets = [each for number, each in enumerate(talk(100)) if not 10 <= number < 25]
+        pause = [(0.2, "streamPaused", 0), (0.5, "streamResumed", 0)]
+        found = self.render(packets, events=pause)
+        self.assertEqual(
+            [(gap["start"][17:23], gap["end"][17:23], gap["cause"]) for gap in found["gaps"]],
+            [("00.200", "00.500", "pause")],
+        )
+        self.assertEqual(found["streams"][0]["lost"], 0)
+
     def test_E6_newSource(self) -> None:
         """
         A new SSRC is placed by its arrival, and told.
