@@ -5,12 +5,14 @@ The C{siprec} command: what an operator does with recordings by hand.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from siprec import __version__
 from siprec.render.recording import RenderError, renderDirectory
 from siprec.session.manifest import BadManifest, readManifest, withRendering, writeManifest
+from siprec.show import show
 
 
 def _render(directory: str) -> str:
@@ -36,6 +38,22 @@ def _render(directory: str) -> str:
     )
 
 
+def _show(directory: str) -> str:
+    """
+    @return: the recording, for people.
+    """
+    return show(readManifest(directory), emphasis=sys.stdout.isatty())
+
+
+def _print(text: str) -> None:
+    # Names of people come in any script, the terminal may know one.
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
+_COMMANDS = {"render": _render, "show": _show}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """
     @param arguments: without the command's name; C{None}: those of the process.
@@ -48,9 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     render = commands.add_parser("render", help="make the audio of a recording again")
     render.add_argument("directory", help="the recording's directory")
+    shown = commands.add_parser("show", help="print a recording: participants, streams, timeline")
+    shown.add_argument("directory", help="the recording's directory")
     options = parser.parse_args(arguments)
     try:
-        print(_render(options.directory))
+        _print(_COMMANDS[options.command](options.directory))
+    except BrokenPipeError:
+        # Whoever reads has seen enough; nothing more may be written at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (OSError, BadManifest, RenderError, ValueError) as error:
         print(f"siprec: {error}", file=sys.stderr)
         return 1

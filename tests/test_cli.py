@@ -16,9 +16,9 @@ from siprec.session.manifest import Manifest, readManifest, writeManifest
 from tests.render.journals import audioOf, talk, writeRecording
 
 
-class RenderTests(SynchronousTestCase):
+class CommandTestCase(SynchronousTestCase):
     """
-    C{siprec render DIRECTORY}.
+    A command, and a directory to use it on.
     """
 
     def setUp(self) -> None:
@@ -58,6 +58,12 @@ class RenderTests(SynchronousTestCase):
         manifest |= {"state": state, "endReason": "bye", **changes}
         writeManifest(self.directory, manifest)
         return manifest
+
+
+class RenderTests(CommandTestCase):
+    """
+    C{siprec render DIRECTORY}.
+    """
 
     def test_fetched(self) -> None:
         """
@@ -160,8 +166,57 @@ class RenderTests(SynchronousTestCase):
         """
         Wrong arguments end with status 2 and the usage; C{--version} tells.
         """
-        for arguments in ((), ("render",), ("nonsense",)):
+        for arguments in ((), ("render",), ("show",), ("nonsense",)):
             status, _, errors = self.run_(*arguments)
             self.assertEqual(status, 2)
             self.assertIn("usage: siprec", errors)
         self.assertEqual(self.run_("--version"), (0, f"siprec {__version__}\n", ""))
+
+
+class ShowTests(CommandTestCase):
+    """
+    C{siprec show DIRECTORY}.
+    """
+
+    def test_show(self) -> None:
+        """
+        A recording is printed, also while it runs, and nothing is changed.
+        """
+        before = self.record("recording")
+        status, output, errors = self.run_("show", self.directory)
+        self.assertEqual((status, errors), (0, ""))
+        self.assertIn(before["id"], output)
+        self.assertIn("Streams", output)
+        self.assertNotIn("\x1b", output)
+        self.assertEqual(readManifest(self.directory), before)
+
+    def test_noRecording(self) -> None:
+        """
+        What is no recording is named, as is what it lacks.
+        """
+        self.assertIn(self.directory, self.error("show", self.directory))
+        manifest = self.record()
+        del manifest["sip"]
+        writeManifest(self.directory, manifest)
+        self.assertIn("the manifest has no 'sip'", self.error("show", self.directory))
+
+    def test_plainTerminal(self) -> None:
+        """
+        A terminal that knows no other letters than ASCII gets escapes, not an error.
+        """
+        self.record(participants=[{"id": "p", "name": "J\xf8rg", "aor": None, "streams": []}])
+        with open(self.mktemp(), "w+", encoding="ascii") as output:
+            with contextlib.redirect_stdout(output):
+                self.assertEqual(cli.main(["show", self.directory]), 0)
+            output.seek(0)
+            self.assertIn("J\\xf8rg", output.read())
+
+    def test_readerGone(self) -> None:
+        """
+        Whoever reads may stop reading.
+        """
+        self.record()
+        reader, writer = os.pipe()
+        os.close(reader)
+        with open(writer, "w") as output, contextlib.redirect_stdout(output):
+            self.assertEqual(cli.main(["show", self.directory]), 0)
