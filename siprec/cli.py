@@ -15,8 +15,9 @@ from siprec.session.manifest import BadManifest, readManifest, withRendering, wr
 from siprec.show import show
 
 
-def _render(directory: str) -> str:
+def _render(directory: str, split: str | None) -> str:
     """
+    @param split: C{None}: as it was rendered before.
     @return: what was made, for people.
     @raise ValueError: the recording is still running.
     """
@@ -28,7 +29,8 @@ def _render(directory: str) -> str:
         )
     # One of which only the rendering had failed, or whose journals were with another
     # node, is complete now.
-    rendered = withRendering(manifest, renderDirectory(directory))
+    had = "session" if (manifest["audio"] or {}).get("parts") else "none"
+    rendered = withRendering(manifest, renderDirectory(directory, split=split or had))
     writeManifest(directory, rendered)
     audio, streams = rendered["audio"], rendered["streams"]
     packets = sum(each["packets"] for each in streams)
@@ -51,9 +53,6 @@ def _print(text: str) -> None:
     print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
-_COMMANDS = {"render": _render, "show": _show}
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """
     @param arguments: without the command's name; C{None}: those of the process.
@@ -66,11 +65,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     render = commands.add_parser("render", help="make the audio of a recording again")
     render.add_argument("directory", help="the recording's directory")
+    render.add_argument(
+        "--split",
+        choices=("none", "session"),
+        help="session: also a file for each communication session; as before if not said",
+    )
     shown = commands.add_parser("show", help="print a recording: participants, streams, timeline")
     shown.add_argument("directory", help="the recording's directory")
     options = parser.parse_args(arguments)
     try:
-        _print(_COMMANDS[options.command](options.directory))
+        if options.command == "show":
+            _print(_show(options.directory))
+        else:
+            _print(_render(options.directory, options.split))
     except BrokenPipeError:
         # Whoever reads has seen enough; nothing more may be written at the exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

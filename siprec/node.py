@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from attrs import define, field
 from twisted.application.service import IService, Service
@@ -30,6 +30,7 @@ from siprec.manhole import ManholeService
 from siprec.media.capture import CaptureThread
 from siprec.media.ports import PortPool
 from siprec.metrics import Metrics
+from siprec.policies import takeUp
 from siprec.recorder import Recorder, describeDialog
 from siprec.render.process import Renderer
 from siprec.sdp.choice import Policy
@@ -43,7 +44,6 @@ from siprec.shell.interfaces import IShellNode
 from siprec.sip.layer import SipLayer
 from siprec.sip.transport import TransportService
 from siprec.store.opening import openStore
-from siprec.uas.admission import Profile
 from siprec.uas.around import Surroundings, checkMedia, mediaHosts
 from siprec.uas.call import Call
 from siprec.uas.negotiation import Negotiation
@@ -321,6 +321,7 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
         onError=lambda stream, error: sessions.journalFailed(stream, error),
     )
     renderer = Renderer(reactor, reactor, settings.recordings.workers)
+    renderer.split = settings.recordings.split
     state = SessionService(
         openStore(
             reactor,
@@ -356,7 +357,6 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
         clock=reactor,
         now=now,
         metrics=metrics,
-        exclude=settings.metadata.exclude,
     )
     state.recordings = sessions
     layer = SipLayer(reactor, unforeseen=metrics.unhandledErrors.inc)
@@ -369,16 +369,14 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
         now=now,
         metrics=metrics,
         mediaHosts=mediaHosts(settings.media.address, settings.media.bind),
-        describe=lambda request, flow: describeDialog(request, flow, sessions.exclude),
-        negotiation=lambda: Negotiation(Policy()),
+        describe=lambda request, flow: describeDialog(
+            request, flow, sessions.exclude, sessions.mask
+        ),
+        snapshots=settings.metadata.snapshotRequest,
+        negotiation=lambda: Negotiation(Policy(receiving=not sessions.full)),
     )
-    recorder = Recorder(
-        around,
-        layer,
-        transport,
-        profile=cast(Profile, settings.sip.profile),
-        maxSessions=settings.sip.maxSessions,
-    )
+    recorder = Recorder(around, layer, transport)
+    takeUp(settings, recorder, sessions)
     layer.user = recorder
     watchNode(metrics, sessions, ports, recorder, layer, state)
     return Node(

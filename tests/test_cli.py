@@ -101,6 +101,27 @@ class RenderTests(CommandTestCase):
         self.assertEqual([each["packets"] for each in found[0]["streams"]], [50, 25])
         self.assertEqual(audioOf(self.directory).shape, (2, 8000))
 
+    def test_split(self) -> None:
+        """
+        Each communication session gets a file of its own if that is asked for, and then
+        again with each rendering.
+        """
+        started = {
+            "at": 0.0,
+            "time": "2026-01-05T09:00:00.000000Z",
+            "type": "session",
+            "source": "metadata",
+            "event": "sessionStarted",
+            "session": "S",
+        }
+        self.record(timeline=[started])
+        for arguments in (["--split", "session"], []):
+            self.assertEqual(self.run_("render", *arguments, self.directory)[0], 0)
+            [part] = readManifest(self.directory)["audio"]["parts"]
+            self.assertEqual((part["session"], part["duration"]), ("S", 1.0))
+        self.run_("render", "--split", "none", self.directory)
+        self.assertNotIn("parts", readManifest(self.directory)["audio"])
+
     def test_renderHadFailed(self) -> None:
         """
         A recording that only lacked its audio is complete then.

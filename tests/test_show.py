@@ -127,7 +127,9 @@ class ShowTests(SynchronousTestCase):
         """
         What a peer sent cannot move the cursor.
         """
-        people = [{"id": "a", "name": "\x1b[2J\nAnn", "aor": None, "streams": []}]
+        people: list[dict[str, Any]] = [
+            {"id": "a", "name": "\x1b[2J\nAnn", "aor": None, "streams": []}
+        ]
         self.assertNotIn("\x1b", show(call(participants=people)))
 
     def test_emphasis(self) -> None:

@@ -4,6 +4,7 @@ as what happened in the call.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from attrs import frozen
@@ -33,7 +34,8 @@ class Change:
     """
     @ivar type: one of the names above.
     @ivar facts: C{participant} or C{session}, ids; of a transfer C{from} and C{to},
-        lists of ids of participants; of a session that ended its C{reason}, if it has one.
+        lists of ids of participants; of a session also C{stated}, when it began or ended
+        by the client's clock, and C{reason}, why it ended, where these are said.
     """
 
     type: str
@@ -47,7 +49,7 @@ def changes(before: RecordingMetadata, after: RecordingMetadata) -> Iterator[Cha
     """
     was, now = _present(before), _present(after)
     joined, left = _without(now, was), _without(was, now)
-    yield from (Change(SESSION_STARTED, {"session": each}) for each in _opened(before, after))
+    yield from (Change(SESSION_STARTED, _beginning(each)) for each in _opened(before, after))
     # Somebody goes and somebody else comes: at once (RFC 8068 section 3.2.3), or by a
     # new session after all had left that of before.
     gone = left or (_without(_all(before), now) if _known(now, before) and not was else [])
@@ -97,11 +99,11 @@ def _known(now: dict[str, None], before: RecordingMetadata) -> bool:
     return any(each in before.participants for each in now)
 
 
-def _opened(before: RecordingMetadata, after: RecordingMetadata) -> Iterator[str]:
+def _opened(before: RecordingMetadata, after: RecordingMetadata) -> Iterator[SessionState]:
     for session in after.sessions.values():
         old = before.sessions.get(session.id)
         if session.closed is None and (old is None or old.closed is not None):
-            yield session.id
+            yield session
 
 
 def _sends(state: RecordingMetadata, participant: str) -> bool:
@@ -114,9 +116,18 @@ def _hasSent(state: RecordingMetadata, participant: str) -> bool:
     return uses is not None and any(each.send for each in uses.uses)
 
 
+def _beginning(session: SessionState) -> dict[str, Any]:
+    return {"session": session.id, **_stated(session.startTime)}
+
+
+def _stated(time: datetime | None) -> dict[str, str]:
+    return {} if time is None else {"stated": time.isoformat()}
+
+
 def _ending(session: SessionState) -> dict[str, Any]:
     reasons = [
         each.text if each.cause is None else f"{each.protocol} {each.cause} {each.text}".strip()
         for each in session.reasons
     ]
-    return {"session": session.id, **({"reason": ", ".join(reasons)} if reasons else {})}
+    facts = {"session": session.id, **_stated(session.stopTime)}
+    return {**facts, "reason": ", ".join(reasons)} if reasons else facts

@@ -9,12 +9,13 @@ from typing import Any
 
 from attrs import define, field
 
-from siprec.render.audio import AudioError, Track, writeAudio
+from siprec.render.audio import AudioError, Track, Window, writeAudio
 from siprec.render.clocks import corrections
 from siprec.render.events import MAX_EVENTS, eventsOf, moment
 from siprec.render.pauses import Pause, isPaused, silences
 from siprec.render.runs import MAX_GAPS
 from siprec.render.seams import SegmentTimes, seams, uncaptured
+from siprec.render.sessions import Span, spansOf
 from siprec.render.stream import Stream
 from siprec.render.timeline import gaps
 from siprec.session.manifest import (
@@ -43,12 +44,14 @@ class RenderError(Exception):
     """
 
 
-def renderDirectory(directory: str, format: str = "wav") -> dict[str, Any]:
+def renderDirectory(directory: str, format: str = "wav", split: str = "none") -> dict[str, Any]:
     """
     Read C{recording.json} and the journals of a recording, and write its audio.
 
     @param directory: the recording's folder; its manifest is not changed.
     @param format: of the audio file; C{"wav"} is what there is.
+    @param split: C{"session"}: also write a file for each communication session, and
+        list them as C{parts} of C{audio}; C{"none"}: do not.
     @return: the manifest's C{duration}, C{streams} (what was counted), C{gaps},
         C{events} (found in the journals) and C{audio}; plain values, ready for
         JSON.  C{packets} are all that came, C{duplicates} among them; times are
@@ -59,7 +62,7 @@ def renderDirectory(directory: str, format: str = "wav") -> dict[str, Any]:
     if format != "wav":
         raise RenderError(f"cannot write {format!r}: the format is 'wav'")
     try:
-        return _Rendering.of(directory).run(f"audio.{format}")
+        return _Rendering.of(directory, split == "session").run("audio", format)
     except (AudioError, BadManifest, OSError) as error:
         raise RenderError(str(error)) from error
 
@@ -77,6 +80,7 @@ class _Rendering:
     @ivar lacking: names of the journals that are not there.
     @ivar clocks: what to add to the times of each segment, nanoseconds.
     @ivar pauses: of each stream, begin and end in seconds since the epoch.
+    @ivar sessions: what is also to be written by itself.
     @ivar omitted: how many gaps of each stream are not listed.
     @ivar unsent: how many missing packets of each stream were never sent.
     """
@@ -88,6 +92,7 @@ class _Rendering:
     segments: list[tuple[int, int | None]]
     lacking: list[str]
     pauses: dict[int, list[tuple[float, float | None]]]
+    sessions: list[Span]
     clocks: dict[int, int] = field(factory=dict, init=False)
     rate: int = field(default=_RATE, init=False)
     zero: int = field(default=0, init=False)
@@ -96,7 +101,7 @@ class _Rendering:
     unsent: dict[int, int] = field(factory=dict, init=False)
 
     @classmethod
-    def of(cls, directory: str) -> "_Rendering":
+    def of(cls, directory: str, split: bool) -> "_Rendering":
         manifest = readManifest(directory)
         try:
             start = _nanoseconds(manifest["startTime"])
@@ -111,16 +116,17 @@ class _Rendering:
                 for each in manifest["segments"]
             ]
             lacking = _lacking(directory, manifest)
+            spans = spansOf(manifest) if split else []
             pauses = {each.index: pausesOf(manifest, each.index) for each in streams}
-            return cls(directory, start, end, streams, segments, lacking, pauses)
+            return cls(directory, start, end, streams, segments, lacking, pauses, spans)
         except (KeyError, TypeError, ValueError) as error:
             raise RenderError(f"{directory}: the manifest is damaged: {error!r}") from error
 
-    def run(self, name: str) -> dict[str, Any]:
+    def run(self, stem: str, format: str) -> dict[str, Any]:
         for stream in self.streams:
             stream.survey()
         self._place()
-        digest = self._write(name)
+        audio = self._write(stem, format)
         duration = (self.end - self.zero) / self.rate
         found = [gap for stream in self.streams for gap in self._gaps(stream)]
         return {
@@ -129,14 +135,7 @@ class _Rendering:
             "gaps": sorted(found, key=lambda gap: (gap["start"], gap["stream"])),
             "events": sorted(self._events(), key=lambda event: str(event["time"])),
             "missing": self.lacking,
-            "audio": {
-                "file": name,
-                "sampleRate": self.rate,
-                "channels": max(len(self.streams), 1),
-                "sha256": digest,
-                "startTime": self._time(self.zero),
-                "duration": duration,
-            },
+            "audio": audio,
         }
 
     def _place(self) -> None:
@@ -177,9 +176,13 @@ class _Rendering:
                 f"{self._time(self.zero)} on cannot be right"
             )
 
-    def _write(self, name: str) -> str:
+    def _write(self, stem: str, format: str) -> dict[str, Any]:
+        """
+        @return: the manifest's C{audio}.
+        """
         frames = self.end - self.zero
         tracks: list[Track] = []
+        name = f"{stem}.{format}"
         try:
             for stream in self.streams:
                 tracks.append(Track.create(self.directory, frames))
@@ -187,10 +190,38 @@ class _Rendering:
             if not tracks:
                 # A WAV file has one channel at least.
                 tracks.append(Track.create(self.directory, frames))
-            return writeAudio(self.directory, name, tracks, self.rate)
+            written = {
+                "file": name,
+                "sampleRate": self.rate,
+                "channels": max(len(self.streams), 1),
+                "sha256": writeAudio(self.directory, name, tracks, self.rate),
+                "startTime": self._time(self.zero),
+                "duration": frames / self.rate,
+            }
+            if self.sessions:
+                written["parts"] = list(self._parts(tracks, stem, format))
+            return written
         finally:
             for track in tracks:
                 track.close()
+
+    def _parts(self, tracks: list[Track], stem: str, format: str) -> Iterator[dict[str, Any]]:
+        for number, span in enumerate(self.sessions, 1):
+            begin = self._within(span.begin)
+            end = self.end if span.end is None else self._within(span.end)
+            windows = [Window(each, begin - self.zero, end - begin) for each in tracks]
+            name = f"{stem}-{number}.{format}"
+            yield {
+                "session": span.session,
+                "file": name,
+                "start": self._time(begin),
+                "end": self._time(end),
+                "duration": (end - begin) / self.rate,
+                "sha256": writeAudio(self.directory, name, windows, self.rate),
+            }
+
+    def _within(self, moment: float) -> int:
+        return min(max(self._sample(round(moment * _SECOND)), self.zero), self.end)
 
     def _gaps(self, stream: Stream) -> list[dict[str, Any]]:
         pauses = self._pauses(stream.index)

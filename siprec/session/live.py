@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 from twisted.logger import Logger
 
 from siprec.ids import NodeID
 from siprec.metadata.changes import changes
+from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metadata.merge import merge
-from siprec.metadata.model import MetadataDocument
 from siprec.metadata.state import RecordingMetadata
 from siprec.metadata.storing import toDict
 from siprec.metadata.vendor import vendorFields, withEarlier
+from siprec.session.brought import MEDIA_TYPE, Document, StreamRequest
 from siprec.session.correlation import correlationKeys
 from siprec.session.files import RecordingFiles
 from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe
@@ -30,38 +31,13 @@ from siprec.session.model import (
 from siprec.session.speakers import communicationSessions, withSpeakers
 from siprec.session.taps import Taps
 
+__all__ = ["Document", "LiveRecording", "StreamRequest"]
+
 log = Logger()
 
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
-
-
-@frozen
-class StreamRequest:
-    """
-    A stream that is to be recorded.
-
-    @ivar mediaIndex: its m-line, from 0.
-    @ivar formats: the payload types that our answer will accept.
-    @ivar direction: of our answer, C{recvonly} or C{inactive}.
-    """
-
-    mediaIndex: int
-    label: str | None
-    formats: tuple[Format, ...]
-    kind: str = "audio"
-    direction: str = "recvonly"
-
-
-@frozen
-class Document:
-    """
-    An rs-metadata document: what came and what was understood of it.
-    """
-
-    body: bytes = field(repr=False)
-    parsed: MetadataDocument
 
 
 @define(eq=False, repr=False)
@@ -73,7 +49,10 @@ class LiveRecording:
     @ivar state: the merged metadata.
     @ivar documents: every metadata document that came to this process, in order.
     @ivar taps: its sockets and captures.
+    @ivar mask: for what is stored of the metadata.
     @ivar before: the vendors' fields that an earlier process found.
+    @ivar lacks: what a complete document of the peer would set right: C{state}, that of
+        an earlier process being lost, or C{metadata}; else empty.
     @ivar moved: the streams whose ports are others than those of an earlier
         process, as they were there.
     """
@@ -88,6 +67,8 @@ class LiveRecording:
     exclude: tuple[str, ...] = ()
     state: RecordingMetadata = field(factory=RecordingMetadata)
     before: Mapping[str, Any] = field(factory=dict)
+    mask: Mask = NO_MASK
+    lacks: str = field(default="", init=False)
     moved: dict[int, StreamInfo] = field(factory=dict, init=False)
     documents: list[Document] = field(factory=list, init=False)
     files: RecordingFiles | None = field(default=None, init=False)
@@ -238,7 +219,8 @@ class LiveRecording:
         @return: its entry in the manifest.
         """
         now = self._now()
-        parsed = document.parsed
+        parsed, body = self.mask.document(document.parsed, document.body)
+        document = evolve(document, parsed=parsed, body=body)
         record = MetadataRecord(
             file=f"metadata-{len(self.recording.metadata) + 1}.xml",
             time=now,
@@ -251,7 +233,10 @@ class LiveRecording:
         if parsed.status == "error":
             reason = "; ".join(parsed.notes)
             self.event("metadataError", file=record.file, reason=reason)
+            self.lacks = self.lacks or "metadata"
         else:
+            baseless = parsed.mode == "partial" and not self.state.based
+            self.lacks = (self.lacks or "metadata") if baseless else ""
             before, self.state = self.state, merge(self.state, parsed, _moment(now))
             told = (
                 {"time": now, "type": each.type, **each.facts}
@@ -290,6 +275,13 @@ class LiveRecording:
             vendor=vendor,
         )
         self.changed()
+
+    @property
+    def mediaType(self) -> str:
+        """
+        The media type of metadata as the peer sends it.
+        """
+        return self.documents[-1].mediaType if self.documents else MEDIA_TYPE
 
     # The rest of what the manifest says.
 

@@ -340,6 +340,7 @@ class Resumption:
             live.event("metadataLost", file=name)
         if stateLost:
             live.event("metadataStateLost")
+            live.lacks = "state"
         # Until now the recording could not be told.
         for each in live.taps.handles():
             if each.error is not None:

@@ -98,6 +98,8 @@ class Surroundings:
     @ivar ways: how media is taken over, in the order in which it is tried.
     @ivar keeps: tells of the address that a stream had at another node whether
         it may be bound here.
+    @ivar snapshots: when a peer is asked for a complete metadata document: C{never},
+        after C{lost} state, or also after C{errors}.
     @ivar peers: what is known of the peers.
     """
 
@@ -112,4 +114,5 @@ class Surroundings:
     passOn: Callable[[IServerTransaction], None] = _drop
     ways: tuple[str, ...] = ("address", "reinvite")
     keeps: Callable[[str], bool] = _keep
+    snapshots: str = "lost"
     peers: Peers = field(factory=Peers)

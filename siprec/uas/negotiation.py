@@ -12,7 +12,7 @@ from siprec.ids import newSessionNumber
 from siprec.media.ports import NoFreePorts
 from siprec.sdp.answer import LocalMedia, makeAnswer, makeOffer
 from siprec.sdp.changes import changed
-from siprec.sdp.choice import Choice, Policy, answered, choose
+from siprec.sdp.choice import SENDING, Choice, Policy, answered, choose
 from siprec.sdp.model import SessionDescription
 from siprec.session.live import LiveRecording, StreamRequest
 from siprec.session.model import Format
@@ -163,12 +163,41 @@ class Negotiation:
 
     def outdated(self, live: LiveRecording) -> bool:
         """
-        @return: whether a stream is received elsewhere than the peer was told.
+        @return: whether a stream is received elsewhere than the peer was told, or
+            though the peer was told that it is not.
         """
-        return self.local is not None and any(
-            self._told(self.local, index) != (place.host, place.port)
-            for index, place in self._places(live).items()
+        local = self.local
+        return local is not None and any(
+            self._told(local, choice.index) != (stream.host, stream.port)
+            or (choice.direction == "recvonly" and local.direction(choice.index) == "inactive")
+            for choice in self._choices
+            if (stream := live.stream(choice.index)) is not None
         )
+
+    def waiting(self) -> bool:
+        """
+        @return: whether the peer sends on a line that was answered inactive, as the
+            recorder was not ready.
+        """
+        return any(self._received(each) != each.direction for each in self._choices)
+
+    def ready(self) -> None:
+        """
+        From now on such lines are to be received; L{offer} says so.
+        """
+        self.policy = evolve(self.policy, receiving=True)
+        self._choices = tuple(
+            evolve(each, direction=self._received(each)) for each in self._choices
+        )
+
+    def _received(self, choice: Choice) -> str:
+        """
+        @return: the direction of a line once the recorder is ready.
+        """
+        remote = self.remote
+        if not choice.accepted or remote is None or choice.index >= len(remote.media):
+            return choice.direction
+        return "recvonly" if remote.direction(choice.index) in SENDING else choice.direction
 
     def _told(self, local: SessionDescription, index: int) -> tuple[str, int] | None:
         address = local.address(index)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from attrs import define, field
@@ -154,6 +154,49 @@ class OwnRequests:
         """
         return Deferred.fromCoroutine(self._moveOnce(live)).addErrback(self._call.broken)
 
+    async def update(
+        self, headers: Sequence[tuple[str, str]], body: bytes, contentType: str
+    ) -> int:
+        """
+        Send an UPDATE that says something else than a description.
+
+        @return: the status of its answer.
+        @raise SipError: there is none.
+        @raise CancelledError: the call is over.
+        """
+        call = self._call
+        dialog, request = call.dialog.request(
+            "UPDATE",
+            headers=[*call.timer.agreed.refreshHeaders, *headers],
+            body=body,
+            contentType=contentType,
+        )
+        response = await self._send(dialog, request)
+        if response.status < 300 and not call.over:
+            self._accepted(response)
+        return response.status
+
+    def startReceiving(self, live: LiveRecording) -> Deferred[None]:
+        """
+        Offer to receive what was answered inactive before (RFC 7866 section 7.2).  A peer
+        that refuses goes on as it is.
+
+        @return: fires when that is done; it never fails.
+        """
+        return Deferred.fromCoroutine(self._receive(live)).addErrback(self._call.broken)
+
+    async def _receive(self, live: LiveRecording) -> None:
+        try:
+            status = await self._tell(live)
+        except (SipError, TimeoutError) as error:
+            log.info("{callID}: {why}", callID=self._call.dialog.callID, why=str(error))
+            status = 408
+        except CancelledError:
+            return  # the call is over
+        if not self._call.over:
+            live.event("receptionOffered", status=status)
+            self._learn(status)
+
     def peerSpoke(self, live: LiveRecording) -> None:
         """
         A request of the peer has come: it can be reached again, and may take
@@ -205,10 +248,13 @@ class OwnRequests:
             return 0
         if status >= 300:
             live.event("mediaNotMoved", status=status)
+        self._learn(status)
+        return status
+
+    def _learn(self, status: int) -> None:
         if status not in (403, 491, 500):
             # What it says for now says nothing of what it takes.
             self._around.peers.answered(self._call.flow.remote[0], status < 300)
-        return status
 
     async def _tell(self, live: LiveRecording) -> int:
         status = 200
@@ -261,7 +307,8 @@ class OwnRequests:
                 live.event("bodyIrregular", reason=note)
             if bodies.description is not None:
                 negotiation.peerAnswered(bodies.description, live)
-            live.event("mediaMoved", streams=list(live.moved))
+            if live.moved:
+                live.event("mediaMoved", streams=list(live.moved))
             live.moved.clear()
             call.saveSoon()
         return None

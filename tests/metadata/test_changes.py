@@ -24,16 +24,27 @@ class ChangeTests(SynchronousTestCase):
 
     def told(self, *before: MetadataDocument) -> list[tuple[str, Any]]:
         """
-        @return: types and facts of what the last document changed; the only fact where
-            there is one.
+        @return: types and facts of what the last document changed, without the client's
+            own times; the only fact where there is one.
         """
         *earlier, last = before
         state = folded(*earlier)
         after = merge(state, last, minute(len(earlier)))
-        return [
-            (each.type, *(each.facts.values() if len(each.facts) == 1 else [each.facts]))
-            for each in changes(state, after)
-        ]
+        found: list[tuple[str, Any]] = []
+        for each in changes(state, after):
+            facts = {name: value for name, value in each.facts.items() if name != "stated"}
+            found.append((each.type, facts if len(facts) > 1 else next(iter(facts.values()))))
+        return found
+
+    def test_stated(self) -> None:
+        """
+        What the client states of the begin and the end of a session is told too.
+        """
+        before = folded(call("A"))
+        begun = next(changes(RecordingMetadata(), before))
+        self.assertEqual(begun.facts["stated"], "2026-01-05T09:00:00+00:00")
+        *_, ended = changes(before, merge(before, stop(), minute(1)))
+        self.assertEqual(ended.facts["stated"], "2026-01-05T09:02:00+00:00")
 
     def test_begin(self) -> None:
         """

@@ -9,7 +9,7 @@ import numpy as np
 from attrs import evolve
 
 from siprec.render.recording import renderDirectory
-from siprec.session.manifest import readManifest, withRendering
+from siprec.session.manifest import readManifest, withRendering, writeManifest
 from tests.render.journals import (
     PCMA,
     PCMU,
@@ -20,6 +20,7 @@ from tests.render.journals import (
     writeRecording,
 )
 from tests.render.recordingcase import RecordingCase, seconds
+from tests.render.test_sessions import entry
 
 
 class RenderTests(RecordingCase):
@@ -217,6 +218,32 @@ class RenderTests(RecordingCase):
             [("00.200", "00.500", "pause")],
         )
         self.assertEqual(found["streams"][0]["lost"], 0)
+
+    def test_split(self) -> None:
+        """
+        A recording of two communication sessions also gives a file of each, cut at the
+        times that the metadata tells.
+        """
+        packets = talk(200)
+        writeRecording(self.directory, {"1-0.rtpdump": packets}, end=4.0)
+        manifest = readManifest(self.directory)
+        manifest["timeline"] = [
+            entry(0, "S1"),
+            entry(1.5, "S1", "sessionEnded", stated=1.25),
+            entry(2, "S2"),
+        ]
+        writeManifest(self.directory, manifest)
+        found = renderDirectory(self.directory, split="session")
+        parts = found["audio"]["parts"]
+        self.assertEqual(
+            [(each["session"], each["file"], each["duration"]) for each in parts],
+            [("S1", "audio-1.wav", 1.25), ("S2", "audio-2.wav", 2.0)],
+        )
+        self.assertEqual(parts[1]["start"], "2026-01-05T09:00:02.000000Z")
+        whole = audioOf(self.directory)[0]
+        np.testing.assert_array_equal(audioOf(self.directory, "audio-1.wav")[0], whole[:10_000])
+        np.testing.assert_array_equal(audioOf(self.directory, "audio-2.wav")[0], whole[16_000:])
+        self.assertNotIn("parts", renderDirectory(self.directory)["audio"])
 
     def test_E6_newSource(self) -> None:
         """

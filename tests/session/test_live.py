@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
+from siprec.metadata.masking import Mask
 from siprec.metadata.parse import parseMetadata
 from siprec.metadata.state import RecordingMetadata
 from siprec.session.files import RecordingFiles
@@ -219,6 +220,33 @@ class MetadataTests(LiveTestCase):
         self.assertEqual(self.live.recording.participants, before)
         with open(f"{self.directory}/metadata-2.xml", "rb") as file:
             self.assertEqual(file.read(), b"nothing")
+
+    def test_mask(self) -> None:
+        """
+        What local policy has masked is stored nowhere.
+        """
+        self.live.mask = Mask((r"[A-Z]*nn(\d+)",))
+        self.withFiles()
+        self.live.receive(document("1", "2", names=("Ann12", "Bob")))
+        with open(f"{self.directory}/metadata-1.xml", "rb") as file:
+            self.assertIn(b"Ann**", file.read())
+        self.assertEqual(self.live.recording.participants[0].name, "Ann**")
+        self.assertNotIn("Ann12", str(self.live.recording.metadataState))
+
+    def test_lacks(self) -> None:
+        """
+        What a complete document would set right is known until one comes.
+        """
+        self.live.receive(Document(b"x", parseMetadata(b"x")))
+        self.assertEqual(self.live.lacks, "metadata")
+        self.live.lacks = "state"
+        body = document("1").body.replace(b"complete", b"partial")
+        self.live.receive(Document(body, parseMetadata(body)))
+        self.assertEqual(self.live.lacks, "state")
+        self.live.receive(document("1"))
+        self.assertEqual(self.live.lacks, "")
+        self.live.receive(Document(body, parseMetadata(body)))
+        self.assertEqual(self.live.lacks, "")
 
     def test_beforeStreams(self) -> None:
         """
