@@ -4,7 +4,7 @@ One recording while its call runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,11 +17,12 @@ from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metadata.merge import merge
 from siprec.metadata.state import RecordingMetadata
 from siprec.metadata.storing import toDict
-from siprec.metadata.vendor import vendorFields, withEarlier
+from siprec.metadata.vendor import keptHeaders, vendorFields, withEarlier
 from siprec.session.brought import MEDIA_TYPE, Document, StreamRequest
 from siprec.session.correlation import correlationKeys
 from siprec.session.files import RecordingFiles
-from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe
+from siprec.session.later import withLater
+from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe, formatTime
 from siprec.session.model import (
     Format,
     MetadataRecord,
@@ -247,6 +248,17 @@ class LiveRecording:
         if self.files is not None:
             self.files.writeDocument(record.file, document.body)
         return record
+
+    def noteHeaders(self, method: str, headers: Sequence[tuple[str, str]]) -> None:
+        """
+        Keep what is new in the headers of a later request.
+        """
+        kept = self.mask.values(keptHeaders(headers, self.exclude))
+        sip, added = withLater(self.recording.sip, kept, formatTime(self._now()), method)
+        if added:
+            self.headers += added
+            self._evolve(sip=sip)
+            self.rebind()
 
     def rebind(self, at: float | None = None) -> None:
         """

@@ -183,6 +183,7 @@ class Call:
             self._theirs.refuse(transaction, 500, "the first INVITE is not answered yet", 1)
             return
         self.dialog, self.flow, self.heard = dialog, transaction.flow, self._around.now()
+        self.live.noteHeaders(request.method, list(request.headers))
         if request.method == "OPTIONS":
             transaction.respond(ok(self.dialog, request))
         else:

@@ -267,6 +267,24 @@ class MetadataTests(LiveTestCase):
         self.live.rebind()
         self.assertTrue(self.live.recording.vendor)
 
+    def test_laterHeaders(self) -> None:
+        """
+        What the headers of a later request add is kept with its time, used for the
+        vendor's fields, and left out or masked like those of the INVITE.
+        """
+        self.live.exclude = ("X-Secret",)
+        self.live.mask = Mask((r"\d{6,}",))
+        headers = [("X-Avaya-UCID", "77"), ("X-Secret", "x"), ("X-ANI", "4930123456")]
+        self.now = START + 2
+        self.live.noteHeaders("UPDATE", headers)
+        self.live.noteHeaders("UPDATE", headers)
+        sip = self.live.recording.sip
+        self.assertEqual(sip["headers"], {"X-Avaya-UCID": ["77"], "X-ANI": ["**********"]})
+        [later] = sip["later"]
+        self.assertEqual((later["time"][17:19], later["method"]), ("02", "UPDATE"))
+        self.assertEqual(self.live.recording.vendor["sip_ucid"], ["77"])
+        self.assertIn("ucid:77", self.live.recording.correlations)
+
     def test_correlations(self) -> None:
         """
         What other recordings of the call may have too is found in metadata and

@@ -352,6 +352,21 @@ class MetadataTests(RecorderTestCase):
         self.assertIn("Carol", self._names())
         self.assertEqual(self.house.manifest["state"], "complete")
 
+    def test_laterHeaders(self) -> None:
+        """
+        What the headers of later requests tell is in the manifest, with its time, and
+        in the fields that the store can search.
+        """
+        self.house.clock.advance(3)
+        self.src.update(("X-Genesys-Agent-ID", "7"), metadata=LATER)
+        self.src.bye(("Reason", "Q.850;cause=16"))
+        sip, vendor = self.house.manifest["sip"], self.house.manifest["vendor"]
+        self.assertEqual(sip["headers"]["Reason"], ["Q.850;cause=16"])
+        self.assertEqual([each["method"] for each in sip["later"]], ["UPDATE", "BYE"])
+        self.assertEqual(sip["later"][0]["time"], "2026-01-05T09:00:03.000000Z")
+        self.assertEqual(vendor["sip_genesys_agent_id"], "7")
+        self.assertEqual(self.house.store.saved[-1].recording.vendor["type"], "genesys")
+
     def test_A34_info(self) -> None:
         """
         Metadata in an INFO is taken, and saved before the answer.
