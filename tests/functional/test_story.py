@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from siprec.session.manifest import Manifest, parseTime
@@ -182,7 +182,8 @@ class StoryTests(TestCase):
         self.client.addStream(call)
         await call.reinvite(document(_THIRD))
         payload = encodeG711(ANN.speak(2.0), Law.MU)
-        await gatherResults([playing, call.legs[2].play(payload)])
+        await call.legs[2].play(payload)
+        await playing
         await call.bye()
         manifest = await self.done()
         self.assertEqual(manifest["audio"]["channels"], 3)

@@ -4,11 +4,13 @@ Tests of L{siprec.session.later}.
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.session.later import MOST, withLater
 
-SIP = {"from": "<sip:a@x>", "headers": {"X-Agent-ID": ["7"]}}
+SIP: dict[str, Any] = {"from": "<sip:a@x>", "headers": {"X-Agent-ID": ["7"]}}
 
 
 class LaterTests(SynchronousTestCase):
