@@ -36,6 +36,10 @@ __all__ = ["Document", "LiveRecording", "StreamRequest"]
 
 log = Logger()
 
+# How much of what the metadata told is kept: more than any call has, and a bound for
+# what a hostile peer can make each save cost.
+_MOST_HISTORY = 2000
+
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
@@ -243,7 +247,7 @@ class LiveRecording:
                 {"time": now, "type": each.type, **each.facts}
                 for each in changes(before, self.state)
             )
-            self._evolve(history=(*self.recording.history, *told))
+            self._evolve(history=(*self.recording.history, *told)[-_MOST_HISTORY:])
         self.rebind(now)
         if self.files is not None:
             self.files.writeDocument(record.file, document.body)

@@ -4,6 +4,8 @@ Tests of L{siprec.uas.snapshotrequests}.
 
 from __future__ import annotations
 
+import os
+
 from attrs import evolve
 
 from siprec.metadata.parse import parseMetadata
@@ -203,13 +205,16 @@ class LostTests(AgainTestCase):
     Where another process goes on, and cannot read the state of the metadata.
     """
 
-    def resumed(self, policy: str) -> list[Request]:
+    def resumed(self, policy: str, kept: bool = False) -> list[Request]:
         """
+        @param kept: whether the documents so far are at hand.
         @return: what the second process asks.
         """
         self.src.call(ALLOW)
         snapshot = self.kill()
         recording = evolve(snapshot.recording, metadataState={"schema": 99})
+        if not kept:
+            os.unlink(f"{recording.directory}/metadata-1.xml")
         self.start()
         self.house.around.snapshots = policy
         call = self.resume(evolve(snapshot, recording=recording))
@@ -226,6 +231,14 @@ class LostTests(AgainTestCase):
         self.src.answer(request)
         self.src.update(metadata=WHOLE)
         self.assertEqual(self.house.events()[-1], "snapshotRequested")
+
+    def test_replayed(self) -> None:
+        """
+        Where the documents are at hand they give the same state, and nothing is asked.
+        """
+        self.assertEqual(self.resumed("lost", kept=True), [])
+        self.assertNotIn("metadataStateLost", self.house.events())
+        self.assertEqual(len(self.house.manifest["participants"]), 2)
 
     def test_never(self) -> None:
         """
