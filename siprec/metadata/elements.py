@@ -34,6 +34,7 @@ _CONTENT = {
 }
 #: What of it is more than a text.
 _COMPOUND = frozenset(("nameid", "reason", "param", "requestreason"))
+_PLAIN = {kind: content - _COMPOUND for kind, content in _CONTENT.items()}
 
 
 @lru_cache(4096)
@@ -165,12 +166,15 @@ class PartsReader:
         """
         texts: dict[str, list[str]] = {}
         parts = Parts(kind, self.attributes(element), texts)
-        content, names = _CONTENT[kind], self._elements
+        plain, names = _PLAIN[kind], self._elements
         for child in element:
             tag = child.tag
             name = names[tag] if tag in names else self._elementName(tag)
-            if name in content and name not in _COMPOUND:
-                texts.setdefault(name, []).append(_text(child))
+            if name in plain:
+                if name in texts:
+                    texts[name].append(_text(child))
+                else:
+                    texts[name] = [_text(child)]
             elif name is not None:
                 self._takeCompound(child, name, parts)
         parts.timed = not _TIMES.isdisjoint(texts)
