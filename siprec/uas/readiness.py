@@ -27,7 +27,6 @@ class Waiting(Protocol):
     What this needs of its call.
     """
 
-    over: bool
     live: LiveRecording | None
     negotiation: Negotiation
 
@@ -61,10 +60,8 @@ class Readiness:
     def _look(self) -> None:
         self._timer = None
         call = self._call
-        if call.over or call.live is None:
-            return
         if self._around.service.full:
             self.watch()
-            return
-        call.negotiation.ready()
-        self._ours.startReceiving(call.live)
+        elif call.live is not None:
+            call.negotiation.ready()
+            self._ours.startReceiving(call.live)

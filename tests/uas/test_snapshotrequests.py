@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 
 from siprec.metadata.parse import parseMetadata
 from siprec.sip.message import Request
@@ -186,9 +187,34 @@ class ErrorTests(RecorderTestCase):
         """
         self.src.call(ALLOW)
         self.src.update(metadata=b"nothing")
-        self.updates(1)
+        [request] = self.updates(1)
         self.src.bye()
+        self.src.answer(request)
+        self.assertEqual(self.statuses(), [])
         self.assertEqual(self.house.manifest["endReason"], "bye")
+
+    def test_endedBefore(self) -> None:
+        """
+        Nor one that ends before it is asked.
+        """
+        self.src.call(ALLOW)
+        self.src.update(metadata=b"nothing")
+        self.src.bye()
+        self.assertEqual(self.updates(3), [])
+
+    def test_fenced(self) -> None:
+        """
+        Whoever finds out meanwhile that another node has the call asks nothing.
+        """
+        self.src.call(ALLOW)
+        self.src.update(metadata=b"nothing")
+        saving: list[Deferred[None]] = []
+        self.house.store.waiting = saving
+        self.assertEqual(self.updates(1), [])
+        self.house.recorder.letGo(self.house.manifest["id"])
+        for done in saving:
+            done.callback(None)
+        self.assertEqual(self.updates(3), [])
 
     def test_defaults(self) -> None:
         """
