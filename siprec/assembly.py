@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -27,6 +27,7 @@ from siprec.media.capture import CaptureThread
 from siprec.media.ports import PortPool
 from siprec.metrics import Metrics
 from siprec.node import Node
+from siprec.policies import takeUp
 from siprec.recorder import Recorder, describeDialog
 from siprec.render.process import Renderer
 from siprec.sdp.choice import Policy
@@ -40,7 +41,6 @@ from siprec.sip.layer import SipLayer
 from siprec.sip.transport import TransportService
 from siprec.store.interfaces import ISessionStore
 from siprec.store.opening import openStore
-from siprec.uas.admission import Profile
 from siprec.uas.around import Surroundings, mediaHosts
 from siprec.uas.negotiation import Negotiation
 from siprec.uas.outgoing import Outgoing
@@ -82,6 +82,7 @@ class _Assembly:
             onError=lambda stream, error: self.recordings.journalFailed(stream, error),
         )
         self.renderer = Renderer(reactor, reactor, settings.recordings.workers)
+        self.renderer.split = settings.recordings.split
         self.cluster: Cluster | None = None
         self.state = self._state()
         self.recordings = Recordings(
@@ -97,7 +98,6 @@ class _Assembly:
             clock=reactor,
             now=now,
             metrics=self.metrics,
-            exclude=settings.metadata.exclude,
             window=settings.cluster.stitchWindow,
         )
         self.state.recordings = self.recordings
@@ -304,17 +304,16 @@ class _Assembly:
             now=self.now,
             metrics=self.metrics,
             mediaHosts=mediaHosts(settings.media.address, settings.media.bind),
-            describe=lambda request, flow: describeDialog(request, flow, recordings.exclude),
-            negotiation=lambda: Negotiation(Policy()),
+            describe=lambda request, flow: describeDialog(
+                request, flow, recordings.exclude, recordings.mask
+            ),
+            snapshots=settings.metadata.snapshotRequest,
+            negotiation=lambda: Negotiation(Policy(receiving=not recordings.full)),
             ways=settings.cluster.mediaTakeover,
         )
-        return Recorder(
-            self.around,
-            self.layer,
-            transport,
-            profile=cast(Profile, settings.sip.profile),
-            maxSessions=settings.sip.maxSessions,
-        )
+        recorder = Recorder(self.around, self.layer, transport)
+        takeUp(settings, recorder, recordings)
+        return recorder
 
 
 def _never(node: NodeID) -> bool:

@@ -5,9 +5,9 @@ and the shell.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-from attrs import evolve, fields
+from attrs import fields
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IListeningPort
@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from siprec.cluster.cluster import Cluster
 from siprec.config import Settings
+from siprec.policies import takeUp, withPolicies
 from siprec.recorder import Recorder
 from siprec.session.archive import locate
 from siprec.session.model import NodeLease
@@ -24,7 +25,6 @@ from siprec.session.service import SessionService
 from siprec.session.workers import Workers
 from siprec.sip.transport import TransportService
 from siprec.store.interfaces import ISessionStore
-from siprec.uas.admission import Profile
 from siprec.web.interfaces import INodeControl, NotRunning
 
 log = Logger()
@@ -126,22 +126,12 @@ class NodeControl:
     def reload(self, settings: Settings) -> None:
         """
         Take up the settings that can change while calls run: C{sip.profile},
-        C{sip.max_sessions}, C{recordings.min_free} and C{metadata.exclude}.
-        What else has changed is named in the log, and waits for a restart.
+        C{sip.max_sessions}, C{sip.not_ready}, C{recordings.min_free},
+        C{metadata.exclude} and C{metadata.mask}.  What else has changed is named
+        in the log, and waits for a restart.
         """
-        before = self.settings
-        self.recorder.profile = cast(Profile, settings.sip.profile)
-        self.recorder.maxSessions = settings.sip.maxSessions
-        self.sessions.minFree = settings.recordings.minFree
-        self.sessions.exclude = settings.metadata.exclude
-        live = evolve(
-            before,
-            sip=evolve(
-                before.sip, profile=settings.sip.profile, maxSessions=settings.sip.maxSessions
-            ),
-            recordings=evolve(before.recordings, minFree=settings.recordings.minFree),
-            metadata=settings.metadata,
-        )
+        takeUp(settings, self.recorder, self.sessions)
+        live = withPolicies(self.settings, settings)
         self.settings = live
         tables = [each.name for each in fields(Settings)]
         waiting = [name for name in tables if getattr(live, name) != getattr(settings, name)]

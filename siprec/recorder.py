@@ -13,6 +13,7 @@ from attrs import define, field
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metadata.vendor import keptHeaders
 from siprec.session.live import LiveRecording
 from siprec.session.liveness import Signs
@@ -55,15 +56,18 @@ def _never(request: Request) -> bool:
     return False
 
 
-def describeDialog(request: Request, flow: Flow, exclude: Sequence[str]) -> dict[str, Any]:
+def describeDialog(
+    request: Request, flow: Flow, exclude: Sequence[str], mask: Mask = NO_MASK
+) -> dict[str, Any]:
     """
     @param exclude: patterns of header names that must not be kept.
+    @param mask: for addresses and headers.
     @return: the manifest's C{sip}.
     """
-    headers = keptHeaders(list(request.headers), exclude)
+    headers = mask.values(keptHeaders(list(request.headers), exclude))
     return {
-        "from": request.headers.get("From"),
-        "to": request.headers.get("To"),
+        "from": mask.values(request.headers.get("From")),
+        "to": mask.values(request.headers.get("To")),
         "userAgent": request.headers.get("User-Agent"),
         "remoteAddress": f"{flow.remote[0]}:{flow.remote[1]}",
         "transport": flow.transport,
@@ -77,6 +81,8 @@ class Recorder:
     """
     @ivar calls: every dialog that has not ended.
     @ivar maxSessions: above so many calls new ones are refused; 0: no limit.
+    @ivar waits: whether a call is taken, and answered inactive, while only room on the
+        disk is lacking; else it is refused.
     @ivar isUncertain: tells of a request in a dialog that is not here whether
         there may be such a dialog all the same.
     """
@@ -86,6 +92,7 @@ class Recorder:
     _transport: ISipTransport
     profile: Profile = "lenient"
     maxSessions: int = 0
+    waits: bool = False
     isUncertain: Callable[[Request], bool] = _never
     calls: dict[DialogID, Call] = field(factory=dict, init=False)
     _opening: dict[IServerTransaction, Call] = field(factory=dict, init=False)
@@ -307,7 +314,7 @@ class Recorder:
 
     def _options(self, transaction: IServerTransaction) -> None:
         # The same as an INVITE would get (RFC 3261 section 11.2).
-        reasons = self.notReady()
+        reasons = self._lacking(transaction.flow)
         if reasons:
             self._refuse(transaction, self._unavailable(reasons))
             return
@@ -322,7 +329,7 @@ class Recorder:
         self._respond(transaction, 200, headers)
 
     def _invite(self, transaction: IServerTransaction, request: Request, flow: Flow) -> None:
-        admission = self._admit(request)
+        admission = self._admit(request, flow)
         if isinstance(admission, Refusal):
             self._around.metrics.invites.labels("rejected").inc()
             self._refuse(transaction, admission)
@@ -344,7 +351,17 @@ class Recorder:
         beginning = call.begin(transaction, admission[1])
         beginning.addCallback(lambda _: self._opening.pop(transaction, None))
 
-    def _admit(self, request: Request) -> tuple[Admission, Any] | Refusal:
+    def _lacking(self, flow: Flow) -> list[str]:
+        """
+        @return: why a call of this peer cannot be taken, not even to be received later.
+        """
+        reasons = self.notReady()
+        onlyFull = len(reasons) == 1 and self._around.service.full
+        # One that takes no re-INVITE would never send.
+        takes = self._around.peers.takesReinvite(flow.remote[0]) is not False
+        return [] if onlyFull and self.waits and takes else reasons
+
+    def _admit(self, request: Request, flow: Flow) -> tuple[Admission, Any] | Refusal:
         """
         The order of these checks is that of RFC 3261 section 8.2.
         """
@@ -360,7 +377,7 @@ class Recorder:
         admission = recognise(request, bodies, self.profile)
         if isinstance(admission, Refusal):
             return admission
-        reasons = self.notReady()
+        reasons = self._lacking(flow)
         if reasons:
             return self._unavailable(reasons)
         return admission, bodies

@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.config import Settings, loadSettings
 from siprec.ids import nodeID
+from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metrics import Metrics
 from siprec.node import Node
 from siprec.session.manifest import Manifest
@@ -86,6 +87,7 @@ class SessionsPart:
     draining: bool = False
     minFree: int = 0
     exclude: tuple[str, ...] = ()
+    mask: Mask = NO_MASK
     recordings: dict[str, Any] = field(factory=dict)
     waiting: list[Deferred[None]] = field(factory=list)
     broken: set[str] = field(factory=set)
@@ -209,6 +211,7 @@ class RecorderPart:
     reasons: list[str] = field(factory=list)
     profile: str = "lenient"
     maxSessions: int = 0
+    waits: bool = False
 
     def callOf(self, key: str) -> CallPart | None:
         found = (

@@ -100,6 +100,9 @@ class ControlTests(NodeTestCase):
             sip__max_sessions=7,
             recordings__min_free=5,
             metadata__exclude=["X-*"],
+            metadata__mask=["\\d{6,}"],
+            metadata__snapshot_request="errors",
+            sip__not_ready="inactive",
             node__drain_timeout=3,
         )
         with capturedLogs() as logs:
@@ -107,6 +110,7 @@ class ControlTests(NodeTestCase):
         recorder, sessions = self.parts["recorder"], self.parts["sessions"]
         self.assertEqual((recorder.profile, recorder.maxSessions), ("strict", 7))
         self.assertEqual((sessions.minFree, sessions.exclude), (5, ("X-*",)))
+        self.assertEqual((recorder.waits, sessions.mask.patterns), (True, ("\\d{6,}",)))
         self.assertEqual(self.node.settings.sip.profile, "strict")
         self.assertNotEqual(self.node.settings.node.drainTimeout, 3)
-        self.assertEqual(logs[0]["waiting"], "node")
+        self.assertEqual(logs[0]["waiting"], "node, metadata")

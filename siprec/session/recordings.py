@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from attrs import define, evolve, field
@@ -18,6 +18,7 @@ from twisted.logger import Logger
 
 from siprec.ids import NodeID, RecordingID
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPool
+from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metrics import Metrics
 from siprec.session.beginning import Beginning, NoRoom
 from siprec.session.files import RecordingFiles
@@ -35,6 +36,7 @@ from siprec.session.manifest import (
 from siprec.session.model import CallSnapshot, DialogInfo
 from siprec.session.resume import SAME_PLACE, MediaPlan, Resumption
 from siprec.session.running import RunningRecordings
+from siprec.session.taps import COUNTS
 from siprec.store.interfaces import ISnapshotStore
 
 __all__ = ["LINGER", "NoRoom", "Recordings"]
@@ -55,13 +57,6 @@ _LOOK = 0.25
 #: How often the free space is looked at, in seconds.
 _DISK_INTERVAL = 2.0
 
-# What is counted of the media, by name.
-_COUNTS: Mapping[str, Callable[[ICapturedStream], int]] = {
-    "packets": lambda each: each.packets + each.controlPackets - each.unwritten,
-    "octets": lambda each: each.octets,
-    "kernelDrops": lambda each: each.kernelDrops,
-}
-
 
 @define(eq=False, repr=False, slots=False)
 class Recordings(Service):
@@ -70,7 +65,7 @@ class Recordings(Service):
 
     @ivar root: the recordings directory, absolute.
     @ivar minFree: octets of free disk below which no new recording is begun.
-    @ivar exclude: patterns of header names that must not be kept.
+    @ivar exclude: patterns of header names that must not be kept; C{mask} for the rest.
     @ivar window: for how many seconds a recording that ends for one of the
         reasons in L{ABANDONED} waits for another session of its call.
     @ivar recordings: what is being recorded or finished, by id.
@@ -93,6 +88,7 @@ class Recordings(Service):
     _metrics: Metrics
     exclude: tuple[str, ...] = ()
     window: float = 0.0
+    mask: Mask = NO_MASK
     recordings: dict[RecordingID, LiveRecording] = field(factory=dict, init=False)
     draining: bool = field(default=False, init=False)
     diskFree: int | None = field(default=None, init=False)
@@ -147,9 +143,16 @@ class Recordings(Service):
             C{kernelDrops}.
         @return: how many, of all recordings since the start.
         """
-        count = _COUNTS[name]
+        count = COUNTS[name]
         running = (each for live in self.recordings.values() for each in live.taps.captured)
         return self._counted[name] + sum(map(count, running))
+
+    @property
+    def full(self) -> bool:
+        """
+        Whether so little room is left on the disk that nothing more should be received.
+        """
+        return self.diskFree is not None and self.diskFree < max(self.minFree, 1)
 
     def notReady(self) -> list[str]:
         """
@@ -160,7 +163,7 @@ class Recordings(Service):
             reasons.append("the node is draining")
         if self.diskFree is None:
             reasons.append(f"the recordings directory {self.root} cannot be read")
-        elif self.diskFree < max(self.minFree, 1):
+        elif self.full:
             reasons.append(f"only {self.diskFree} octets are free in {self.root}")
         if not self._ports.free:
             reasons.append("every RTP port is taken")
@@ -274,6 +277,7 @@ class Recordings(Service):
             now=self._now,
             metrics=self._metrics,
             exclude=self.exclude,
+            mask=self.mask,
         )
 
     async def save(self, live: LiveRecording, dialog: DialogInfo) -> None:
@@ -367,7 +371,7 @@ class Recordings(Service):
             self._checkIdle()
 
     def _count(self, live: LiveRecording) -> None:
-        for name, count in _COUNTS.items():
+        for name, count in COUNTS.items():
             self._counted[name] += sum(map(count, live.taps.captured))
 
     def _forget(self, live: LiveRecording) -> None:

@@ -23,6 +23,7 @@ from siprec.session.live import Document, LiveRecording
 from siprec.session.manifest import JOURNAL_ERROR, BadManifest, readManifest
 from siprec.session.model import CallSnapshot, RecordingSession, Segment, StreamInfo
 from siprec.session.recovery import journalsOf, lastArrival
+from siprec.session.replay import readDocuments, replayed
 from siprec.session.running import RunningRecordings
 
 _P = ParamSpec("_P")
@@ -257,7 +258,8 @@ class Resumption:
             found = await self._work(recording, look, recording, entered)
             live.recording = closed(live.recording, found, len(recording.segments))
             live.files = around.files(live)
-            self._tell(live, found, state is None)
+            lost = state is None and not await self._replay(live, recording)
+            self._tell(live, found, lost)
             live.event("resumed", node=around.node, moved=list(live.moved))
         except BaseException:
             await live.abandon()
@@ -291,8 +293,19 @@ class Resumption:
         until = ended.endTime or segments[-1].end
         live.recording = evolve(ended, segments=segments, endTime=until)
         live.files = around.files(live)
-        self._tell(live, found, state is None)
+        lost = state is None and not await self._replay(live, recording)
+        self._tell(live, found, lost)
         return live
+
+    async def _replay(self, live: LiveRecording, recording: RecordingSession) -> bool:
+        """
+        Make the state of the metadata from the documents that were kept.
+
+        @return: whether all of them are there.
+        """
+        documents = await self._work(recording, readDocuments, recording)
+        live.state, whole = replayed(recording, documents)
+        return whole
 
     def _live(self, recording: RecordingSession, state: RecordingMetadata | None) -> LiveRecording:
         around, plan = self._around, self._plan
@@ -343,6 +356,7 @@ class Resumption:
             live.event("metadataLost", file=name)
         if stateLost:
             live.event("metadataStateLost")
+            live.lacks = "" if live.state.based else "state"
         # Until now the recording could not be told.
         for each in live.taps.handles():
             if each.error is not None:

@@ -5,7 +5,7 @@ captures that empty them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,7 +16,14 @@ from twisted.python.failure import Failure
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair, IPortPool
 from siprec.session.manifest import formatTime
 
-__all__ = ["Taps"]
+__all__ = ["COUNTS", "Taps"]
+
+#: What is counted of the media of all recordings, by name.
+COUNTS: Mapping[str, Callable[[ICapturedStream], int]] = {
+    "packets": lambda each: each.packets + each.controlPackets - each.unwritten,
+    "octets": lambda each: each.octets,
+    "kernelDrops": lambda each: each.kernelDrops,
+}
 
 
 @define(eq=False, repr=False)

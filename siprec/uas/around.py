@@ -109,6 +109,8 @@ class Surroundings:
     @ivar ways: how media is taken over, in the order in which it is tried.
     @ivar keeps: tells of the address that a stream had at another node whether
         it may be bound here.
+    @ivar snapshots: when a peer is asked for a complete metadata document: C{never},
+        after C{lost} state, or also after C{errors}.
     @ivar peers: what is known of the peers.
     @ivar moves: how often media was C{moved}, or the peer C{refused} that.
     """
@@ -125,5 +127,6 @@ class Surroundings:
     predecessor: Callable[[Iterable[str], str], Awaitable[SessionData | None]] = _noPredecessor
     ways: tuple[str, ...] = ("address", "reinvite")
     keeps: Callable[[str], bool] = _keep
+    snapshots: str = "lost"
     peers: Peers = field(factory=Peers)
     moves: Counter[str] = field(factory=Counter)

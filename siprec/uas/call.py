@@ -28,9 +28,11 @@ from siprec.uas.finals import Adopt, Finals, adopt
 from siprec.uas.negotiation import Negotiation
 from siprec.uas.opening import Opening
 from siprec.uas.ours import OwnRequests
+from siprec.uas.readiness import Readiness
 from siprec.uas.responses import ok
 from siprec.uas.sessionclock import SessionClock
 from siprec.uas.snapshot import dialogInfo, timerOf
+from siprec.uas.snapshotrequests import SnapshotRequests
 from siprec.uas.theirs import TheirRequests
 
 log = Logger()
@@ -71,6 +73,8 @@ class Call:
     # CSeq of a request that an earlier process may have left without answer.
     _unsure: int | None = field(default=None, init=False)
     _theirs: TheirRequests = field(init=False)
+    _readiness: Readiness = field(init=False)
+    _snapshots: SnapshotRequests = field(init=False)
     _finals: Finals = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -81,6 +85,8 @@ class Call:
         self.timer = SessionClock(clock, self._refresh, self._expired)
         self._ours = OwnRequests(self._around, self)
         self._theirs = TheirRequests(self, self._ours)
+        self._readiness = Readiness(self._around, self, self._ours)
+        self._snapshots = SnapshotRequests(self._around, self, self._ours)
         self._finals = Finals(self._around.now)
 
     def begin(self, invite: IServerTransaction, bodies: Bodies) -> Deferred[None]:
@@ -126,6 +132,9 @@ class Call:
         All that the answer to the first INVITE promises is there.
         """
         self._run(self._life.opened())
+        if not self.over:
+            self._readiness.watch()
+            self._snapshots.begun()
 
     def failed(self, rejection: Reject) -> None:
         """
@@ -175,6 +184,7 @@ class Call:
             self._theirs.refuse(transaction, 500, "the first INVITE is not answered yet", 1)
             return
         self.dialog, self.flow, self.heard = dialog, transaction.flow, self._around.now()
+        self.live.noteHeaders(request.method, list(request.headers))
         if request.method == "OPTIONS":
             transaction.respond(ok(self.dialog, request))
         else:
@@ -207,6 +217,7 @@ class Call:
         """
         self._finals.add(transaction, response, offers)
         await self.save()
+        self._snapshots.look()
 
     def accept(self, transaction: IServerTransaction, response: Response) -> None:
         """
@@ -228,6 +239,8 @@ class Call:
         self._answers.release()
         if self.live is None or self.over:
             return succeed(None)
+        self._readiness.watch()
+        self._snapshots.look()
         return self._ours.startMove(self.live)
 
     def tryToMove(self) -> Deferred[int]:
@@ -317,6 +330,8 @@ class Call:
         self.over = True
         self._answers.stop()
         self.timer.stop()
+        self._readiness.stop()
+        self._snapshots.stop()
         self._ours.stop()
         self._onEnd(self)
 

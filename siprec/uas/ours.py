@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from attrs import define, field, frozen
@@ -186,6 +186,43 @@ class OwnRequests:
         """
         return Deferred.fromCoroutine(self._moveOnce(live)).addErrback(self._call.broken)
 
+    async def update(
+        self, headers: Sequence[tuple[str, str]], body: bytes, contentType: str
+    ) -> int:
+        """
+        Send an UPDATE that says something else than a description.
+
+        @return: the status of its answer.
+        @raise SipError: there is none.
+        @raise CancelledError: the call is over.
+        """
+        call = self._call
+        dialog, request = call.dialog.request(
+            "UPDATE",
+            headers=[*call.timer.agreed.refreshHeaders, *headers],
+            body=body,
+            contentType=contentType,
+        )
+        response = await self._send(dialog, request)
+        if response.status < 300 and not call.over:
+            self._accepted(response)
+        return response.status
+
+    def startReceiving(self, live: LiveRecording) -> Deferred[None]:
+        """
+        Offer to receive what was answered inactive before (RFC 7866 section 7.2).  A peer
+        that refuses goes on as it is.
+
+        @return: fires when that is done; it never fails.
+        """
+        return Deferred.fromCoroutine(self._receive(live)).addErrback(self._call.broken)
+
+    async def _receive(self, live: LiveRecording) -> None:
+        outcome = await self._tried(live)
+        if not self._call.over:
+            live.event("receptionOffered", **outcome.facts)
+            self._learn(outcome)
+
     def peerSpoke(self, live: LiveRecording) -> None:
         """
         A request of the peer has come: it can be reached again, and may take
@@ -239,7 +276,8 @@ class OwnRequests:
         """
         if not self._call.negotiation.outdated(live):
             return 200
-        outcome = await self._tried(live)
+        allowed = "reinvite" in self._around.ways
+        outcome = await self._tried(live) if allowed else _Outcome(0, "notAllowed")
         if self._call.over:
             return 0
         if 200 <= outcome.status < 300:
@@ -248,14 +286,19 @@ class OwnRequests:
             # Each attempt has the same to say, for as long as the call lasts.
             self._noted = outcome
             live.event("mediaNotMoved", **outcome.facts)
-        if outcome.tells:
-            self._around.peers.answered(self._call.flow.remote[0], outcome.status < 300)
+        if self._learn(outcome):
             self._around.moves["moved" if outcome.status < 300 else "refused"] += 1
         return outcome.status
 
+    def _learn(self, outcome: _Outcome) -> bool:
+        """
+        @return: whether it tells what the peer takes.
+        """
+        if outcome.tells:
+            self._around.peers.answered(self._call.flow.remote[0], outcome.status < 300)
+        return outcome.tells
+
     async def _tried(self, live: LiveRecording) -> _Outcome:
-        if "reinvite" not in self._around.ways:
-            return _Outcome(0, "notAllowed")
         try:
             return await self._tell(live)
         except CancelledError:
@@ -317,7 +360,8 @@ class OwnRequests:
                 live.event("bodyIrregular", reason=note)
             if bodies.description is not None:
                 negotiation.peerAnswered(bodies.description, live)
-            live.event("mediaMoved", streams=list(live.moved))
+            if live.moved:
+                live.event("mediaMoved", streams=list(live.moved))
             live.moved.clear()
             call.saveSoon()
         return response

@@ -2,6 +2,8 @@
 Tests of L{siprec.uas.peers}.
 """
 
+from __future__ import annotations
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.uas.peers import Peers
@@ -12,28 +14,32 @@ class PeersTests(SynchronousTestCase):
     What is known of peers.
     """
 
+    def setUp(self) -> None:
+        self.peers = Peers()
+
+    def test_unknown(self) -> None:
+        """
+        Nothing is known of whom we have not met.
+        """
+        self.assertIsNone(self.peers.takesReinvite("192.0.2.1"))
+        self.assertIsNone(self.peers.takesSnapshotRequest("192.0.2.1"))
+
     def test_learned(self) -> None:
         """
-        Of a peer that was never asked nothing is known; of others what they did last.
+        The last answer counts, and one thing says nothing of the other.
         """
-        peers = Peers()
-        self.assertIsNone(peers.takesReinvite("192.0.2.7"))
-        peers.answered("192.0.2.7", False)
-        peers.answered("192.0.2.8", True)
-        self.assertIs(peers.takesReinvite("192.0.2.7"), False)
-        self.assertIs(peers.takesReinvite("192.0.2.8"), True)
-        peers.answered("192.0.2.7", True)
-        self.assertIs(peers.takesReinvite("192.0.2.7"), True)
+        self.peers.answered("192.0.2.1", True)
+        self.peers.answered("192.0.2.1", False)
+        self.assertFalse(self.peers.takesReinvite("192.0.2.1"))
+        self.assertIsNone(self.peers.takesSnapshotRequest("192.0.2.1"))
+        self.peers.answeredSnapshotRequest("192.0.2.1", True)
+        self.assertTrue(self.peers.takesSnapshotRequest("192.0.2.1"))
 
-    def test_most(self) -> None:
+    def test_bounded(self) -> None:
         """
-        Not more than 1,000 are remembered, those that were met last.
+        Whom we met long ago is forgotten.
         """
-        peers = Peers()
-        for number in range(1000):
-            peers.answered(str(number), True)
-        peers.answered("0", False)
-        peers.answered("1000", True)
-        self.assertIs(peers.takesReinvite("0"), False)
-        self.assertIsNone(peers.takesReinvite("1"))
-        self.assertIs(peers.takesReinvite("2"), True)
+        for number in range(1001):
+            self.peers.answered(f"192.0.2.{number}", True)
+        self.assertIsNone(self.peers.takesReinvite("192.0.2.0"))
+        self.assertTrue(self.peers.takesReinvite("192.0.2.1000"))
