@@ -181,7 +181,13 @@ class Node(NodeControl, Service):
             Deferred.fromCoroutine(goOn(each, each.recording.segments[-1].epoch))
             for each in await self.state.mine()
         ]
-        return [call for _, call in await DeferredList(going) if isinstance(call, Call)]
+        calls = []
+        for success, result in await DeferredList(going, consumeErrors=True):
+            if not success:
+                log.failure("a call of before is not taken up", result)
+            elif result is not None:
+                calls.append(result)
+        return calls
 
     async def _recover(self, orphans: list[Orphan]) -> None:
         if self.cluster is not None:
