@@ -12,9 +12,10 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred, succeed
 
 from siprec import __version__
-from siprec.cluster.cluster import Cluster, newKey, readSecret
+from siprec.cluster.cluster import Cluster
 from siprec.cluster.continuing import Continuation
 from siprec.cluster.gate import Gate
+from siprec.cluster.keys import newKey, readSecret
 from siprec.cluster.links import ClusterLinks
 from siprec.cluster.listening import listenAt
 from siprec.cluster.places import Places
