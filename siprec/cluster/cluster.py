@@ -340,14 +340,10 @@ class Cluster(Service):
         """
         See L{Owners.beingTakenUp}.
         """
-        for waiting in (
-            self.takeover.beingTakenUp,
-            self.taker.beingTaken,
-            self.giver.beingGiven,
-        ):
-            taking = waiting(key)
-            if taking is not None:
-                return taking
+        for part in (self.takeover.beingTakenUp, self.giver.beingGiven, self.taker.beingTaken):
+            waiting = part(key)
+            if waiting is not None:
+                return waiting
         return None
 
     def isDead(self, node: NodeID) -> bool:

@@ -57,6 +57,7 @@ class Taker:
     Takes calls that others give.
 
     @ivar taken: how many, since the start.
+    @ivar underWay: those that are just being taken, by recording.
     """
 
     _node: NodeID
@@ -72,7 +73,7 @@ class Taker:
     # Takes up a call that is this node's, as of a node that has died.
     _takeUp: Callable[[SessionData], Deferred[None]]
     taken: int = field(default=0, init=False)
-    _underWay: dict[str, list[Deferred[None]]] = field(factory=dict, init=False)
+    underWay: dict[str, list[Deferred[None]]] = field(factory=dict, init=False)
     _pauses: set[Deferred[None]] = field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -93,7 +94,7 @@ class Taker:
         @return: fires when it is clear whether this node has taken that call;
             C{None} if nobody is giving it.
         """
-        waiters = self._underWay.get(key)
+        waiters = self.underWay.get(key)
         if waiters is None:
             return None
         done: Deferred[None] = Deferred()
@@ -110,15 +111,15 @@ class Taker:
         if not self._ready():
             raise NotTaken("the node takes no calls now")
         key = str(body["id"])
-        if key in self._underWay:
+        if key in self.underWay:
             raise NotTaken("it is just being taken")
-        self._underWay[key] = []
+        self.underWay[key] = []
         try:
             moved = await self._taken(
                 key, int(body["epoch"]), bool(body["shared"]), _PART * float(body["within"])
             )
         finally:
-            for waiter in self._underWay.pop(key):
+            for waiter in self.underWay.pop(key):
                 waiter.callback(None)
         self.taken += 1
         log.info("{recording}: taken from {node}", recording=key, node=peer.nodeID)
