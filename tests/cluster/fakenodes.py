@@ -106,7 +106,9 @@ class FakeNode:
         self.ports = FakePortPool(10000 + 1000 * number, 200)
         self.metrics = Metrics("0", self.node)
         self.running = RunningRecordings(self.root, self.node)
-        self.links = WireEnd(self.node, self.wires, self.clock)
+        self.wires.lives[self.node] += 1
+        self.instance = f"{self.node}-{self.wires.lives[self.node]}"
+        self.links = WireEnd(self.node, self.wires, self.clock, self.instance)
         self.store = ShakyStore(MemorySessionStore(self.clock, self.node, self.memory))
         ways = "address,reinvite" if self.byAddress else "reinvite"
         options = {"node__id": self.node, "cluster__media_takeover": ways, **self.options}
@@ -121,7 +123,7 @@ class FakeNode:
             cast(Any, self.store),
             self.clock,
             nodeID=self.node,
-            instance=f"{self.node}-1",
+            instance=self.instance,
             now=self.now,
             addresses=lambda: (f"udp:{self.wire.local[0]}:5060",),
             signs=lambda: self.recorder.signs(),

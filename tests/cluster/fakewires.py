@@ -4,6 +4,7 @@ Connections between nodes that are in one process, and their clocks.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -78,12 +79,14 @@ class Wires:
     What is between the nodes.
 
     @ivar ends: each node's end, by node.
+    @ivar lives: how many processes there have been of each node.
     @ivar cut: pairs of nodes that do not reach each other.
     @ivar deaf: pairs of which the first one's answers do not come to the second.
     """
 
     clock: Clock
     ends: dict[NodeID, WireEnd] = field(factory=dict)
+    lives: Counter[NodeID] = field(factory=Counter)
     cut: set[frozenset[NodeID]] = field(factory=set)
     deaf: set[tuple[NodeID, NodeID]] = field(factory=set)
 
@@ -104,6 +107,7 @@ class WireEnd:
     node: NodeID
     wires: Wires
     clock: IReactorTime
+    instance: str
     running: bool = True
     asked: list[tuple[NodeID, str, Any]] = field(factory=list)
     onAsked: Callable[[NodeID, str], None] = field(default=lambda node, kind: None)
@@ -204,7 +208,9 @@ class WireEnd:
         def answer() -> Any:
             if kind not in self.handlers:
                 raise UnknownKind(kind)
-            return self.handlers[kind](Peer(node, f"{node}-1"), unpack(pack(body)))
+            return self.handlers[kind](
+                Peer(node, self.wires.ends[node].instance), unpack(pack(body))
+            )
 
         def failed(failure: Failure) -> Failure:
             return Failure(PeerFailed(type(failure.value).__name__, str(failure.value)))

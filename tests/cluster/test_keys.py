@@ -1,0 +1,59 @@
+"""
+Tests of L{siprec.cluster.keys}.
+"""
+
+from __future__ import annotations
+
+import os
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from siprec.cluster.keys import newKey, readSecret
+
+
+class KeyTests(SynchronousTestCase):
+    """
+    Keys and secrets.
+    """
+
+    def write(self, data: bytes) -> str:
+        """
+        @return: the path of a file with this in it.
+        """
+        path = os.path.abspath(self.mktemp())
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def test_newKey(self) -> None:
+        """
+        Each life of a process has a key of 32 octets of its own.
+        """
+        self.assertEqual({len(newKey()) for _ in range(5)}, {32})
+        self.assertNotEqual(newKey(), newKey())
+
+    def test_noSecret(self) -> None:
+        """
+        Without a file there is no secret.
+        """
+        self.assertIsNone(readSecret(""))
+
+    def test_secret(self) -> None:
+        """
+        The file's last line break is no part of it.
+        """
+        self.assertEqual(readSecret(self.write(b"0123456789abcdef\n")), b"0123456789abcdef")
+
+    def test_short(self) -> None:
+        """
+        One of less than 16 octets is refused, by the name of the key.
+        """
+        path = self.write(b"0123456789abcde\n")
+        error = self.assertRaises(ValueError, readSecret, path)
+        self.assertEqual(str(error), f"cluster.secret_file = {path!r}: expected at least 16 octets")
+
+    def test_missing(self) -> None:
+        """
+        A file that is not there is an error.
+        """
+        self.assertRaises(OSError, readSecret, self.mktemp())
