@@ -181,8 +181,9 @@ class Node(NodeControl, Service):
             Deferred.fromCoroutine(goOn(each, each.recording.segments[-1].epoch))
             for each in await self.state.mine()
         ]
-        calls = []
-        for success, result in await DeferredList(going, consumeErrors=True):
+        calls: list[Call] = []
+        outcomes: list[tuple[bool, Any]] = await DeferredList(going, consumeErrors=True)
+        for success, result in outcomes:
             if not success:
                 log.failure("a call of before is not taken up", result)
             elif result is not None:

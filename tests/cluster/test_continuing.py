@@ -11,7 +11,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 
-from siprec.ids import NodeID
+from siprec.ids import NodeID, RecordingID
 from siprec.sdp.parse import BadSDP
 from siprec.session.model import CallSnapshot, SessionData
 from siprec.session.recordings import Recordings
@@ -327,7 +327,7 @@ class SupersededTests(ContinuationTestCase):
         snapshot = self.data.snapshot
         assert snapshot is not None
         tag = changes.pop("tag", snapshot.dialog.remoteTag)
-        recording = evolve(snapshot.recording, id="other")
+        recording = evolve(snapshot.recording, id=RecordingID("other"))
         with_ = CallSnapshot(recording, evolve(snapshot.dialog, remoteTag=tag), START)
         other = evolve(self.data, sessionID="other", nodeID=NodeID("n3"), snapshot=with_, **changes)
         self.memory.store(other, 3600)

@@ -174,7 +174,7 @@ class NotNowTests(ClusterTestCase):
         for each in held:
             each()
         [response, *_] = self.a.wire.take()
-        src.toTag = response.toTag  # type: ignore[union-attr]
+        src.toTag = response.toTag
         self.wait(0.5)
         self.assertNoResult(giving)
         src.ack()
@@ -209,7 +209,7 @@ class NotNowTests(ClusterTestCase):
         self.a.workers.finish()
         self.wait(0.1)
         [response] = self.a.wire.take()
-        src.toTag = response.toTag  # type: ignore[union-attr]
+        src.toTag = response.toTag
         src.ack()
 
     def test_over(self) -> None:

@@ -20,7 +20,7 @@ class KeyTests(SynchronousTestCase):
         """
         @return: the path of a file with this in it.
         """
-        path = os.path.abspath(self.mktemp())
+        path: str = os.path.abspath(self.mktemp())
         with open(path, "wb") as file:
             file.write(data)
         return path
