@@ -180,7 +180,7 @@ class TogetherTests(AssemblyTestCase):
         node = self.join(**pair)
         assert node.cluster is not None
         missing = {**pair, "cluster__tls_ca": os.path.join(folder, "none.pem")}
-        self.assertRaises((OSError, ValueError), self.join, **missing)  # type: ignore[arg-type]
+        self.assertRaises((OSError, ValueError), self.join, **missing)
         both = os.path.join(folder, "both.pem")
         with open(both, "wb") as file:
             for name in ("server.pem", "server.key"):

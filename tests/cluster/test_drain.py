@@ -158,12 +158,12 @@ class DrainTests(ClusterTestCase):
             each.ports.free = 0
         first, second = self.drain(0, 3), self.drain(0, 8)
         self.wait(4)
-        for each in (first, second):
-            self.assertNoResult(each)
+        for draining in (first, second):
+            self.assertNoResult(draining)
         self.b.ports.free = 100
         self.wait(1)
-        for each in (first, second):
-            self.successResultOf(each)
+        for draining in (first, second):
+            self.successResultOf(draining)
         self.assertEqual(self.loads(), [0, 1, 0])
 
     def test_broken(self) -> None:

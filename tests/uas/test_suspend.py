@@ -109,7 +109,7 @@ class BusyTests(RecorderTestCase):
         waiting, self.house.store.waiting = self.house.store.waiting, None
         waiting[0].callback(None)
         [response] = self.house.wire.take()
-        src.toTag = response.toTag  # type: ignore[union-attr]
+        src.toTag = response.toTag
         self.assertTrue(call.busy)
         src.ack()
         self.assertFalse(call.busy)
