@@ -19,9 +19,11 @@ from siprec.cluster.keys import newKey, readSecret
 from siprec.cluster.links import ClusterLinks
 from siprec.cluster.listening import listenAt
 from siprec.cluster.places import Places
+from siprec.cluster.stitching import Stitching
 from siprec.cluster.tls import ClusterTLS, loadClusterTLS
 from siprec.cluster.wakefulness import Wakefulness
 from siprec.config import ClusterSettings, Settings
+from siprec.ids import NodeID
 from siprec.media.capture import CaptureThread
 from siprec.media.ports import PortPool
 from siprec.metrics import Metrics
@@ -93,6 +95,7 @@ class _Assembly:
             now=now,
             metrics=self.metrics,
             exclude=settings.metadata.exclude,
+            window=settings.cluster.stitchWindow,
         )
         self.state.recordings = self.recordings
         self.recovery = Recovery(self.running, self.renderer, self.workers, now, self.metrics)
@@ -119,7 +122,8 @@ class _Assembly:
             instance=uuid.uuid4().hex,
             now=self.now,
             addresses=lambda: tuple(
-                f"{kind.lower()}:{host}:{port}" for kind, host, port in self.transport.addresses
+                f"{kind.lower()}:{host}:{port}"
+                for kind, host, port in self.transport.addresses or self.transport.planned
             ),
             signs=lambda: self.recorder.signs(),
             saveAll=lambda: Deferred.fromCoroutine(self.recorder.saveAll()),
@@ -151,6 +155,7 @@ class _Assembly:
             self.layer.transport = self.transport
         else:
             self._join()
+        self._stitch()
         self.layer.user = self.recorder
         watchNode(self.metrics, self.recordings, self.ports, self.recorder, self.layer, self.state)
         return Node(
@@ -196,6 +201,7 @@ class _Assembly:
             self.transport,
             self.running,
             self.workers,
+            self.renderer,
             self.recovery,
             self._continuation(),
             self.places,
@@ -230,6 +236,22 @@ class _Assembly:
             addressWait=settings.cluster.addressWait,
             ways=settings.cluster.mediaTakeover,
         )
+
+    def _stitch(self) -> None:
+        cluster = self.cluster
+        stitching = Stitching(
+            self.settings.node.id,
+            self.state.store,
+            self.state.adapter,
+            self.recordings,
+            self.recorder,
+            self.now,
+            _never if cluster is None else cluster.isDead,
+            _nobody if cluster is None else cluster.beingTakenUp,
+            self.settings.cluster.stitchWindow,
+            None if cluster is None else cluster.links,
+        )
+        self.around.predecessor = stitching.predecessor
 
     def _links(self, settings: ClusterSettings) -> ClusterLinks:
         return ClusterLinks(
@@ -274,6 +296,20 @@ class _Assembly:
             profile=cast(Profile, settings.sip.profile),
             maxSessions=settings.sip.maxSessions,
         )
+
+
+def _never(node: NodeID) -> bool:
+    """
+    Without other nodes there is none that could be dead.
+    """
+    return False
+
+
+def _nobody(key: str) -> Deferred[None] | None:
+    """
+    Without other nodes there is nobody to take a call over from.
+    """
+    return None
 
 
 def _tls(settings: ClusterSettings) -> ClusterTLS | None:

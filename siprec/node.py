@@ -154,6 +154,8 @@ class Node(NodeControl, Service):
         self._start(self.transport)
         if self.cluster is not None:
             self.cluster.startService()
+            # Others should know by what addresses peers reach this node.
+            self.state.heartbeat.beatNow()
         self._start(self.manhole)
         self._listenHTTP()
         for call in resumed:
@@ -192,7 +194,7 @@ class Node(NodeControl, Service):
 
     async def _recover(self, orphans: list[Orphan]) -> None:
         if self.cluster is not None:
-            orphans = await self.cluster.leftovers.ours(orphans)
+            orphans = await self.cluster.ours(orphans)
         # Those that are being finished from their records are known already.
         left = [each for each in orphans if each.id not in self.sessions.recordings]
         await self.recovery.run(left)

@@ -36,6 +36,7 @@ from siprec.uas.around import RETRY_AFTER, Surroundings, warning
 from siprec.uas.bodies import ACCEPT, BadBody, readBodies
 from siprec.uas.call import Call
 from siprec.uas.finals import adopt
+from siprec.uas.peers import Peers
 from siprec.uas.resume import resumeCall
 
 log = Logger()
@@ -182,7 +183,7 @@ class Recorder:
         call = self.callOf(key)
         if call is not None and call.live is not None:
             call.live.event("noSignOfLife")
-            call.stop(408, "timeout")
+            call.timedOut("timeout")
 
     def letGo(self, key: str) -> None:
         """
@@ -212,6 +213,13 @@ class Recorder:
         See L{Surroundings.moves}.
         """
         return self._around.moves
+
+    @property
+    def peers(self) -> Peers:
+        """
+        See L{Surroundings.peers}.
+        """
+        return self._around.peers
 
     def suspend(self, call: Call) -> None:
         """
@@ -278,8 +286,10 @@ class Recorder:
 
     def _register(self, call: Call) -> None:
         dialog = call.dialog
-        self.calls[dialog.callID, dialog.localTag, dialog.remoteTag] = call
-        self._begun[dialog.callID, dialog.remoteTag] += 1
+        key = (dialog.callID, dialog.localTag, dialog.remoteTag)
+        if key not in self.calls:
+            self._begun[dialog.callID, dialog.remoteTag] += 1
+        self.calls[key] = call
 
     def _find(self, request: Request) -> Call | None:
         return self.calls.get((request.callID, request.toTag or "", request.fromTag or ""))
@@ -372,8 +382,12 @@ class Recorder:
 
     def _ended(self, call: Call) -> None:
         dialog = call.dialog
-        if self.calls.pop((dialog.callID, dialog.localTag, dialog.remoteTag), None) is not None:
-            begun = (dialog.callID, dialog.remoteTag)
-            self._begun[begun] -= 1
-            if not self._begun[begun]:
-                del self._begun[begun]
+        key = (dialog.callID, dialog.localTag, dialog.remoteTag)
+        # A call that left this node may be back, and that is another one.
+        if self.calls.get(key) is not call:
+            return
+        del self.calls[key]
+        begun = (dialog.callID, dialog.remoteTag)
+        self._begun[begun] -= 1
+        if not self._begun[begun]:
+            del self._begun[begun]

@@ -125,6 +125,13 @@ class StatePart(Part):
     calls: list[CallSnapshot] = field(factory=list)
     store: Any = None
 
+    @property
+    def heartbeat(self) -> StatePart:
+        return self
+
+    def beatNow(self) -> None:
+        self.notes.append("beat")
+
     async def begin(self) -> None:
         await self.begun
         self.startService()
@@ -298,6 +305,9 @@ class ClusterPart:
     def close(self) -> Deferred[None]:
         self.notes.append("-links")
         return succeed(None)
+
+    async def ours(self, orphans: list[Orphan]) -> list[Orphan]:
+        return await self.leftovers.ours(orphans)
 
 
 @define(eq=False)

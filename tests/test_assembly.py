@@ -149,7 +149,7 @@ class TogetherTests(AssemblyTestCase):
         continuation = node.cluster.continuation
         self.assertEqual((continuation.ways, continuation.addressWait), (("reinvite",), 3.0))
         self.assertEqual(node.recorder._around.ways, ("reinvite",))
-        self.assertFalse(node.cluster.giver._byAddress)
+        self.assertEqual(node.cluster.giver._ways, ("reinvite",))
 
     def test_secret(self) -> None:
         """

@@ -213,5 +213,14 @@ class CheckTests(SynchronousTestCase):
         self.assertEqual(check("address,reinvite"), ("address", "reinvite"))
         self.assertEqual(check("reinvite , address"), ("reinvite", "address"))
         self.assertEqual(check(["address"]), ("address",))
-        wrong = ("", "dns", "address,address", [], [1], ["address", "x"], 5, None)
+        wrong: tuple[object, ...] = (
+            "",
+            "dns",
+            "address,address",
+            [],
+            [1],
+            ["address", "x"],
+            5,
+            None,
+        )
         self.refused(check, "'address', 'reinvite', or both", *wrong)

@@ -24,17 +24,18 @@ from siprec.cluster.membership import Listeners, Member, Membership
 from siprec.cluster.ownership import Ownership
 from siprec.cluster.places import Places
 from siprec.cluster.relay import Relay
+from siprec.cluster.segments import Segments
 from siprec.cluster.takeover import Takeover
 from siprec.cluster.taking import Taker
 from siprec.cluster.wakefulness import Wakefulness
 from siprec.config import Settings
 from siprec.ids import NodeID
 from siprec.recorder import Recorder
-from siprec.session.interfaces import IWorkers
+from siprec.session.interfaces import IRenderer, IWorkers
 from siprec.session.model import NodeLease, SessionData
 from siprec.session.recordings import Recordings
 from siprec.session.recovery import Recovery
-from siprec.session.running import RunningRecordings
+from siprec.session.running import Orphan, RunningRecordings
 from siprec.session.service import SessionService
 from siprec.sip.interfaces import IServerTransaction
 from siprec.sip.layer import SipLayer
@@ -77,6 +78,7 @@ class Cluster(Service):
     _transport: TransportService
     _running: RunningRecordings
     _workers: IWorkers
+    _renderer: IRenderer
     _recovery: Recovery
     continuation: Continuation
     _places: Places
@@ -96,6 +98,7 @@ class Cluster(Service):
     leftovers: Leftovers = field(init=False)
     ownership: Ownership = field(init=False)
     _coming: set[str] = field(factory=set, init=False)
+    segments: Segments = field(init=False)
     _met: dict[NodeID, NodeLease] = field(factory=dict, init=False)
     _unsettledUntil: float = field(default=0.0, init=False)
 
@@ -113,9 +116,20 @@ class Cluster(Service):
             confirm=settings.cluster.confirmTime,
             grace=2 * _BEATS * beat,
         )
-        self.takeover = Takeover(store, clock, node, self._takeUp, self._loads, self._mayTakeOver)
+        self.takeover = Takeover(
+            store, clock, node, self._takeUp, self._loads, self._mayTakeOver, known=self._knows
+        )
         self.addresses = Addresses(self._transport, self._places, clock)
-        self.relay = Relay(self.gate, store, self.links, clock, node, self, self._transport.ours)
+        self.relay = Relay(
+            self.gate,
+            store,
+            self.links,
+            clock,
+            node,
+            self,
+            self._transport.ours,
+            wakefulness=self.wakefulness,
+        )
         self.giver = Giver(
             node,
             store,
@@ -124,9 +138,10 @@ class Cluster(Service):
             self._recordings,
             self._recorder,
             clock,
-            byAddress=settings.cluster.mediaTakeover[0] == "address",
             isDead=self.isDead,
             isComing=self._isComing,
+            ways=settings.cluster.mediaTakeover,
+            onClosed=lambda key, folder: self.segments.segmentClosed(key, folder),
         )
         self.taker = Taker(
             node,
@@ -149,14 +164,24 @@ class Cluster(Service):
         )
         self.emptying = Emptying(self.drain, self._recorder, clock)
         self.ownership = Ownership(node, store, self._recorder, clock, self.fenced)
+        self.segments = Segments(
+            links=self.links,
+            members=lambda: list(self.membership.living),
+            node=node,
+            root=settings.recordings.directory,
+            running=self._running,
+            recordings=self._recordings,
+            workers=self._workers,
+            renderer=self._renderer,
+            store=store,
+            clock=clock,
+            now=self._now,
+            recover=self._recover,
+        )
+        self._recordings.onFinished = self.segments.recordingFinished
+        self._recovery.onFinished = self.segments.recordingFinished
         self.leftovers = Leftovers(
-            store,
-            self._running,
-            self._workers,
-            clock,
-            node,
-            self.isDead,
-            lambda orphans: Deferred.fromCoroutine(self._recovery.run(orphans)),
+            store, self._running, self._workers, clock, node, self.isDead, self._recover
         )
         self.links.handle(LEAVING, self._peerLeaves)
         self.links.handle(ARRIVING, self._peerArrives)
@@ -166,7 +191,7 @@ class Cluster(Service):
     @property
     def _parts(self) -> tuple[Any, ...]:
         first = (self.wakefulness, self.takeover, self.addresses)
-        return (*first, self.membership, self.leftovers)
+        return (*first, self.membership, self.leftovers, self.segments)
 
     def open(self) -> None:
         """
@@ -181,7 +206,6 @@ class Cluster(Service):
         Look at the others; L{open} comes first.
         """
         super().startService()
-        self._unsettle()
         for part in self._parts:
             part.startService()
 
@@ -192,10 +216,13 @@ class Cluster(Service):
         """
         try:
             leases = await self._state.store.nodes()
+            owners = await self._state.store.owners()
         except StoreError as error:
             log.info("addresses not asked back: {why}", why=str(error))
             return
         self._met = {each.nodeID: each for each in leases}
+        if owners.keys() - self._met.keys():
+            self._unsettle()
         self._met.pop(self._settings.node.id, None)
         asked = [self.links.request(node, ARRIVING, None, _PATIENCE) for node in self._met]
         for success, result in await DeferredList(asked, consumeErrors=True):
@@ -209,6 +236,7 @@ class Cluster(Service):
         if not self.running:
             return
         super().stopService()
+        self.relay.stop()
         self.taker.stop()
         self.emptying.stop()
         stopping = [part.stopService() for part in reversed(self._parts)]
@@ -246,12 +274,29 @@ class Cluster(Service):
         @param until: when to stop trying, by the clock.
         """
         await self.drain.run(until)
+        # What they do not have of it yet lies on this node's disk.
+        await self.segments.offered(until)
+
+    async def ours(self, orphans: list[Orphan]) -> list[Orphan]:
+        """
+        @param orphans: what an earlier life of this node left on the disk.
+        @return: those that no other node goes on with or waits for.
+        """
+        await self.membership.lookNow()
+        wanted = await self.segments.wanted(orphans)
+        return await self.leftovers.ours([each for each in orphans if each.id not in wanted])
+
+    def _recover(self, orphans: list[Orphan]) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._recovery.run(orphans)).addErrback(
+            lambda failure: log.failure("recovery failed", failure)
+        )
 
     # What membership tells.
 
     def _joined(self, lease: NodeLease) -> None:
         self.counters["joined"] += 1
-        self.addresses.giveBack(lease.nodeID)
+        self.addresses.giveBack(lease.nodeID, lease)
+        self.segments.nodeJoined(lease.nodeID)
 
     def _suspected(self, lease: NodeLease) -> None:
         self.counters["suspected"] += 1
@@ -309,6 +354,14 @@ class Cluster(Service):
     def _loads(self) -> tuple[int, list[int]]:
         others = [each.sessions for each in self.membership.living.values()]
         return len(self._recordings.recordings), others
+
+    def _knows(self, key: str) -> bool:
+        return (
+            key in self._recordings.recordings
+            or self.takeover.beingTakenUp(key) is not None
+            or key in self.giver.underWay
+            or key in self.taker.underWay
+        )
 
     def _mayTake(self) -> bool:
         return not self._recordings.draining and self.wakefulness.awake

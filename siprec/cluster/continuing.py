@@ -219,10 +219,20 @@ class Continuation:
         assert snapshot is not None, "only records of calls are compared"
         self._finish(snapshot, record.epoch, "superseded")
 
+    def _byAddress(self, snapshot: CallSnapshot) -> bool:
+        """
+        @return: whether the address is tried first: so it is configured, or
+            this peer is known to refuse the other way.
+        """
+        if self.ways[0] == "address":
+            return True
+        host = flowOf(snapshot.dialog).remote[0]
+        return "address" in self.ways and self._recorder.peers.takesReinvite(host) is False
+
     async def _whichAreHere(
         self, snapshot: CallSnapshot, lease: NodeLease | None
     ) -> Callable[[str], bool]:
-        if self.ways[0] != "address":
+        if not self._byAddress(snapshot):
             return lambda host: False
 
         def here(host: str) -> bool:

@@ -35,7 +35,8 @@ class Gate:
     timers of transactions that run out then must not speak for a call that is
     another node's.
 
-    @ivar counters: C{held}, C{overflow} and C{suppressed} messages.
+    @ivar counters: C{held} messages, C{overflow}: dropped as too many were held,
+        C{suppressed}: not sent, or not answered as they made no sense.
     @ivar transport: what is before the gate; set once it is there.
     @ivar receiver: what is behind it; likewise.
     """
@@ -58,7 +59,7 @@ class Gate:
             self.counters["held"] += 1
             self._held.append((message, flow))
             if len(self._held) == 1:
-                self._wakefulness.whenAwake().addCallback(self._open)
+                self._wait()
 
     def badMessage(self, error: BadMessage, flow: Flow) -> None:
         """
@@ -66,6 +67,9 @@ class Gate:
         """
         if self._wakefulness.awake:
             self.receiver.badMessage(error, flow)
+        else:
+            # It is answered at once or never: the connection may be closed next.
+            self.counters["suppressed"] += 1
 
     def send(self, flow: Flow, data: bytes) -> None:
         """
@@ -94,7 +98,18 @@ class Gate:
         """
         return self.transport.advertised(flow)
 
+    def _wait(self) -> None:
+        waiting = self._wakefulness.whenAwake().addCallback(self._open)
+        waiting.addErrback(lambda failure: log.failure("the gate did not open", failure))
+
     def _open(self, _: None) -> None:
-        while self._held:
+        # What comes meanwhile comes behind them.
+        while self._held and self._wakefulness.awake:
             message, flow = self._held.popleft()
-            self.receiver.messageReceived(message, flow)
+            try:
+                self.receiver.messageReceived(message, flow)
+            except Exception:
+                # The others must not be held for ever because of it.
+                log.failure("a message that was held was not taken")
+        if self._held:
+            self._wait()

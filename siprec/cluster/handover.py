@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from siprec.cluster.errors import LinkError, PeerFailed, PeerLeft, Unreachable
 from siprec.cluster.interfaces import IClusterLinks
 from siprec.cluster.taking import ENDED, HAS, TAKE, NotTaken
-from siprec.ids import NodeID
+from siprec.ids import NodeID, RecordingID
 from siprec.recorder import Recorder
 from siprec.session.live import LiveRecording
 from siprec.session.model import NodeLease, SessionData
@@ -68,6 +68,12 @@ def _settled(key: str) -> bool:
     return False
 
 
+def _nothing(recording: RecordingID, directory: str) -> None:
+    """
+    Nobody wants to know.
+    """
+
+
 @define(eq=False, repr=False)
 class Giver:
     """
@@ -84,8 +90,11 @@ class Giver:
     _recordings: Recordings
     _recorder: Recorder
     _clock: IReactorTime
-    # Whether the ports of a call may go over as they are.
-    _byAddress: bool = True
+    # How media may be taken over, in the order in which it is tried.
+    _ways: tuple[str, ...] = ("address", "reinvite")
+    # Called with a recording's id and directory when its last segment here is
+    # closed.
+    _onClosed: Callable[[RecordingID, str], object] = _nothing
     # Whether a node is dead.
     _isDead: Callable[[NodeID], bool] = _never
     # Whether a call is just coming here.
@@ -182,7 +191,7 @@ class Giver:
             self._letGo(call, live)
             return True
         files, live.files = live.files, None  # they are the other's to write
-        shared = self._share(live, target)
+        shared = self._byAddress(call) and self._share(live, target)
         moved = not shared
         try:
             moved = await self._ask(node, record, shared, end)
@@ -221,8 +230,14 @@ class Giver:
             why=str(error) or type(error).__name__,
         )
 
+    def _byAddress(self, call: Call) -> bool:
+        if self._ways[0] == "address":
+            return True
+        takes = self._recorder.peers.takesReinvite(call.flow.remote[0])
+        return "address" in self._ways and takes is False
+
     def _share(self, live: LiveRecording, target: NodeLease) -> bool:
-        if not self._byAddress or not self._sharesNetwork(target):
+        if not self._sharesNetwork(target):
             return False
         try:
             live.taps.share()
@@ -341,6 +356,7 @@ class Giver:
                 log.warn("ports not left to {node}: {why}", node=node, why=str(error))
         number = len(live.recording.segments)
         await self._recordings.leave(live, _LIMIT if moved else 0.0, _QUIET if moved else None)
+        self._onClosed(live.recording.id, live.recording.directory)
         segment = live.recording.segments[number - 1]
         last = max((each.lastArrival or 0.0 for each in live.taps.captured), default=0.0)
         body = {

@@ -4,7 +4,7 @@ One recording while its call runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,6 +59,20 @@ class Document:
     parsed: MetadataDocument
 
 
+def keysOf(
+    headers: list[tuple[str, str]], documents: Sequence[Document], exclude: tuple[str, ...]
+) -> tuple[str, ...]:
+    """
+    @return: the correlation keys of a session that is about to begin.
+    """
+    state = RecordingMetadata()
+    for document in documents:
+        if document.parsed.status != "error":
+            state = merge(state, document.parsed, datetime.fromtimestamp(0, UTC))
+    vendor = vendorFields(headers, [each.parsed for each in documents], exclude)
+    return correlationKeys(state, vendor)
+
+
 @define(eq=False, repr=False)
 class LiveRecording:
     """
@@ -110,6 +124,30 @@ class LiveRecording:
         self._evolve(streams=(*self.recording.streams, stream))
         return stream
 
+    def rebindStream(self, request: StreamRequest) -> StreamInfo:
+        """
+        Bind a port pair for a stream of another dialog: the one that had its
+        label before, or a new one.
+
+        @raise siprec.media.ports.NoFreePorts: there is none.
+        """
+        for each in self.recording.streams:
+            if request.label is not None and each.label == request.label and not each.active:
+                break
+        else:
+            return self.bindStream(request)
+        port = self.taps.allocate(each.index, self._bind)
+        self.changeStream(
+            each.index,
+            mediaIndex=request.mediaIndex,
+            host=self.advertise,
+            port=port,
+            direction=request.direction,
+            active=True,
+        )
+        self.addFormats(each.index, request.formats)
+        return self.recording.streams[each.index]
+
     def reclaimStream(
         self, stream: StreamInfo, bind: str | None = None, shared: bool = False
     ) -> bool:
@@ -152,7 +190,10 @@ class LiveRecording:
         @return: whether that could be done for all of them.
         """
         for index, before in list(self.moved.items()):
-            if keeps(before.host) and await self.taps.replace(index, before.host, before.port):
+            # Where the address of the SDP is another one than that of the sockets,
+            # only the latter is of this host.
+            bind = before.host if self._bind == self.advertise else self._bind
+            if keeps(before.host) and await self.taps.replace(index, bind, before.port):
                 self.moved.pop(index, None)
                 self.changeStream(index, host=before.host, port=before.port)
         return not self.moved

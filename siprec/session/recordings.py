@@ -13,6 +13,7 @@ from attrs import define, evolve, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from siprec.ids import NodeID, RecordingID
@@ -22,10 +23,12 @@ from siprec.session.beginning import Beginning, NoRoom
 from siprec.session.disk import Disk
 from siprec.session.files import RecordingFiles
 from siprec.session.interfaces import IRenderer, IWorkers, RendererStopped
+from siprec.session.joining import Joining, reopened
 from siprec.session.keeper import SnapshotKeeper
 from siprec.session.live import Document, LiveRecording, StreamRequest
 from siprec.session.manifest import (
     JOURNAL_ERROR,
+    Manifest,
     isWhole,
     nodeChangeSeconds,
     withRendering,
@@ -39,9 +42,16 @@ __all__ = ["LINGER", "NoRoom", "Recordings"]
 
 log = Logger()
 
+#: Reasons for an end that the client did not wish for: it may open another
+#: session for the same call.
+ABANDONED = frozenset(("peerGone", "sessionExpired", "timeout", "noAck", "nodeDied"))
+
 #: How long media is still captured after the end of a call, in seconds
 #: (CONFORMANCE E1).
 LINGER = 0.3
+
+# Seconds between two looks whether a recording goes on in another session.
+_LOOK = 0.25
 
 # What is counted of the media, by name.
 _COUNTS: Mapping[str, Callable[[ICapturedStream], int]] = {
@@ -60,8 +70,12 @@ class Recordings(Service):
     @ivar minFree: octets of free disk below which no new recording is begun.
     @ivar exclude: patterns of header names that must not be kept.
     @ivar disk: knows how much room there is.
+    @ivar window: for how many seconds a recording that ends for one of the
+        reasons in L{ABANDONED} waits for another session of its call.
     @ivar recordings: what is being recorded or finished, by id.
     @ivar draining: set when no new recording may be begun.
+    @ivar onFinished: called with directory and manifest of each recording that was
+        finished, or C{None}; its marker stays until that has fired.  It must not fail.
     """
 
     node: NodeID
@@ -77,10 +91,13 @@ class Recordings(Service):
     _now: Callable[[], float]
     _metrics: Metrics
     exclude: tuple[str, ...] = ()
+    window: float = 0.0
     recordings: dict[RecordingID, LiveRecording] = field(factory=dict, init=False)
     draining: bool = field(default=False, init=False)
     disk: Disk = field(init=False)
-    _finishing: dict[RecordingID, list[Deferred[None]]] = field(factory=dict, init=False)
+    onFinished: Callable[[str, Manifest], Deferred[None]] | None = field(default=None, init=False)
+    _finishing: dict[LiveRecording, list[Deferred[None]]] = field(factory=dict, init=False)
+    _waiting: set[LiveRecording] = field(factory=set, init=False)
     _counted: Counter[str] = field(factory=Counter, init=False)
     _beginning: int = field(default=0, init=False)
     _idle: list[Deferred[None]] = field(factory=list, init=False)
@@ -191,6 +208,43 @@ class Recordings(Service):
         """
         return await self._begun(Resumption(self._resources(), snapshot, epoch, plan).run())
 
+    async def join(
+        self,
+        snapshot: CallSnapshot,
+        epoch: int,
+        callID: str,
+        headers: list[tuple[str, str]],
+        streams: list[StreamRequest],
+        documents: list[Document],
+        advertise: str,
+        bind: str,
+    ) -> LiveRecording:
+        """
+        Go on with a recording in another dialog; arguments as of L{begin}.
+
+        @param snapshot: of the recording, which is this node's.
+        @raise siprec.media.ports.NoFreePorts: not all ports could be had.
+        @raise NoRoom: sockets or files could not be had.
+        """
+        joining = Joining(
+            self._resources(),
+            reopened(snapshot),
+            epoch,
+            MediaPlan(bind, advertise),
+            streams=streams,
+            documents=documents,
+            headers=headers,
+            callID=callID,
+        )
+        return await self._begun(joining.run())
+
+    def isWaiting(self, live: LiveRecording) -> bool:
+        """
+        @return: whether a recording whose call is over could still go on in
+            another session.
+        """
+        return live in self._waiting
+
     async def end(self, snapshot: CallSnapshot, epoch: int, reason: str) -> None:
         """
         Finish a recording that another process had, and whose call is over.
@@ -265,15 +319,15 @@ class Recordings(Service):
         if identity not in self.recordings:
             return succeed(None)
         done: Deferred[None] = Deferred()
-        if identity in self._finishing:
-            self._finishing[identity].append(done)
+        if live in self._finishing:
+            self._finishing[live].append(done)
         else:
-            self._finishing[identity] = [done]
+            self._finishing[live] = [done]
             Deferred.fromCoroutine(self._finish(live, reason)).addErrback(
                 lambda failure: log.failure(
                     "{recording}: not finished", failure, recording=identity
                 )
-            ).addCallback(lambda _: self._forget(identity))
+            ).addCallback(lambda _: self._forget(live))
         return done
 
     def letGo(self, live: LiveRecording) -> None:
@@ -282,7 +336,12 @@ class Recordings(Service):
         of it but what its journals still hold back.
         """
         identity = live.recording.id
-        if self.recordings.pop(identity, None) is None or identity in self._finishing:
+        if live in self._waiting:
+            # It is closed already; whoever waits sees that it is gone.
+            self._waiting.discard(live)
+            del self.recordings[identity]
+            return
+        if live in self._finishing or self.recordings.pop(identity, None) is None:
             return
         live.files = None
         stopping = Deferred.fromCoroutine(live.stopCapture(0.0, "fenced"))
@@ -314,9 +373,12 @@ class Recordings(Service):
         for name, count in _COUNTS.items():
             self._counted[name] += sum(map(count, live.taps.captured))
 
-    def _forget(self, identity: RecordingID) -> None:
-        self._count(self.recordings.pop(identity))
-        for done in self._finishing.pop(identity):
+    def _forget(self, live: LiveRecording) -> None:
+        self._count(live)
+        # Another session may have gone on with it meanwhile.
+        if self.recordings.get(live.recording.id) is live:
+            del self.recordings[live.recording.id]
+        for done in self._finishing.pop(live):
             done.callback(None)
         self._checkIdle()
 
@@ -324,8 +386,10 @@ class Recordings(Service):
         try:
             await self._complete(live, reason)
         finally:
-            # The dialog is over whatever became of the files.
-            await self._forgetSnapshot(live)
+            # The dialog is over whatever became of the files; but where another
+            # one goes on with the recording, the record is its own.
+            if live.files is not None:
+                await self._forgetSnapshot(live)
 
     async def _forgetSnapshot(self, live: LiveRecording) -> None:
         try:
@@ -335,10 +399,28 @@ class Recordings(Service):
 
     async def _complete(self, live: LiveRecording, reason: str) -> None:
         await live.stopCapture(LINGER, reason)
+        if reason in ABANDONED and not await self._stayed(live):
+            return
         files = live.files
         assert files is not None, "only what has files is in self.recordings"
         if await self._written(live, files):
             await self._render(live, files)
+
+    async def _stayed(self, live: LiveRecording) -> bool:
+        """
+        Wait whether another session of the call goes on with a recording.
+
+        @return: whether it is still this node's, to be finished.
+        """
+        end = self._clock.seconds() + self.window
+        self._waiting.add(live)
+        while live in self._waiting and self._clock.seconds() < end and not self.draining:
+            await deferLater(self._clock, _LOOK)
+        stayed = live in self._waiting
+        self._waiting.discard(live)
+        if not stayed:
+            live.files = None
+        return stayed
 
     async def _written(self, live: LiveRecording, files: RecordingFiles) -> bool:
         """
@@ -380,6 +462,8 @@ class Recordings(Service):
             manifest = withRendering(found, rendering, state)
         self._metrics.renderSeconds.observe(self._clock.seconds() - started)
         await files.finish(manifest)
+        if self.onFinished is not None:
+            await self.onFinished(recording.directory, manifest)
         await self._workers.run(self._running.remove, recording.id)
         self._metrics.recordings.labels(manifest["state"]).inc()
         self._metrics.gapSeconds.inc(nodeChangeSeconds(manifest))

@@ -286,7 +286,10 @@ class Resumption:
         live.recording = withSegment(live.recording, entered, segment)
         found = await self._work(recording, look, recording, entered)
         ended = closed(live.recording, found, len(recording.segments))
-        live.recording = evolve(ended, segments=ended.segments[:-1])
+        segments = ended.segments[:-1]
+        # A call that was cut off ended with what was captured of it last.
+        until = ended.endTime or segments[-1].end
+        live.recording = evolve(ended, segments=segments, endTime=until)
         live.files = around.files(live)
         self._tell(live, found, state is None)
         return live

@@ -204,7 +204,8 @@ class SnapshotAdapter:
         before = None if known is None else known.snapshot
         return SessionData(
             sessionID=key,
-            callID=recording.callID,
+            # A recording that goes on in another dialog is found by that.
+            callID=snapshot.dialog.callID or recording.callID,
             status=recording.state,
             startTime=recording.startTime,
             lastUpdate=self._now(),

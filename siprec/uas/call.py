@@ -16,6 +16,7 @@ from siprec.sdp.parse import parseSDP
 from siprec.session.life import Answer, CallLife, Effects, Finish, Reject, SendBye, callLife
 from siprec.session.live import LiveRecording
 from siprec.session.model import DialogInfo
+from siprec.session.recordings import ABANDONED
 from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IServerTransaction
@@ -78,7 +79,7 @@ class Call:
         clock = self._around.clock
         self.heard = self._around.now()
         self.negotiation = self._around.negotiation()
-        self._answers = Answers(clock, lambda: self._run(self._life.unacknowledged()))
+        self._answers = Answers(clock, lambda: self._end(self._life.unacknowledged))
         self.timer = SessionClock(clock, self._refresh, self._expired)
         self._ours = OwnRequests(self._around, self)
         self._theirs = TheirRequests(self, self._ours)
@@ -275,7 +276,7 @@ class Call:
             self.live.event("sessionTimerExpired")
             self.timer.agree(self.timer.agreed)
         else:
-            self._run(self._life.stop(408, "sessionExpired"))
+            self.timedOut("sessionExpired")
 
     def stop(self, cause: int, reason: str) -> None:
         """
@@ -286,8 +287,27 @@ class Call:
         """
         self._run(self._life.stop(cause, reason))
 
+    def timedOut(self, reason: str) -> None:
+        """
+        End the call from our side, as nothing has come for too long; it may be
+        this process that was held up, and the call another node's.
+
+        @param reason: C{endReason} of the manifest.
+        """
+        self._end(lambda: self._life.stop(408, reason))
+
+    def _end(self, take: Callable[[], Effects]) -> None:
+        Deferred.fromCoroutine(self._endIfOurs(take)).addErrback(self.broken)
+
+    async def _endIfOurs(self, take: Callable[[], Effects]) -> None:
+        # A process that was frozen finds out here that the call is another's,
+        # which a BYE would end.
+        await self.save()
+        if not self.over:
+            self._run(take())
+
     def _run(self, effects: Effects) -> None:
-        for effect in effects:
+        for effect in () if self.fenced else effects:
             if isinstance(effect, Answer) and self._opening is not None:
                 self._opening.answer()
             elif isinstance(effect, Reject) and self._opening is not None:
@@ -297,6 +317,10 @@ class Call:
                 bye = send(self.dialog, self.flow, effect.cause, effect.text)
                 Deferred.fromCoroutine(bye).addErrback(self.broken)
             elif isinstance(effect, Finish):
+                if self.live is not None and effect.reason in ABANDONED:
+                    # Another node may go on with it if its peer comes back there.
+                    self.live.ending(effect.reason)
+                    self.saveSoon()
                 self.letGo()
                 if self.live is not None:
                     self._around.service.finish(self.live, effect.reason)
@@ -305,7 +329,8 @@ class Call:
         """
         Another node has the call: not a word to the peer.
         """
-        self.fenced = True
+        self.fenced = self.over = True
+        self._around.outgoing.abandon(self.dialog)
         self.letGo()
 
     def passOn(self, transaction: IServerTransaction) -> None:

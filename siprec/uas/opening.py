@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from siprec.media.ports import NoFreePorts
 from siprec.session.life import Reject
-from siprec.session.live import LiveRecording
+from siprec.session.live import LiveRecording, StreamRequest, keysOf
 from siprec.session.recordings import NoRoom
 from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
@@ -94,7 +94,7 @@ class Opening:
         return Deferred.fromCoroutine(self._begin()).addErrback(self._beginFailed)
 
     async def _begin(self) -> None:
-        call, around, request = self._call, self._around, self._invite.request
+        call, request = self._call, self._invite.request
         timer = negotiate(request, _TIMER)
         if isinstance(timer, TooSmall):
             call.failed(Reject(422, "session interval", headers=timer.headers))
@@ -105,17 +105,8 @@ class Opening:
             why = call.negotiation.refusals() or "no session description"
             call.failed(Reject(488, why))
             return
-        advertise, bind = around.mediaHosts(call.flow)
         try:
-            live = await around.service.begin(
-                callID=request.callID,
-                sip=around.describe(request, call.flow),
-                headers=list(request.headers),
-                streams=streams,
-                documents=list(self._bodies.documents),
-                advertise=advertise,
-                bind=bind,
-            )
+            live = await self._open(streams)
         except (NoFreePorts, NoRoom) as error:
             log.error("{callID}: not recorded: {why}", callID=request.callID, why=str(error))
             call.failed(Reject(503, str(error), RETRY_AFTER))
@@ -129,6 +120,36 @@ class Opening:
         self._response = ok(call.dialog, request, timer, body)
         await call.promise(self._invite, self._response)
         call.opened()
+
+    async def _open(self, streams: list[StreamRequest]) -> LiveRecording:
+        """
+        Begin a recording, or go on with one of the same call.
+        """
+        call, around, request = self._call, self._around, self._invite.request
+        advertise, bind = around.mediaHosts(call.flow)
+        headers, documents = list(request.headers), list(self._bodies.documents)
+        keys = keysOf(headers, documents, around.service.exclude)
+        former = await around.predecessor(keys, call.flow.remote[0]) if keys else None
+        if former is not None and former.snapshot is not None:
+            return await around.service.join(
+                former.snapshot,
+                former.epoch,
+                request.callID,
+                headers,
+                streams,
+                documents,
+                advertise,
+                bind,
+            )
+        return await around.service.begin(
+            callID=request.callID,
+            sip=around.describe(request, call.flow),
+            headers=headers,
+            streams=streams,
+            documents=documents,
+            advertise=advertise,
+            bind=bind,
+        )
 
     def _beginFailed(self, failure: Failure) -> None:
         """

@@ -49,6 +49,9 @@ class Outgoing:
         if not flow.reliable:
             # From the same local address as before: a peer may know only that.
             remote = (host, port) if isAddress(host) else flow.remote
+            if flow.relay:
+                own = await self.transport.connect("UDP", *remote)
+                return await self._sendOn(dialog, request, own)
             return await self._sendOn(dialog, request, Flow("UDP", flow.local, remote))
         try:
             if flow.relay:
@@ -73,6 +76,12 @@ class Outgoing:
         except SipError as error:
             log.info("{callID}: BYE: {why}", callID=dialog.callID, why=str(error))
         return after
+
+    def abandon(self, dialog: Dialog) -> None:
+        """
+        Another process has the dialog: from here on nothing is sent in it.
+        """
+        self._layer.forgetDialog(dialog.callID, dialog.localTag, dialog.remoteTag)
 
     async def _sendOn(self, dialog: Dialog, request: Request, flow: Flow) -> Response:
         def acknowledge(response: Response) -> None:

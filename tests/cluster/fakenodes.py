@@ -199,6 +199,7 @@ class FakeNode:
             cast(Any, self.wire),
             self.running,
             cast(Any, self.workers),
+            self.renderer,
             Recovery(self.running, self.renderer, self.workers, self.now, self.metrics),
             self.continuation,
             places,

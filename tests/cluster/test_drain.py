@@ -10,7 +10,7 @@ from siprec.cluster.drain import DRAINING, takers
 from siprec.cluster.taking import TAKE
 from siprec.ids import NodeID
 from siprec.session.model import NodeLease
-from siprec.sip.message import Request
+from siprec.sip.message import Request, Response
 from tests.cluster.nodecase import ClusterTestCase
 from tests.uas.kit import PEER, Src
 
@@ -319,6 +319,39 @@ class TwoTests(ClusterTestCase):
         self.successResultOf(draining)
         self.assertEqual((self.b.calls, self.owners()), ([], []))
         self.assertEqual((self.manifest["state"], self.manifest["endReason"]), ("complete", "bye"))
+
+    def test_byeBefore(self) -> None:
+        """
+        One that comes before it is clear who has the call waits until it is.
+        """
+        src = self.call(0, 1)
+        self.b.workers.held = []
+        draining = self.drain(0)
+        self.assertEqual(src.send(src.make("BYE")), [])
+        self.b.workers.finish()
+        self.wait(1)
+        answers = self.a.wire.take()
+        self.assertEqual([each.status for each in answers if isinstance(each, Response)], [200])
+        self.assertEqual(self.manifest["endReason"], "bye")
+        self.wait(20)
+        self.successResultOf(draining)
+
+    def test_byeBack(self) -> None:
+        """
+        If the call comes back, the node that waited with it answers.
+        """
+        src = self.call(0, 1)
+        self.b.workers.held = []
+        draining = self.drain(0, 3)
+        self.assertEqual(src.send(src.make("BYE")), [])
+        self.b.workers.held = None
+        self.b.kill()
+        self.wait(4)
+        self.successResultOf(draining)
+        answers = self.a.wire.take()
+        self.assertEqual([each.status for each in answers if isinstance(each, Response)], [200])
+        self.wait(1)
+        self.assertEqual((self.manifest["endReason"], self.manifest["nodes"]), ("bye", ["n1"]))
 
 
 class TakersTests(ClusterTestCase):

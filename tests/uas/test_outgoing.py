@@ -123,6 +123,34 @@ class WayTests(_OutgoingTestCase):
         self.wire.closed.add(tls)
         self.assertEqual(self._way("sip:src.example.com", tls)[1], ("src.example.com", 5061))
 
+    def test_connectionOfAnotherNode(self) -> None:
+        """
+        A connection of another node is not this one's to send by: a new one is made.
+        """
+        self.send(DIALOG, evolve(TCP, relay="a"))
+        self.assertEqual(self.reached(), [("TCP", ("192.0.2.8", 5080), 1)])
+        self.answer()
+
+    def test_datagramOfAnotherNode(self) -> None:
+        """
+        A datagram leaves from an address of this node, too, whoever received the
+        peer's; so that the Via names one at which the answer is heard.
+        """
+        self.send(DIALOG, evolve(UDP, local=("192.0.2.99", 5060), relay="a"))
+        [(flow, _)] = self.wire.sent
+        self.assertEqual((flow.relay, flow.local), ("", self.wire.local))
+        self.answer()
+
+    def test_abandon(self) -> None:
+        """
+        When another process has the dialog, nothing of it is sent again.
+        """
+        sending = self.send(DIALOG, UDP, "INVITE")
+        self.wire.take()
+        self.outgoing.abandon(DIALOG)
+        self.failureResultOf(sending, FlowGone)
+        self.assertEqual((self.clock.getDelayedCalls(), self.wire.sent), ([], []))
+
 
 class SendTests(_OutgoingTestCase):
     """
