@@ -183,7 +183,8 @@ class WireEnd:
         answered.addTimeout(timeout, self.clock, tookTooLong).addBoth(forget)
 
         def arrive(result: Any) -> None:
-            if answered in self._waiting and (node, self.node) not in self.wires.deaf:
+            heard = self.running and (node, self.node) not in self.wires.deaf
+            if answered in self._waiting and heard:
                 answered.callback(result)
 
         self.wires.ends[node].come(self.node, kind, body).addBoth(arrive)

@@ -138,7 +138,7 @@ class BackTests(ClusterTestCase):
         self.wires.deaf.add((self.b.node, self.a.node))
         giving = self.given()
         self.b.vanish()
-        self.wait(2)
+        self.wait(1.5)
         self.assertNoResult(giving)
         self.wait(6)
         given = self.successResultOf(giving)
