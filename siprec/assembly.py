@@ -12,9 +12,10 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 
 from siprec import __version__
-from siprec.cluster.cluster import Cluster, newKey
+from siprec.cluster.cluster import Cluster
 from siprec.cluster.continuing import Continuation
 from siprec.cluster.gate import Gate
+from siprec.cluster.keys import newKey, readSecret
 from siprec.cluster.links import ClusterLinks
 from siprec.cluster.listening import listenAt
 from siprec.cluster.places import Places
@@ -46,10 +47,7 @@ from siprec.uas.negotiation import Negotiation
 from siprec.uas.outgoing import Outgoing
 from siprec.watching import watchCluster, watchNode
 
-__all__ = ["makeNode", "readSecret"]
-
-# Octets of a secret that is worth the name.
-_SHORTEST = 16
+__all__ = ["makeNode"]
 
 
 def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.time) -> Node:
@@ -341,22 +339,3 @@ def _tls(settings: ClusterSettings) -> ClusterTLS | None:
     except (OSError, ValueError) as error:
         expected = f"PEM files of certificate, key and authority ({error})"
         raise ConfigError("cluster.tls_certificate", settings.tlsCertificate, expected) from error
-
-
-def readSecret(path: str) -> bytes | None:
-    """
-    @param path: empty: there is none.
-    @return: the cluster's secret.
-    @raise ConfigError: it cannot be read, or is too short to be one.
-    """
-    if not path:
-        return None
-    try:
-        with open(path, "rb") as file:
-            secret = file.read().strip()
-    except OSError as error:
-        expected = f"a readable file ({error.strerror})"
-        raise ConfigError("cluster.secret_file", path, expected) from error
-    if len(secret) < _SHORTEST:
-        raise ConfigError("cluster.secret_file", path, f"at least {_SHORTEST} octets in it")
-    return secret

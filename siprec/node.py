@@ -193,7 +193,14 @@ class Node(NodeControl, Service):
             Deferred.fromCoroutine(goOn(each, each.recording.segments[-1].epoch))
             for each in await self.state.mine()
         ]
-        return [call for _, call in await DeferredList(going) if isinstance(call, Call)]
+        calls: list[Call] = []
+        outcomes: list[tuple[bool, Any]] = await DeferredList(going, consumeErrors=True)
+        for success, result in outcomes:
+            if not success:
+                log.failure("a call of before is not taken up", result)
+            elif result is not None:
+                calls.append(result)
+        return calls
 
     async def _recover(self, orphans: list[Orphan]) -> None:
         if self.cluster is not None:

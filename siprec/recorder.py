@@ -233,7 +233,7 @@ class Recorder:
         Take no requests in a call's dialog, as another node is about to have it.
         """
         self._ended(call)
-        call.timer.stop()
+        call.suspend()
 
     def restore(self, call: Call) -> None:
         """
@@ -241,7 +241,7 @@ class Recorder:
         """
         if not call.over:
             self._register(call)
-            call.timer.agree(call.timer.agreed, call.timer.elapsed)
+            call.restore()
 
     async def resume(self, snapshot: CallSnapshot, live: LiveRecording) -> Call:
         """

@@ -6,11 +6,15 @@ from __future__ import annotations
 
 import os
 
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import capturedLogs
 from zope.interface.verify import verifyObject
 
+from siprec.cluster.membership import Member, Standing
+from siprec.ids import nodeID
 from siprec.session.archive import NoSuchRecording
 from siprec.session.manifest import describe, writeManifest
+from siprec.session.model import NodeLease
 from siprec.web.interfaces import INodeControl, NotRunning
 from tests.nodeparts import CallPart, LivePart, NodeTestCase, settingsFor
 from tests.session.recordings import identity, session
@@ -62,6 +66,45 @@ class ControlTests(NodeTestCase):
             self.successResultOf(self.node.drain())
         self.assertTrue(self.parts["sessions"].draining)
         self.assertEqual(self.notes, ["calls 503 drained"])
+
+    def test_nodesOfCluster(self) -> None:
+        """
+        With others it says what it thinks of each, and names those that have
+        died, whose leases are gone.
+        """
+        cluster = self.join()
+        for name, standing in (("node-b", Standing.SUSPECTED), ("node-c", Standing.DEAD)):
+            lease = NodeLease(nodeID(name), "i", "there", 7, sessions=3)
+            cluster.membership.members[lease.nodeID] = Member(lease, standing, 0.0)
+        node = self.makeNode()
+        found = {each["id"]: each for each in self.successResultOf(node.nodes())}
+        self.assertEqual(
+            {name: each["standing"] for name, each in found.items()},
+            {"node-a": "alive", "node-b": "suspected", "node-c": "dead"},
+        )
+        self.assertEqual((found["node-c"]["sessions"], found["node-c"]["host"]), (3, "there"))
+
+    def test_giveAway(self) -> None:
+        """
+        With others a drain gives the calls to them, and ends the rest only then.
+        """
+        cluster = self.join()
+        cluster.giving = Deferred()
+        node = self.makeNode()
+        self.successResultOf(node.drain())
+        self.assertEqual((self.notes, cluster.until), (["give away"], [25.0]))
+        self.successResultOf(node.drain())
+        cluster.giving.callback(None)
+        self.assertEqual(self.notes, ["give away", "calls 503 drained"])
+
+    def test_giveAwayFails(self) -> None:
+        """
+        An error of that is logged.
+        """
+        cluster = self.join()
+        cluster.giving = fail(ValueError("bug"))
+        self.successResultOf(self.makeNode().drain())
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     def test_stopRunning(self) -> None:
         """

@@ -4,29 +4,29 @@ A node's part in its cluster: everything that has to do with the others.
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.task import deferLater
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 
 from siprec.cluster.addresses import Addresses
 from siprec.cluster.continuing import Continuation
-from siprec.cluster.drain import DRAINING, Drain
+from siprec.cluster.drain import DRAINING, Drain, Emptying, takers
 from siprec.cluster.gate import Gate
-from siprec.cluster.handover import Giver, Taker
+from siprec.cluster.handover import Giver
 from siprec.cluster.leftovers import Leftovers
 from siprec.cluster.links import LEASE_KEY, ClusterLinks
 from siprec.cluster.membership import Listeners, Member, Membership
+from siprec.cluster.ownership import Ownership
 from siprec.cluster.places import Places
 from siprec.cluster.relay import Relay
 from siprec.cluster.segments import Segments
 from siprec.cluster.takeover import Takeover
+from siprec.cluster.taking import Taker
 from siprec.cluster.wakefulness import Wakefulness
 from siprec.config import Settings
 from siprec.ids import NodeID
@@ -41,7 +41,7 @@ from siprec.sip.interfaces import IServerTransaction
 from siprec.sip.layer import SipLayer
 from siprec.sip.message import Request
 from siprec.sip.transport import TransportService
-from siprec.store.interfaces import SessionNotFound, StoreError
+from siprec.store.interfaces import StoreError
 
 __all__ = ["Cluster"]
 
@@ -56,10 +56,6 @@ _BEATS = 3
 # A first INVITE is repeated for 64*T1 (RFC 3261 section 17.1.1.2): so long after
 # a node has died one of its calls may still knock at another's door.
 _KNOCKS = 32.0
-
-# How often, and how many seconds apart, a node that woke up asks the store what
-# is still its own.
-_ASKS, _BETWEEN = 6, 0.5
 
 # Seconds that others have to give addresses back.
 _PATIENCE = 2.0
@@ -98,7 +94,10 @@ class Cluster(Service):
     giver: Giver = field(init=False)
     taker: Taker = field(init=False)
     drain: Drain = field(init=False)
+    emptying: Emptying = field(init=False)
     leftovers: Leftovers = field(init=False)
+    ownership: Ownership = field(init=False)
+    _coming: set[str] = field(factory=set, init=False)
     segments: Segments = field(init=False)
     _met: dict[NodeID, NodeLease] = field(factory=dict, init=False)
     _unsettledUntil: float = field(default=0.0, init=False)
@@ -118,7 +117,7 @@ class Cluster(Service):
             grace=2 * _BEATS * beat,
         )
         self.takeover = Takeover(
-            store, clock, node, self._takeUp, self._loads, self._mayTake, known=self._knows
+            store, clock, node, self._takeUp, self._loads, self._mayTakeOver, known=self._knows
         )
         self.addresses = Addresses(self._transport, self._places, clock)
         self.relay = Relay(
@@ -139,6 +138,8 @@ class Cluster(Service):
             self._recordings,
             self._recorder,
             clock,
+            isDead=self.isDead,
+            isComing=self._isComing,
             ways=settings.cluster.mediaTakeover,
             onClosed=lambda key, folder: self.segments.segmentClosed(key, folder),
         )
@@ -150,11 +151,19 @@ class Cluster(Service):
             self.continuation,
             self._recordings,
             self._recorder,
+            clock,
             self._mayTake,
+            self._takeUp,
         )
         self.drain = Drain(
-            self._recorder, self.giver, clock, lambda: self.membership.living.values()
+            self._recorder,
+            self.giver,
+            clock,
+            lambda: self.membership.living.values(),
+            lambda: bool(self._coming),
         )
+        self.emptying = Emptying(self.drain, self._recorder, clock)
+        self.ownership = Ownership(node, store, self._recorder, clock, self.fenced)
         self.segments = Segments(
             links=self.links,
             members=lambda: list(self.membership.living),
@@ -179,6 +188,11 @@ class Cluster(Service):
 
     # The service.
 
+    @property
+    def _parts(self) -> tuple[Any, ...]:
+        first = (self.wakefulness, self.takeover, self.addresses)
+        return (*first, self.membership, self.leftovers, self.segments)
+
     def open(self) -> None:
         """
         Listen for other nodes, before they read in our lease where.
@@ -192,11 +206,7 @@ class Cluster(Service):
         Look at the others; L{open} comes first.
         """
         super().startService()
-        parts: tuple[Any, ...] = (
-            *(self.wakefulness, self.takeover, self.addresses),
-            *(self.membership, self.leftovers, self.segments),
-        )
-        for part in parts:
+        for part in self._parts:
             part.startService()
 
     async def arrive(self) -> None:
@@ -227,11 +237,11 @@ class Cluster(Service):
             return
         super().stopService()
         self.relay.stop()
-        parts: tuple[Any, ...] = (
-            *(self.segments, self.leftovers, self.membership, self.takeover),
-            *(self.addresses, self.wakefulness),
-        )
-        await DeferredList([part.stopService() for part in parts], consumeErrors=True)
+        self.taker.stop()
+        self.emptying.stop()
+        stopping = [part.stopService() for part in reversed(self._parts)]
+        await DeferredList(stopping, consumeErrors=True)
+        await self.giver.left()
         living = list(self.membership.living)
         telling = [self.links.request(node, LEAVING, None, _PATIENCE) for node in living]
         await DeferredList(telling, consumeErrors=True)
@@ -295,6 +305,7 @@ class Cluster(Service):
         lease = member.lease
         self.counters["died"] += 1
         self._unsettle()
+        self.giver.nodeDied(lease.nodeID)
         self.takeover.nodeDied(lease.nodeID, lease.instance if member.certain else "")
         self.addresses.take(lease)
 
@@ -318,11 +329,27 @@ class Cluster(Service):
     # What the take-over needs.
 
     def _takeUp(self, record: SessionData) -> Deferred[None]:
+        key = record.sessionID
+        if key in self.giver.underWay:
+            # Who was to take it has died.  It goes on here as if nothing had been.
+            return succeed(None)
         self._state.adapter.learn(record)
         lease = None
         if record.snapshot is not None:
             lease = self.membership.leaseOf(record.snapshot.recording.segments[-1].node)
-        return Deferred.fromCoroutine(self.continuation.takeOver(record, lease))
+        self._coming.add(key)
+
+        def taken(result: object) -> object:
+            self._coming.discard(key)
+            if self._recordings.draining and self.running:
+                self.emptying.begin()
+            return result
+
+        taking = Deferred.fromCoroutine(self.continuation.takeOver(record, lease))
+        return taking.addBoth(taken)
+
+    def _isComing(self, key: str) -> bool:
+        return key in self._coming or self.taker.beingTaken(key) is not None
 
     def _loads(self) -> tuple[int, list[int]]:
         others = [each.sessions for each in self.membership.living.values()]
@@ -338,6 +365,15 @@ class Cluster(Service):
 
     def _mayTake(self) -> bool:
         return not self._recordings.draining and self.wakefulness.awake
+
+    def _mayTakeOver(self) -> bool:
+        """
+        A node that drains leaves the calls of a dead one to the others; where
+        there is none, it is all that these calls have.
+        """
+        if self._recordings.draining and takers(self.membership.living.values()):
+            return False
+        return self.wakefulness.awake
 
     # What the relay needs; see L{siprec.cluster.relay.Owners}.
 
@@ -396,48 +432,18 @@ class Cluster(Service):
         Compare the calls of this node with the store, and let go of those that
         are another node's now.
         """
-        return Deferred.fromCoroutine(self._verify())
-
-    async def _verify(self) -> None:
-        for _ in range(_ASKS):
-            try:
-                owned = set(await self._state.store.list(self._settings.node.id))
-                break
-            except StoreError as error:
-                log.info("calls not compared yet: {why}", why=str(error))
-                await deferLater(self._reactor, _BETWEEN)
-        else:
-            return  # nobody can have claimed anything either, as far as can be known
-        for call in list(self._recorder.calls.values()):
-            if call.live is not None and call.live.recording.id not in owned:
-                await self._compare(call.live.recording.id)
-
-    async def _compare(self, key: str) -> None:
-        try:
-            record = await self._state.store.get(key)
-        except SessionNotFound:
-            # Not written yet, lost by the store, or ended by who had taken it:
-            # the write finds out.
-            call = self._recorder.callOf(key)
-            if call is not None:
-                await call.save()
-        except StoreError as error:
-            log.info("{recording}: not compared: {why}", recording=key, why=str(error))
-        else:
-            if record.nodeID != self._settings.node.id:
-                self.fenced(key)
+        return Deferred.fromCoroutine(self.ownership.verify())
 
     def fenced(self, key: str) -> None:
         """
-        Another node has a call: let go of it without a word.
+        Another node owns a call: let go of it without a word, unless it was to
+        take it and turns out not to have it.
         """
-        self.counters["fenced"] += 1
-        self._state.adapter.forget(key)
-        self._recorder.letGo(key)
+        asking = self.giver.isAnothers(key).addCallback(self._isAnothers, key)
+        asking.addErrback(lambda failure: log.failure("{key}: not let go", failure, key=key))
 
-
-def newKey() -> bytes:
-    """
-    @return: what this life of the process proves itself with.
-    """
-    return secrets.token_bytes(32)
+    def _isAnothers(self, really: bool, key: str) -> None:
+        if really:
+            self.counters["fenced"] += 1
+            self._state.adapter.forget(key)
+            self._recorder.letGo(key)

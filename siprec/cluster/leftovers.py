@@ -5,10 +5,11 @@ Recordings that a process left unfinished on the disk: whose they are now.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
@@ -16,7 +17,7 @@ from twisted.logger import Logger
 from siprec.ids import NodeID
 from siprec.session.interfaces import IWorkers
 from siprec.session.running import Orphan, RunningRecordings
-from siprec.store.interfaces import ISessionStore, SessionNotFound, StoreError
+from siprec.store.interfaces import CorruptRecord, ISessionStore, SessionNotFound, StoreError
 
 __all__ = ["Leftovers"]
 
@@ -75,26 +76,38 @@ class Leftovers(Service):
         """
         found = []
         for orphan in orphans:
-            if await self._isNobodys(orphan):
+            nobodys = await self._isNobodys(orphan)
+            if nobodys:
                 found.append(orphan)
-            else:
+            elif nobodys is not None:
                 await self._workers.run(self._running.forget, self._node, orphan.id)
         return found
 
-    async def _isNobodys(self, orphan: Orphan) -> bool:
-        while True:
+    async def _isNobodys(self, orphan: Orphan) -> bool | None:
+        """
+        @return: C{None}: the node stopped before the store said; the marker is
+            there at the next start.
+        """
+        while self.running:
             try:
                 record = await self._store.get(orphan.id)
-            except SessionNotFound:
-                return True
+            except (SessionNotFound, CorruptRecord):
+                return True  # or no node can go on with it
             except StoreError as error:
                 log.info(
                     "{recording}: not finished yet: {why}", recording=orphan.id, why=str(error)
                 )
             else:
                 return record.nodeID == self._node
+            await self._wait()
+        return None
+
+    async def _wait(self) -> None:
+        if self.running:
             self._pause = deferLater(self._clock, _AGAIN)
-            await self._pause
+            with suppress(CancelledError):
+                await self._pause
+            self._pause = None
 
     def _adopt(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._adoptAll()).addErrback(
@@ -103,6 +116,8 @@ class Leftovers(Service):
 
     async def _adoptAll(self) -> None:
         for orphan in await self._workers.run(self._running.left):
+            if not self.running:
+                return
             if not self._isDead(orphan.node):
                 continue
             try:

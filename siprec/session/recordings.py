@@ -13,7 +13,7 @@ from attrs import define, evolve, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from siprec.ids import NodeID, RecordingID
@@ -21,6 +21,7 @@ from siprec.media.interfaces import ICapture, ICapturedStream, IPortPool
 from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metrics import Metrics
 from siprec.session.beginning import Beginning, NoRoom
+from siprec.session.disk import Disk
 from siprec.session.files import RecordingFiles
 from siprec.session.interfaces import IRenderer, IWorkers, RendererStopped
 from siprec.session.joining import Joining, reopened
@@ -54,9 +55,6 @@ LINGER = 0.3
 # Seconds between two looks whether a recording goes on in another session.
 _LOOK = 0.25
 
-#: How often the free space is looked at, in seconds.
-_DISK_INTERVAL = 2.0
-
 
 @define(eq=False, repr=False, slots=False)
 class Recordings(Service):
@@ -66,6 +64,7 @@ class Recordings(Service):
     @ivar root: the recordings directory, absolute.
     @ivar minFree: octets of free disk below which no new recording is begun.
     @ivar exclude: patterns of header names that must not be kept; C{mask} for the rest.
+    @ivar disk: knows how much room there is.
     @ivar window: for how many seconds a recording that ends for one of the
         reasons in L{ABANDONED} waits for another session of its call.
     @ivar recordings: what is being recorded or finished, by id.
@@ -91,24 +90,31 @@ class Recordings(Service):
     mask: Mask = NO_MASK
     recordings: dict[RecordingID, LiveRecording] = field(factory=dict, init=False)
     draining: bool = field(default=False, init=False)
-    diskFree: int | None = field(default=None, init=False)
+    disk: Disk = field(init=False)
     onFinished: Callable[[str, Manifest], Deferred[None]] | None = field(default=None, init=False)
     _finishing: dict[LiveRecording, list[Deferred[None]]] = field(factory=dict, init=False)
     _waiting: set[LiveRecording] = field(factory=set, init=False)
     _counted: Counter[str] = field(factory=Counter, init=False)
     _beginning: int = field(default=0, init=False)
     _idle: list[Deferred[None]] = field(factory=list, init=False)
-    _looks: list[Deferred[bool]] = field(factory=list, init=False)
-    _disk: LoopingCall | None = field(default=None, init=False)
+
+    @disk.default
+    def _makeDisk(self) -> Disk:
+        return Disk(self.root, self._clock)
 
     def startService(self) -> None:
         """
         See L{twisted.application.service.IService.startService}.
         """
         super().startService()
-        self._disk = LoopingCall(self._lookAtDisk)
-        self._disk.clock = self._clock
-        self._disk.start(_DISK_INTERVAL)
+        self.disk.startService()
+
+    @property
+    def diskFree(self) -> int | None:
+        """
+        See L{Disk.free}.
+        """
+        return self.disk.free
 
     def drained(self) -> Deferred[None]:
         """
@@ -132,10 +138,7 @@ class Recordings(Service):
         whoever owns their dialogs.
         """
         super().stopService()
-        if self._disk is not None:
-            self._disk.stop()
-            self._disk = None
-        self._looked(again=False)
+        self.disk.stopService()
 
     def media(self, name: str) -> int:
         """
@@ -438,24 +441,8 @@ class Recordings(Service):
                     log.failure("{recording}: manifest not written", recording=live.recording.id)
                     live.event("manifestLate", reason=str(error))
                     self._metrics.journalErrors.inc()
-            if not await self._nextLook():
+            if not await self.disk.nextLook():
                 return False
-
-    def _nextLook(self) -> Deferred[bool]:
-        """
-        @return: fires with true after the next look at the disk, with false if
-            there is none any more.
-        """
-        if not self.running:
-            return succeed(False)
-        look: Deferred[bool] = Deferred()
-        self._looks.append(look)
-        return look
-
-    def _looked(self, again: bool) -> None:
-        looks, self._looks = self._looks, []
-        for look in looks:
-            look.callback(again)
 
     async def _render(self, live: LiveRecording, files: RecordingFiles) -> None:
         recording = live.recording
@@ -493,14 +480,3 @@ class Recordings(Service):
             callID=recording.callID,
             node=self.node,
         )
-
-    def _lookAtDisk(self) -> None:
-        try:
-            # The dot: a file in the place of the directory must not count.
-            found = os.statvfs(os.path.join(self.root, "."))
-        except OSError:
-            # Logged where it hurts: at the next call, and in /readyz.
-            self.diskFree = None
-        else:
-            self.diskFree = found.f_bavail * found.f_frsize
-        self._looked(again=True)

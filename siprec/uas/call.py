@@ -70,6 +70,8 @@ class Call:
     _answers: Answers = field(init=False)
     _ours: OwnRequests = field(init=False)
     _opening: Opening | None = field(default=None, init=False)
+    _unanswered: bool = field(default=False, init=False)
+    _trying: bool = field(default=False, init=False)
     # CSeq of a request that an earlier process may have left without answer.
     _unsure: int | None = field(default=None, init=False)
     _theirs: TheirRequests = field(init=False)
@@ -97,7 +99,12 @@ class Call:
         @return: fires when it has been answered.
         """
         self._opening = Opening(self._around, self, invite, bodies)
-        return self._opening.begin()
+        self._unanswered = True
+
+        def answered(result: None) -> None:
+            self._unanswered = False
+
+        return self._opening.begin().addCallback(answered)
 
     def goOn(self, info: DialogInfo, live: LiveRecording, put: Adopt) -> None:
         """
@@ -250,8 +257,30 @@ class Call:
         @return: fires with what L{OwnRequests.move} gives.
         """
         self._answers.release()
+        return Deferred.fromCoroutine(self._tryToMove())
+
+    async def _tryToMove(self) -> int:
         assert self.live is not None, "only what is recorded can move"
-        return Deferred.fromCoroutine(self._ours.move(self.live))
+        self._trying = True
+        try:
+            return await self._ours.move(self.live)
+        finally:
+            self._trying = False
+
+    def suspend(self) -> None:
+        """
+        Do nothing by itself, as another node is about to have the call.
+        """
+        self.timer.stop()
+        self._ours.suspend()
+
+    def restore(self) -> None:
+        """
+        Undo L{suspend}: no other node has it.
+        """
+        self.timer.agree(self.timer.agreed, self.timer.elapsed)
+        if self.live is not None:
+            self._ours.restore(self.live)
 
     def _expired(self) -> None:
         last = None if self.live is None else self.live.lastArrival()
@@ -338,16 +367,17 @@ class Call:
     @property
     def busy(self) -> bool:
         """
-        Whether a change of the session is under way that the peer asked for.
+        Whether a change of the session is under way that the peer asked for;
+        the first INVITE is one until its 200 has been acknowledged.
         """
-        return self._theirs.busy or self._answers.waiting
+        return self._unanswered or self._theirs.busy or self._answers.waiting
 
     @property
-    def inviting(self) -> bool:
+    def asking(self) -> bool:
         """
-        Whether an INVITE of ours has no final response yet.
+        Whether a request of ours is under way, or is just being tried again.
         """
-        return self._ours.inviting
+        return self._trying or self._ours.asking
 
     def peerGone(self) -> None:
         """

@@ -134,10 +134,13 @@ class OwnRequests:
     _pending: Deferred[Response] | None = field(default=None, init=False)
     _pause: Deferred[None] | None = field(default=None, init=False)
     _moving: bool = field(default=False, init=False)
+    _refreshing: bool = field(default=False, init=False)
     # What has come of the last attempt, as the manifest says.
     _noted: _Outcome | None = field(default=None, init=False)
     # When a move that was refused is tried again.
     _later: IDelayedCall | None = field(default=None, init=False)
+    # How many seconds were left until then when the call was suspended.
+    _left: float | None = field(default=None, init=False)
 
     def stop(self) -> None:
         """
@@ -150,13 +153,44 @@ class OwnRequests:
             self._later.cancel()
             self._later = None
 
+    @property
+    def asking(self) -> bool:
+        """
+        Whether a request of ours is under way, or is just being tried again.
+        """
+        return self._moving or self.inviting or self._refreshing
+
+    def suspend(self) -> None:
+        """
+        Begin nothing until L{restore}.
+        """
+        if self._later is not None:
+            self._left = max(self._later.getTime() - self._around.clock.seconds(), 0.0)
+            self._later.cancel()
+            self._later = None
+
+    def restore(self, live: LiveRecording) -> None:
+        """
+        Undo L{suspend}.
+        """
+        left, self._left = self._left, None
+        if left is not None and self._later is None:
+            self._later = self._around.clock.callLater(left, self._moveAgain, live)
+
     async def refresh(self) -> None:
         """
         Refresh the session as agreed (RFC 4028 section 7.4).
         """
-        call = self._call
         if self.inviting:
             return  # that refreshes it, too
+        self._refreshing = True
+        try:
+            await self._refresh()
+        finally:
+            self._refreshing = False
+
+    async def _refresh(self) -> None:
+        call = self._call
         dialog, request = refreshRequest(
             call.dialog,
             call.timer.agreed,

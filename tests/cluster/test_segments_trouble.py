@@ -32,12 +32,12 @@ class TroubleTests(SegmentsCase):
         """
         self.copy()
         self.start(self.a, self.b)
-        self.a.recordings.diskFree = 1500
+        self.a.recordings.disk.free = 1500
         self.finish()
         self.pieces()
         self.assertEqual(self.a.segments.counters["failed"], 1)
         self.assertEqual(self.a.files(), ["2-0.rtpdump", "audio.wav", "recording.json"])
-        self.a.recordings.diskFree = 10**9
+        self.a.recordings.disk.free = 10**9
         self.clock.advance(INTERVAL)
         self.pieces()
         self.assertEqual(self.a.manifest()["state"], "complete")

@@ -16,6 +16,7 @@ from siprec.session.manifest import (
     describe,
     formatTime,
     isWhole,
+    nodeChangeSeconds,
     readManifest,
     syncDirectory,
     withRendering,
@@ -225,6 +226,35 @@ class NodeChangeTests(SynchronousTestCase):
         A segment without an end says nothing of what follows it.
         """
         self.assertEqual(self._cause(10.0, 13.0, None), "loss")
+
+
+class NodeChangeSecondsTests(SynchronousTestCase):
+    """
+    How long streams were without media because the call changed its node.
+    """
+
+    def _seconds(self, *gaps: tuple[float, float, str]) -> float:
+        found = [
+            {"start": formatTime(START + begin), "end": formatTime(START + end), "cause": cause}
+            for begin, end, cause in gaps
+        ]
+        return nodeChangeSeconds({**describe(session("/r")), "gaps": found})
+
+    def test_sum(self) -> None:
+        """
+        The gaps of all streams are added up; other causes do not count.
+        """
+        change = "nodeChange"
+        self.assertEqual(self._seconds(), 0)
+        self.assertAlmostEqual(
+            self._seconds((1, 1.5, change), (1, 1.25, change), (2, 9, "loss")), 0.75
+        )
+
+    def test_backwards(self) -> None:
+        """
+        One that ends before it begins, as a clock was set, is none.
+        """
+        self.assertEqual(self._seconds((2, 1, "nodeChange")), 0)
 
 
 class WholeTests(SynchronousTestCase):
