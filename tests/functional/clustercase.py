@@ -59,14 +59,14 @@ class ClusterCase(TestCase):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(config)
             options = ("--config", path, *options)
-        self.server: Server = startServer(self, "redis")
+        url = await self.openStore()
         root = os.path.abspath(self.mktemp())
         self.nodes = [
             NodeProcess(
                 root if shared else f"{root}-{number}",
                 rtp=f"{self.firstPort + 1000 * number}-{self.firstPort + 1000 * number + 999}",
                 nodeID=f"n{number + 1}",
-                options=("--store", self.server.url, *options),
+                options=("--store", url, *options),
             )
             for number in range(count)
         ]
@@ -80,6 +80,15 @@ class ClusterCase(TestCase):
             await client.start()
             self.clients.append(client)
         await self.seenByAll(count)
+
+    async def openStore(self) -> str:
+        """
+        Start what the nodes share, and L{server} among it.
+
+        @return: the address of it.
+        """
+        self.server: Server = startServer(self, "redis")
+        return self.server.url
 
     async def seenByAll(self, count: int, *nodes: NodeProcess) -> None:
         """
