@@ -135,6 +135,9 @@ class _Assembly:
         else:
             self.cluster.fenced(key)
 
+    def _isCutOff(self) -> bool:
+        return self.cluster is not None and self.cluster.isolation.isCutOff()
+
     def _lapsed(self) -> None:
         if self.cluster is not None:
             self.cluster.wakefulness.doubt("the lease was over")
@@ -182,7 +185,7 @@ class _Assembly:
             1.5 * settings.session.heartbeatInterval,
             lambda: succeed(None) if self.cluster is None else self.cluster.verify(),
         )
-        gate = Gate(wakefulness)
+        gate = Gate(wakefulness, self._isCutOff)
         self.transport = self._transport(gate)
         gate.transport = self.transport
         self.recorder = self._recorder(self.transport)
@@ -266,6 +269,7 @@ class _Assembly:
             describe=lambda request, flow: describeDialog(request, flow, recordings.exclude),
             negotiation=lambda: Negotiation(Policy()),
             ways=settings.cluster.mediaTakeover,
+            isCutOff=self._isCutOff,
         )
         return Recorder(
             self.around,

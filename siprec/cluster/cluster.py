@@ -21,6 +21,7 @@ from siprec.cluster.continuing import Continuation
 from siprec.cluster.drain import DRAINING, Drain
 from siprec.cluster.gate import Gate
 from siprec.cluster.handover import Giver, Taker
+from siprec.cluster.isolation import Isolation
 from siprec.cluster.leftovers import Leftovers
 from siprec.cluster.links import LEASE_KEY, ClusterLinks
 from siprec.cluster.membership import Listeners, Member, Membership
@@ -98,6 +99,7 @@ class Cluster(Service):
     taker: Taker = field(init=False)
     drain: Drain = field(init=False)
     leftovers: Leftovers = field(init=False)
+    isolation: Isolation = field(init=False)
     _met: dict[NodeID, NodeLease] = field(factory=dict, init=False)
     _unsettledUntil: float = field(default=0.0, init=False)
 
@@ -150,6 +152,13 @@ class Cluster(Service):
             self.isDead,
             lambda orphans: Deferred.fromCoroutine(self._recovery.run(orphans)),
         )
+        self.isolation = Isolation(
+            clock,
+            lambda: state.heartbeat.lastBeat,
+            lambda: self.links.lastHeard,
+            lambda: bool(self.membership.living),
+            _BEATS * beat,
+        )
         self.links.handle(LEAVING, self._peerLeaves)
         self.links.handle(ARRIVING, self._peerArrives)
 
@@ -174,6 +183,7 @@ class Cluster(Service):
         )
         for part in parts:
             part.startService()
+        self.isolation.startService()
 
     async def arrive(self) -> None:
         """
@@ -215,6 +225,7 @@ class Cluster(Service):
         """
         @return: fires when the connections to other nodes are closed.
         """
+        self.isolation.stopService()
         return self.links.stopService()
 
     def leaseData(self) -> dict[str, Any]:

@@ -79,6 +79,13 @@ def _drop(transaction: IServerTransaction) -> None:
     """
 
 
+def _never() -> bool:
+    """
+    There is nobody who could take anything.
+    """
+    return False
+
+
 def _keep(host: str) -> bool:
     """
     Every address that a call had is one of this host.
@@ -100,6 +107,8 @@ class Surroundings:
     @ivar keeps: tells of the address that a stream had at another node whether
         it may be bound here.
     @ivar peers: what is known of the peers.
+    @ivar isCutOff: whether others may have taken the calls of this node, which
+        cannot ask anybody: then nothing is asked of a peer either.
     @ivar moves: how often media was C{moved}, or the peer C{refused} that.
     """
 
@@ -114,5 +123,6 @@ class Surroundings:
     passOn: Callable[[IServerTransaction], None] = _drop
     ways: tuple[str, ...] = ("address", "reinvite")
     keeps: Callable[[str], bool] = _keep
+    isCutOff: Callable[[], bool] = _never
     peers: Peers = field(factory=Peers)
     moves: Counter[str] = field(factory=Counter)
