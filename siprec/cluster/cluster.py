@@ -29,6 +29,7 @@ from siprec.cluster.places import Places
 from siprec.cluster.relay import Relay
 from siprec.cluster.takeover import Takeover
 from siprec.cluster.wakefulness import Wakefulness
+from siprec.cluster.witnesses import Witnesses
 from siprec.config import Settings
 from siprec.ids import NodeID
 from siprec.recorder import Recorder
@@ -100,6 +101,7 @@ class Cluster(Service):
     drain: Drain = field(init=False)
     leftovers: Leftovers = field(init=False)
     isolation: Isolation = field(init=False)
+    witnesses: Witnesses = field(init=False)
     _met: dict[NodeID, NodeLease] = field(factory=dict, init=False)
     _unsettledUntil: float = field(default=0.0, init=False)
 
@@ -107,12 +109,15 @@ class Cluster(Service):
         settings, clock, state = self._settings, self._reactor, self._state
         node, store = settings.node.id, state.store
         beat = settings.session.heartbeatInterval
+        self.witnesses = Witnesses(
+            self.links, node, lambda: list(self.membership.living), self.leaseOf
+        )
         self.membership = Membership(
             store,
             clock,
             node,
             Listeners(self._joined, self._suspected, self._died, self._orphaned),
-            self.links,
+            self.witnesses,
             interval=beat,
             confirm=settings.cluster.confirmTime,
             grace=2 * _BEATS * beat,
@@ -268,8 +273,20 @@ class Cluster(Service):
         self.addresses.take(lease)
 
     def _orphaned(self, node: NodeID) -> None:
-        self._unsettle()
-        self.takeover.nodeDied(node)
+        Deferred.fromCoroutine(self._adopt(node)).addErrback(
+            lambda failure: log.failure("{node}: calls not taken over", failure, node=node)
+        )
+
+    async def _adopt(self, node: NodeID) -> None:
+        """
+        Take over calls of a node that this one has never seen alive: it may have
+        lost the store before this one began.
+        """
+        if await self.witnesses.haveSeen(node):
+            log.info("{node}: has no lease, but others know that it lives", node=node)
+        elif self.running:
+            self._unsettle()
+            self.takeover.nodeDied(node)
 
     def _unsettle(self) -> None:
         self._unsettledUntil = self._reactor.seconds() + _KNOCKS

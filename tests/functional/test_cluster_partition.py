@@ -289,6 +289,46 @@ class StoreOnly(PartitionCase):
             self.stayed(found, each)
         self.assertEqual(await self.claims(), [0, 0, 0])
 
+    async def test_oneHears(self) -> None:
+        """
+        Nor is anything claimed by a node that does not hear it, where another
+        one does: that is asked first.
+        """
+        await self.beginApart()
+        sources = await self.each(18.0)
+        await pause(1.0)
+        self.cut("redis", "n3")
+        name = 'siprec_cluster_nodes{standing="isolated"}'
+        await self.becomes("n3", name, lambda value: value == 1)
+        await pause(5.0)
+        self.heal("redis", "n3")
+        found = await self.end(sources)
+        for each in sources:
+            self.stayed(found, each)
+        self.assertEqual(await self.claims(), [0, 0, 0])
+
+    async def test_newcomer(self) -> None:
+        """
+        Nor by a node that begins meanwhile, and has never seen it: it asks the
+        others.
+        """
+        await self.beginApart()
+        sources = [await self.call(1, 32.0), await self.call(2, 32.0)]
+        await pause(1.0)
+        self.cut("redis")
+        self.assertEqual(await self.apart["n3"].stop(), 0)
+        name = 'siprec_cluster_nodes{standing="isolated"}'
+        await self.becomes("n2", name, lambda value: value == 1)
+        await self.apart["n3"].start()
+        # It looks for calls without a node after six seconds, and each five more.
+        await pause(13.0)
+        self.assertEqual(await self.claims(), [0, 0, 0])
+        self.heal("redis")
+        found = await self.end(sources)
+        for each in sources:
+            self.stayed(found, each)
+        self.assertEqual(await self.claims(), [0, 0, 0])
+
     def owners(self) -> list[str]:
         """
         @return: whose the records in the store are.
