@@ -5,6 +5,7 @@ Tests of L{siprec.cluster.witnesses}.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from attrs import define, field
@@ -108,10 +109,14 @@ class WitnessesTests(SynchronousTestCase):
         self.nodes = {}
         for name in _NAMES:
             links = self.network.nodes[name] = Links(name, self.network)
-            self.nodes[name] = Witnesses(
-                links, name, lambda name=name: set(self.leases) - {name}, self.leases.get
-            )
+            self.nodes[name] = Witnesses(links, name, partial(self.others, name), self.leases.get)
         self.asking = self.network.nodes[A].asked
+
+    def others(self, name: NodeID) -> set[NodeID]:
+        """
+        @return: all nodes but one.
+        """
+        return set(self.leases) - {name}
 
     def cut(self, *pairs: tuple[NodeID, NodeID]) -> None:
         """
