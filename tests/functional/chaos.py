@@ -29,7 +29,7 @@ from siprec.testing.wire import Law, encodeG711
 from tests.functional.chaoschecks import Checks, Past, Sample
 from tests.functional.chaosplan import Disaster, Hit, makePlan
 from tests.functional.clustercase import ClusterCase
-from tests.functional.node import NeverHappened, NodeProcess, pause, reactor
+from tests.functional.node import NeverHappened, NodeProcess, lastingSipPort, pause, reactor
 
 __all__ = ["ChaosCase", "ChaosOptions"]
 
@@ -62,8 +62,14 @@ class ChaosCase(ClusterCase):
     Three nodes, some calls, and what happens to them.
     """
 
-    firstPort = 50000
+    firstPort = 16000
     options = ChaosOptions()
+
+    def sipPort(self) -> int:
+        """
+        A node that is away for a while has to find its port when it is back.
+        """
+        return lastingSipPort(31000, 32699)
 
     async def chaos(self) -> None:
         """

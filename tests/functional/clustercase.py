@@ -19,7 +19,7 @@ from siprec.testing.call import RecordingCall
 from siprec.testing.client import RecordingClient
 from siprec.testing.voice import ANN
 from siprec.testing.wire import Law, encodeG711
-from tests.functional.node import HOST, NodeProcess, eventually, reactor
+from tests.functional.node import HOST, NodeProcess, eventually, freeSipPort, reactor
 from tests.functional.redisserver import Server, startServer
 
 #: Responses that a peer takes for the end of its call.
@@ -64,6 +64,7 @@ class ClusterCase(TestCase):
         self.nodes = [
             NodeProcess(
                 root if shared else f"{root}-{number}",
+                sip=self.sipPort(),
                 rtp=f"{self.firstPort + 1000 * number}-{self.firstPort + 1000 * number + 999}",
                 nodeID=f"n{number + 1}",
                 options=("--store", url, *options),
@@ -80,6 +81,12 @@ class ClusterCase(TestCase):
             await client.start()
             self.clients.append(client)
         await self.seenByAll(count)
+
+    def sipPort(self) -> int:
+        """
+        @return: where the next node listens.
+        """
+        return freeSipPort()
 
     async def openStore(self) -> str:
         """
