@@ -241,7 +241,7 @@ class _Once:
 
 
 def _counts(request: Any) -> bool:
-    return request.method != "ACK"
+    return bool(request.method != "ACK")
 
 
 __all__ = ["DEADLY", "ClusterCase", "Watched"]
