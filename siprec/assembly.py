@@ -156,6 +156,9 @@ class _Assembly:
         else:
             self.cluster.fenced(key)
 
+    def _isCutOff(self) -> bool:
+        return self.cluster is not None and self.cluster.isolation.isCutOff()
+
     def _lapsed(self) -> None:
         if self.cluster is not None:
             self.cluster.wakefulness.doubt("the lease was over")
@@ -204,7 +207,7 @@ class _Assembly:
             1.5 * settings.session.heartbeatInterval,
             lambda: succeed(None) if self.cluster is None else self.cluster.verify(),
         )
-        gate = Gate(wakefulness)
+        gate = Gate(wakefulness, self._isCutOff)
         self.transport = self._transport(gate)
         gate.transport = self.transport
         self.recorder = self._recorder(self.transport)
@@ -308,6 +311,7 @@ class _Assembly:
             snapshots=settings.metadata.snapshotRequest,
             negotiation=lambda: Negotiation(Policy(receiving=not recordings.full)),
             ways=settings.cluster.mediaTakeover,
+            isCutOff=self._isCutOff,
         )
         recorder = Recorder(self.around, self.layer, transport)
         takeUp(settings, recorder, recordings)

@@ -70,7 +70,7 @@ _WATCHABLE: Mapping[str, _Watchable] = {
     ),
     "siprec_cluster_events_total": _Watchable(
         CounterMetricFamily,
-        "What happened in the cluster: nodes joined, suspected, died; this node slept.",
+        "What happened in the cluster: nodes joined, suspected, died; it slept, was cut off.",
         "event",
     ),
     "siprec_cluster_sessions_total": _Watchable(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from math import inf
 from secrets import randbelow
 from typing import Any
 
@@ -154,10 +155,14 @@ class Recorder:
 
     def stopCalls(self, cause: int, reason: str) -> None:
         """
-        End every call from our side.
+        End every call from our side; those that others may have taken are let
+        go of without a word.
         """
         for call in list(self.calls.values()):
-            call.stop(cause, reason)
+            if self._around.isCutOff() and call.live is not None:
+                self.letGo(call.live.recording.id)
+            else:
+                call.stop(cause, reason)
 
     def signs(self) -> list[Signs]:
         """
@@ -168,6 +173,9 @@ class Recorder:
             if call.live is not None:
                 interval = call.timer.agreed.interval
                 until = None if interval is None else now + interval - call.timer.elapsed
+                if self._around.isCutOff():
+                    # It may be elsewhere that it lives.
+                    until = inf
                 live = call.live
                 found.append(Signs(live.recording.id, live.lastArrival(), call.heard, until))
         return found

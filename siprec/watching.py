@@ -70,6 +70,7 @@ def watchCluster(metrics: Metrics, cluster: Cluster) -> None:
         lambda: {
             **{name: cluster.counters[name] for name in ("joined", "suspected", "died")},
             "slept": cluster.wakefulness.pauses,
+            "cutOff": cluster.isolation.times,
         },
     )
     metrics.watch("siprec_cluster_sessions_total", sessions)

@@ -18,6 +18,7 @@ from siprec.cluster.continuing import Continuation
 from siprec.cluster.drain import DRAINING, Drain, Emptying, takers
 from siprec.cluster.gate import Gate
 from siprec.cluster.handover import Giver
+from siprec.cluster.isolation import Isolation
 from siprec.cluster.leftovers import Leftovers
 from siprec.cluster.links import LEASE_KEY, ClusterLinks
 from siprec.cluster.membership import Listeners, Member, Membership
@@ -28,6 +29,7 @@ from siprec.cluster.segments import Segments
 from siprec.cluster.takeover import Takeover
 from siprec.cluster.taking import Taker
 from siprec.cluster.wakefulness import Wakefulness
+from siprec.cluster.witnesses import Witnesses
 from siprec.config import Settings
 from siprec.ids import NodeID
 from siprec.recorder import Recorder
@@ -99,6 +101,8 @@ class Cluster(Service):
     ownership: Ownership = field(init=False)
     _coming: set[str] = field(factory=set, init=False)
     segments: Segments = field(init=False)
+    isolation: Isolation = field(init=False)
+    witnesses: Witnesses = field(init=False)
     _met: dict[NodeID, NodeLease] = field(factory=dict, init=False)
     _unsettledUntil: float = field(default=0.0, init=False)
 
@@ -106,12 +110,15 @@ class Cluster(Service):
         settings, clock, state = self._settings, self._reactor, self._state
         node, store = settings.node.id, state.store
         beat = settings.session.heartbeatInterval
+        self.witnesses = Witnesses(
+            self.links, node, lambda: list(self.membership.living), self.leaseOf
+        )
         self.membership = Membership(
             store,
             clock,
             node,
             Listeners(self._joined, self._suspected, self._died, self._orphaned),
-            self.links,
+            self.witnesses,
             interval=beat,
             confirm=settings.cluster.confirmTime,
             grace=2 * _BEATS * beat,
@@ -183,6 +190,13 @@ class Cluster(Service):
         self.leftovers = Leftovers(
             store, self._running, self._workers, clock, node, self.isDead, self._recover
         )
+        self.isolation = Isolation(
+            clock,
+            lambda: state.heartbeat.lastBeat,
+            lambda: self.links.lastHeard,
+            lambda: bool(self.membership.living),
+            _BEATS * beat,
+        )
         self.links.handle(LEAVING, self._peerLeaves)
         self.links.handle(ARRIVING, self._peerArrives)
 
@@ -208,6 +222,7 @@ class Cluster(Service):
         super().startService()
         for part in self._parts:
             part.startService()
+        self.isolation.startService()
 
     async def arrive(self) -> None:
         """
@@ -250,6 +265,7 @@ class Cluster(Service):
         """
         @return: fires when the connections to other nodes are closed.
         """
+        self.isolation.stopService()
         return self.links.stopService()
 
     def leaseData(self) -> dict[str, Any]:
@@ -310,8 +326,20 @@ class Cluster(Service):
         self.addresses.take(lease)
 
     def _orphaned(self, node: NodeID) -> None:
-        self._unsettle()
-        self.takeover.nodeDied(node)
+        Deferred.fromCoroutine(self._adopt(node)).addErrback(
+            lambda failure: log.failure("{node}: calls not taken over", failure, node=node)
+        )
+
+    async def _adopt(self, node: NodeID) -> None:
+        """
+        Take over calls of a node that this one has never seen alive: it may have
+        lost the store before this one began.
+        """
+        if await self.witnesses.haveSeen(node):
+            log.info("{node}: has no lease, but others know that it lives", node=node)
+        elif self.running:
+            self._unsettle()
+            self.takeover.nodeDied(node)
 
     def _unsettle(self) -> None:
         self._unsettledUntil = self._reactor.seconds() + _KNOCKS
@@ -444,6 +472,8 @@ class Cluster(Service):
 
     def _isAnothers(self, really: bool, key: str) -> None:
         if really:
-            self.counters["fenced"] += 1
+            if key in self._recordings.recordings:
+                # Each write that is under way finds it out again.
+                self.counters["fenced"] += 1
             self._state.adapter.forget(key)
             self._recorder.letGo(key)

@@ -6,6 +6,7 @@ does not know whether its calls are still its own.
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -23,8 +24,18 @@ __all__ = ["Gate"]
 
 log = Logger()
 
+# How responses begin, and the request that is part of an answer.
+_ANSWERS = (b"SIP/2.0 ", b"ACK ")
+
 # Messages that are held at most.  Peers on UDP repeat what is dropped.
 _MOST = 2000
+
+
+def _never() -> bool:
+    """
+    Others are always within reach.
+    """
+    return False
 
 
 @implementer(IMessageReceiver, ISipTransport)
@@ -33,7 +44,7 @@ class Gate:
     """
     Holds what comes, and drops what would be sent, while the node is asleep:
     timers of transactions that run out then must not speak for a call that is
-    another node's.
+    another node's.  While it is cut off it answers, and asks nothing.
 
     @ivar counters: C{held} messages, C{overflow}: dropped as too many were held,
         C{suppressed}: not sent, or not answered as they made no sense.
@@ -42,6 +53,7 @@ class Gate:
     """
 
     _wakefulness: Wakefulness
+    _isCutOff: Callable[[], bool] = _never
     transport: ISipTransport = field(init=False)
     receiver: IMessageReceiver = field(init=False)
     counters: Counter[str] = field(factory=Counter, init=False)
@@ -75,7 +87,8 @@ class Gate:
         """
         See L{ISipTransport.send}.
         """
-        if self._wakefulness.awake:
+        silent = self._isCutOff() and not data.startswith(_ANSWERS)
+        if self._wakefulness.awake and not silent:
             self.transport.send(flow, data)
         else:
             self.counters["suppressed"] += 1

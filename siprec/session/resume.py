@@ -20,7 +20,7 @@ from siprec.metadata.state import RecordingMetadata
 from siprec.metadata.storing import fromDict
 from siprec.session.beginning import Beginning, NoRoom, directoryOf
 from siprec.session.live import Document, LiveRecording
-from siprec.session.manifest import JOURNAL_ERROR, BadManifest, readManifest
+from siprec.session.manifest import JOURNAL_ERROR, RECOVERED, BadManifest, readManifest
 from siprec.session.model import CallSnapshot, RecordingSession, Segment, StreamInfo
 from siprec.session.recovery import journalsOf, lastArrival
 from siprec.session.replay import readDocuments, replayed
@@ -295,6 +295,9 @@ class Resumption:
         live.files = around.files(live)
         lost = state is None and not await self._replay(live, recording)
         self._tell(live, found, lost)
+        if any(each.end is None for each in recording.segments):
+            # Its last packets may have died with the process.
+            live.event(RECOVERED, node=recording.segments[-1].node)
         return live
 
     async def _replay(self, live: LiveRecording, recording: RecordingSession) -> bool:

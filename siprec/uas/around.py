@@ -87,6 +87,13 @@ async def _noPredecessor(keys: Iterable[str], host: str) -> SessionData | None:
     return None
 
 
+def _never() -> bool:
+    """
+    There is nobody who could take anything.
+    """
+    return False
+
+
 def _keep(host: str) -> bool:
     """
     Every address that a call had is one of this host.
@@ -112,6 +119,8 @@ class Surroundings:
     @ivar snapshots: when a peer is asked for a complete metadata document: C{never},
         after C{lost} state, or also after C{errors}.
     @ivar peers: what is known of the peers.
+    @ivar isCutOff: whether others may have taken the calls of this node, which
+        cannot ask anybody: then nothing is asked of a peer either.
     @ivar moves: how often media was C{moved}, or the peer C{refused} that.
     """
 
@@ -128,5 +137,6 @@ class Surroundings:
     ways: tuple[str, ...] = ("address", "reinvite")
     keeps: Callable[[str], bool] = _keep
     snapshots: str = "lost"
+    isCutOff: Callable[[], bool] = _never
     peers: Peers = field(factory=Peers)
     moves: Counter[str] = field(factory=Counter)

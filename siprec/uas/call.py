@@ -41,6 +41,9 @@ log = Logger()
 #: timer says.
 _ALIVE = 30.0
 
+# Seconds until a refresh is tried again that could not be sent.
+_LATER = 1.0
+
 
 @define(eq=False, repr=False)
 class Call:
@@ -233,6 +236,10 @@ class Call:
         self._answers.send(transaction, response)
 
     def _refresh(self) -> None:
+        if self._around.isCutOff():
+            # Who has taken the call meanwhile refreshes it.
+            self.timer.refreshLater(_LATER)
+            return
         Deferred.fromCoroutine(self._ours.refresh()).addErrback(self.broken)
 
     def moveMedia(self) -> Deferred[None]:
@@ -283,6 +290,10 @@ class Call:
             self._ours.restore(self.live)
 
     def _expired(self) -> None:
+        if self._around.isCutOff():
+            # It may have been refreshed where it is now.
+            self.timer.agree(self.timer.agreed)
+            return
         last = None if self.live is None else self.live.lastArrival()
         if self.live is not None and last is not None and self._around.now() - last < _ALIVE:
             # It forgot its refresh, but sends media: the rest would be lost.

@@ -22,7 +22,7 @@ from siprec.session.live import LiveRecording
 from siprec.sip.dialog import Dialog, glareDelay
 from siprec.sip.errors import SipError
 from siprec.sip.flow import Flow
-from siprec.sip.interfaces import TransactionTimeout
+from siprec.sip.interfaces import FlowGone, TransactionTimeout
 from siprec.sip.message import Request, Response
 from siprec.sip.sessiontimer import refreshed
 from siprec.uas.around import Surroundings
@@ -409,6 +409,8 @@ class OwnRequests:
 
     async def _send(self, dialog: Dialog, request: Request) -> Response:
         call, around = self._call, self._around
+        if around.isCutOff():
+            raise FlowGone("others may have taken the call")
         call.dialog = dialog
         invite = request.method == "INVITE"
         self.inviting = self.inviting or invite

@@ -118,6 +118,14 @@ class WireEnd:
     def __attrs_post_init__(self) -> None:
         self.wires.ends[self.node] = self
 
+    @property
+    def lastHeard(self) -> float | None:
+        """
+        When another node was heard last: just now, if one could be.
+        """
+        others = (each for each in self.wires.ends.values() if each is not self and each.running)
+        return self.clock.seconds() if self.running and any(others) else None
+
     def leaseData(self) -> dict[str, Any]:
         """
         @return: that it is reached.

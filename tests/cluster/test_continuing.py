@@ -135,7 +135,9 @@ class TakeOverTests(ContinuationTestCase):
         self.successResultOf(self.take(state="finishing", endTime=START + 9, endReason="bye"))
         self.wait(1)
         self.assertEqual((self.b.calls, self.owners()), ([], []))
-        self.assertEqual((self.manifest["state"], self.manifest["endReason"]), ("complete", "bye"))
+        self.assertEqual(
+            (self.manifest["state"], self.manifest["endReason"]), ("incomplete", "bye")
+        )
         self.src.house = self.b  # type: ignore[assignment]
         assert self.src.last is not None
         self.assertEqual(self.src.send(self.src.last), [])

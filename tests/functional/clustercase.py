@@ -19,7 +19,7 @@ from siprec.testing.call import RecordingCall
 from siprec.testing.client import RecordingClient
 from siprec.testing.voice import ANN
 from siprec.testing.wire import Law, encodeG711
-from tests.functional.node import HOST, NodeProcess, eventually, reactor
+from tests.functional.node import HOST, NodeProcess, eventually, freeSipPort, reactor
 from tests.functional.redisserver import Server, startServer
 
 #: Responses that a peer takes for the end of its call.
@@ -59,14 +59,15 @@ class ClusterCase(TestCase):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(config)
             options = ("--config", path, *options)
-        self.server: Server = startServer(self, "redis")
+        url = await self.openStore()
         root = os.path.abspath(self.mktemp())
         self.nodes = [
             NodeProcess(
                 root if shared else f"{root}-{number}",
+                sip=self.sipPort(),
                 rtp=f"{self.firstPort + 1000 * number}-{self.firstPort + 1000 * number + 999}",
                 nodeID=f"n{number + 1}",
-                options=("--store", self.server.url, *options),
+                options=("--store", url, *options),
             )
             for number in range(count)
         ]
@@ -80,6 +81,21 @@ class ClusterCase(TestCase):
             await client.start()
             self.clients.append(client)
         await self.seenByAll(count)
+
+    def sipPort(self) -> int:
+        """
+        @return: where the next node listens.
+        """
+        return freeSipPort()
+
+    async def openStore(self) -> str:
+        """
+        Start what the nodes share, and L{server} among it.
+
+        @return: the address of it.
+        """
+        self.server: Server = startServer(self, "redis")
+        return self.server.url
 
     async def seenByAll(self, count: int, *nodes: NodeProcess) -> None:
         """

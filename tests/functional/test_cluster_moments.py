@@ -59,7 +59,7 @@ class MomentTests(_AnswersTests):
         heir = NodeProcess(
             root, rtp="33900-33999", nodeID="heir", options=("--store", self.server.url)
         )
-        self.node = Mortal(root, rtp=self.ports, options=("--store", self.relay.url), heir=heir)
+        self.node = Mortal(root, rtp=self.ports, options=self.options(), heir=heir)
         for each in (self.node, heir):
             self.addCleanup(each.kill)
         await self.node.start()

@@ -86,7 +86,7 @@ class EndTests(ResumeTestCase):
         nothing is bound or captured.
         """
         manifest = self.end()
-        self.assertEqual((manifest["state"], manifest["endReason"]), ("complete", "nodeDied"))
+        self.assertEqual((manifest["state"], manifest["endReason"]), ("incomplete", "nodeDied"))
         self.assertEqual(manifest["endTime"], "2026-01-05T09:00:01.980000Z")
         [segment] = manifest["segments"]
         self.assertEqual(segment["node"], NODE)
