@@ -17,6 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from siprec.cluster.addresses import Addresses
+from siprec.cluster.belief import Belief
 from siprec.cluster.continuing import Continuation
 from siprec.cluster.drain import DRAINING, Drain
 from siprec.cluster.gate import Gate
@@ -102,6 +103,7 @@ class Cluster(Service):
     leftovers: Leftovers = field(init=False)
     isolation: Isolation = field(init=False)
     witnesses: Witnesses = field(init=False)
+    belief: Belief = field(init=False)
     _met: dict[NodeID, NodeLease] = field(factory=dict, init=False)
     _unsettledUntil: float = field(default=0.0, init=False)
 
@@ -157,6 +159,7 @@ class Cluster(Service):
             self.isDead,
             lambda orphans: Deferred.fromCoroutine(self._recovery.run(orphans)),
         )
+        self.belief = Belief(clock, lambda: state.heartbeat.lastBeat, beat, 2 * _BEATS * beat)
         self.isolation = Isolation(
             clock,
             lambda: state.heartbeat.lastBeat,
@@ -348,6 +351,13 @@ class Cluster(Service):
         See L{Owners.claim}.
         """
         return self.takeover.claim(record)
+
+    def isUncertain(self, request: Request) -> bool:
+        """
+        @return: whether a dialog that is not here, nor in the store, may be
+            somewhere all the same.
+        """
+        return self.relay.isUncertain(request) or not self.belief.isDue()
 
     def passOn(self, transaction: IServerTransaction) -> None:
         """
