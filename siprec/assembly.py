@@ -161,6 +161,7 @@ class _Assembly:
 
     def _lapsed(self) -> None:
         if self.cluster is not None:
+            self.cluster.belief.lapsed()
             self.cluster.wakefulness.doubt("the lease was over")
 
     def node(self) -> Node:
@@ -233,7 +234,7 @@ class _Assembly:
         gate.receiver = cluster.relay
         cluster.relay.receiver = self.layer
         self.layer.transport = self.around.outgoing.transport = cluster.relay
-        self.recorder.isUncertain = cluster.relay.isUncertain
+        self.recorder.isUncertain = cluster.isUncertain
         self.around.passOn = cluster.passOn
         watchCluster(self.metrics, cluster)
 

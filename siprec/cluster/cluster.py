@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 
 from siprec.cluster.addresses import Addresses
+from siprec.cluster.belief import Belief
 from siprec.cluster.continuing import Continuation
 from siprec.cluster.drain import DRAINING, Drain, Emptying, takers
 from siprec.cluster.gate import Gate
@@ -103,6 +104,7 @@ class Cluster(Service):
     segments: Segments = field(init=False)
     isolation: Isolation = field(init=False)
     witnesses: Witnesses = field(init=False)
+    belief: Belief = field(init=False)
     _met: dict[NodeID, NodeLease] = field(factory=dict, init=False)
     _unsettledUntil: float = field(default=0.0, init=False)
 
@@ -190,6 +192,7 @@ class Cluster(Service):
         self.leftovers = Leftovers(
             store, self._running, self._workers, clock, node, self.isDead, self._recover
         )
+        self.belief = Belief(clock, lambda: state.heartbeat.lastBeat, beat, 2 * _BEATS * beat)
         self.isolation = Isolation(
             clock,
             lambda: state.heartbeat.lastBeat,
@@ -438,6 +441,13 @@ class Cluster(Service):
         See L{Owners.claim}.
         """
         return self.takeover.claim(record)
+
+    def isUncertain(self, request: Request) -> bool:
+        """
+        @return: whether a dialog that is not here, nor in the store, may be
+            somewhere all the same.
+        """
+        return self.relay.isUncertain(request) or not self.belief.isDue()
 
     def passOn(self, transaction: IServerTransaction) -> None:
         """

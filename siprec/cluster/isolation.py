@@ -79,6 +79,13 @@ class Isolation(Service):
         return self._cutOff
 
     def _look(self) -> None:
+        # Nothing may leave here: it would end the loop.
+        try:
+            self._lookOnce()
+        except Exception:
+            log.failure("it is not known whether anybody is reached")
+
+    def _lookOnce(self) -> None:
         heard = self._lastHeard()
         self._missed = self._missed + 1 if heard in (None, self._heard) else 0
         self._heard = heard

@@ -115,6 +115,17 @@ class IsolationTests(SynchronousTestCase):
         self.assertTrue(self.isolation.isCutOff())
         self.assertEqual(self.isolation.times, 2)
 
+    def test_failure(self) -> None:
+        """
+        What goes wrong at one look does not end the looking.
+        """
+        self.isolation._lastHeard = lambda: 1 / 0
+        self.wait(1)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+        self.isolation._lastHeard = lambda: self.lastHeard
+        self.wait(10)
+        self.assertTrue(self.isolation.isCutOff())
+
     def test_frozen(self) -> None:
         """
         A process that stood still has heard nobody in that time, and that says

@@ -181,6 +181,45 @@ class FailoverTests(OutageCase):
         await self.checkWhole([*calls, *more])
 
 
+class ElsewhereTests(ClusterCase):
+    """
+    A call whose peer speaks to another node than the one that has it.
+    """
+
+    firstPort = 27000
+
+    async def test_forgotten(self) -> None:
+        """
+        A store that has just come back without any records is no reason to
+        tell a peer that its call is over: it is told to try again until the
+        call's node has written it.
+        """
+        await self.begin(2)
+        calls = await self.calls(0, 5, 16.0)
+        await pause(1.0)
+        await self.nodes[0].kill()
+        claimed = 'siprec_cluster_sessions_total{event="claimed"}'
+        while await self.nodes[1].metric(claimed) < len(calls):
+            await pause(0.1)
+        await self.nodes[0].start()
+        await self.seenByAll(2)
+        self.server.kill()
+        await pause(3.0)
+        self.server.start()
+        for each in calls:
+            while (response := await each.call.update()).status != 200:
+                self.assertEqual(response.status, 500)
+                self.assertIn("Retry-After", response.headers)
+                await pause(0.2)
+        await self.hangUp(calls)
+        manifests = await self.finished(len(calls))
+        for manifest in manifests.values():
+            self.assertEqual((manifest["state"], manifest["endReason"]), ("complete", "bye"))
+        self.checkSignalling(calls)
+        await self.checkEmptyStore()
+        await self.checkErrors(*self.nodes)
+
+
 def _isMaster(server: Server) -> bool:
     with server.client() as client:
         role: Any = client.execute_command("ROLE")
@@ -195,4 +234,4 @@ def _knowsAll(sentinel: Server) -> bool:
 
 
 del KilledCase
-__all__ = ["EmptyTests", "FailoverTests", "KeptTests"]
+__all__ = ["ElsewhereTests", "EmptyTests", "FailoverTests", "KeptTests"]
