@@ -13,6 +13,7 @@ from typing import Any
 from attrs import frozen
 
 from siprec.ids import NodeID
+from siprec.peersettings import BadPeer, PeerSettings, readPeers
 from siprec.settings import SETTINGS, Setting
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "MediaSettings",
     "MetadataSettings",
     "NodeSettings",
+    "PeerSettings",
     "RecordingsSettings",
     "SessionSettings",
     "Setting",
@@ -185,6 +187,7 @@ class ManholeSettings:
 class Settings:
     """
     Everything that can be configured, one attribute for each table of the file.
+    Without C{peers} everybody is one.
     """
 
     node: NodeSettings
@@ -197,6 +200,7 @@ class Settings:
     metadata: MetadataSettings
     http: HttpSettings
     manhole: ManholeSettings
+    peers: tuple[PeerSettings, ...] = ()
 
 
 _GROUPS: dict[str, type[Any]] = {
@@ -227,6 +231,10 @@ def loadSettings(path: str | None, overrides: Mapping[str, object]) -> Settings:
     """
     given = {} if path is None else dict(_flatten(_readFile(path)))
     given.update({key: value for key, value in overrides.items() if value is not None})
+    try:
+        peers = readPeers(given.pop("peer", []))
+    except BadPeer as error:
+        raise ConfigError(error.key, error.value, str(error)) from None
     for key, value in given.items():
         if key not in _BY_KEY:
             raise ConfigError(key, value, _nearest(key))
@@ -239,7 +247,8 @@ def loadSettings(path: str | None, overrides: Mapping[str, object]) -> Settings:
             raise ConfigError(setting.key, value, str(error)) from None
         table, name = setting.key.split(".")
         tables[table][_attribute(name)] = checked
-    return Settings(**{table: _GROUPS[table](**values) for table, values in tables.items()})
+    groups = {table: _GROUPS[table](**values) for table, values in tables.items()}
+    return Settings(**groups, peers=peers)
 
 
 def _readFile(path: str) -> dict[str, object]:

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from siprec.config import Settings
+from siprec.entrance import Entrance
 from siprec.recorder import Recorder
 from siprec.session.archive import locate
 from siprec.session.model import NodeLease
@@ -38,6 +39,7 @@ class NodeControl:
     settings: Settings
     transport: TransportService
     recorder: Recorder
+    entrance: Entrance
     sessions: Recordings
     workers: Workers
     state: SessionService
@@ -107,7 +109,8 @@ class NodeControl:
     def reload(self, settings: Settings) -> None:
         """
         Take up the settings that can change while calls run: C{sip.profile},
-        C{sip.max_sessions}, C{recordings.min_free} and C{metadata.exclude}.
+        C{sip.max_sessions}, C{recordings.min_free}, C{metadata.exclude} and
+        the peers.
         What else has changed is named in the log, and waits for a restart.
         """
         before = self.settings
@@ -122,7 +125,9 @@ class NodeControl:
             ),
             recordings=evolve(before.recordings, minFree=settings.recordings.minFree),
             metadata=settings.metadata,
+            peers=settings.peers,
         )
+        self.entrance.configure(settings, self.recorder)
         self.settings = live
         tables = [each.name for each in fields(Settings)]
         waiting = [name for name in tables if getattr(live, name) != getattr(settings, name)]

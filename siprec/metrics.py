@@ -83,6 +83,9 @@ _WATCHABLE: Mapping[str, _Watchable] = {
     "siprec_sip_dropped_total": _Watchable(
         CounterMetricFamily, "SIP input that was dropped without an answer.", "reason"
     ),
+    "siprec_sip_refused_total": _Watchable(
+        CounterMetricFamily, "SIP messages refused for who sent them, or how many.", "reason"
+    ),
 }
 
 
@@ -194,8 +197,9 @@ class Metrics:
             C{siprec_media_packets_total}, C{siprec_media_octets_total},
             C{siprec_media_kernel_drops_total} (one number each),
             C{siprec_sip_requests_total} (a number for each method),
-            C{siprec_sip_responses_total} (for each status) and
-            C{siprec_sip_dropped_total} (for each reason).
+            C{siprec_sip_responses_total} (for each status),
+            C{siprec_sip_dropped_total} and C{siprec_sip_refused_total} (for
+            each reason).
         @param read: must not block.  Should it raise, the failure is logged
             and this scrape goes without the metric.
         @raise KeyError: there is no such metric.

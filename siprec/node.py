@@ -26,6 +26,7 @@ from zope.interface import implementer
 from siprec import __version__
 from siprec.config import Settings
 from siprec.control import NodeControl
+from siprec.entrance import Entrance, makeEntrance
 from siprec.manhole import ManholeService
 from siprec.media.capture import CaptureThread
 from siprec.media.ports import PortPool
@@ -83,6 +84,7 @@ class Node(NodeControl, Service):
     layer: SipLayer
     transport: TransportService
     recorder: Recorder
+    entrance: Entrance
     sessions: Recordings
     capture: CaptureThread
     renderer: Renderer
@@ -360,8 +362,8 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
     )
     state.recordings = sessions
     layer = SipLayer(reactor, unforeseen=metrics.unhandledErrors.inc)
-    transport = TransportService(reactor, settings.sip.listen, settings.sip.advertise, layer)
-    layer.transport = transport
+    entrance = makeEntrance(reactor, settings, layer)
+    transport = layer.transport = entrance.transport
     around = Surroundings(
         service=sessions,
         outgoing=Outgoing(layer, transport),
@@ -379,14 +381,16 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
         profile=cast(Profile, settings.sip.profile),
         maxSessions=settings.sip.maxSessions,
     )
+    entrance.configure(settings, recorder)
     layer.user = recorder
-    watchNode(metrics, sessions, ports, recorder, layer, state)
+    watchNode(metrics, sessions, ports, recorder, layer, state, entrance)
     return Node(
         settings=settings,
         metrics=metrics,
         layer=layer,
         transport=transport,
         recorder=recorder,
+        entrance=entrance,
         sessions=sessions,
         capture=capture,
         renderer=renderer,

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from secrets import randbelow
-from typing import Any
+from typing import Any, cast
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -36,6 +36,7 @@ from siprec.uas.around import RETRY_AFTER, Surroundings, warning
 from siprec.uas.bodies import ACCEPT, BadBody, readBodies
 from siprec.uas.call import Call
 from siprec.uas.finals import adopt
+from siprec.uas.peerlist import PeerList
 from siprec.uas.resume import resumeCall
 
 log = Logger()
@@ -76,6 +77,9 @@ class Recorder:
     """
     @ivar calls: every dialog that has not ended.
     @ivar maxSessions: above so many calls new ones are refused; 0: no limit.
+    @ivar peers: who the peers are.
+    @ivar refused: how many messages in dialogs were refused since they came
+        from another peer than the dialog is with, by C{otherPeer}.
     @ivar isUncertain: tells of a request in a dialog that is not here whether
         there may be such a dialog all the same.
     """
@@ -86,6 +90,8 @@ class Recorder:
     profile: Profile = "lenient"
     maxSessions: int = 0
     isUncertain: Callable[[Request], bool] = _never
+    peers: PeerList = field(factory=PeerList)
+    refused: Counter[str] = field(factory=Counter, init=False)
     calls: dict[DialogID, Call] = field(factory=dict, init=False)
     _opening: dict[IServerTransaction, Call] = field(factory=dict, init=False)
     # How many calls have this Call-ID and tag of the peer's.
@@ -117,8 +123,9 @@ class Recorder:
         See L{ITransactionUser.ackReceived}.
         """
         call = self._find(ack)
-        if call is not None:
-            call.ackReceived(ack, flow)
+        if call is not None and self._isWith(call, flow):
+            # An ACK need not show who exactly it is of; the call knows that.
+            call.ackReceived(ack, evolve(flow, peers=call.flow.peers))
 
     def cancelReceived(self, transaction: IServerTransaction, cancel: Request) -> None:
         """
@@ -264,7 +271,11 @@ class Recorder:
 
     def _inDialog(self, transaction: IServerTransaction, request: Request) -> None:
         call = self._find(request)
-        if call is not None:
+        if call is not None and not self._isWith(call, transaction.flow):
+            # It ends nothing, whoever gets this answer: 403 is about this one
+            # request (RFC 5057 section 5.1), where 481 would be about the call.
+            self._refuse(transaction, Refusal(403, "this call is with another peer"))
+        elif call is not None:
             call.requestReceived(transaction, request)
         elif self.isUncertain(request):
             # 481 would end it (RFC 5057 section 5.1); this only this request.
@@ -272,6 +283,20 @@ class Recorder:
             self._refuse(transaction, Refusal(500, "it is not known where this call is", headers))
         else:
             self._refuse(transaction, Refusal(481, "no such dialog"))
+
+    def _isWith(self, call: Call, flow: Flow) -> bool:
+        """
+        @return: whether a message may be one of the call's own peer.
+        """
+        if call.flow.samePeer(flow):
+            return True
+        self.refused["otherPeer"] += 1
+        log.warn(
+            "{callID}: a message of {host}, which is not the peer of this call",
+            callID=call.dialog.callID,
+            host=flow.remote[0],
+        )
+        return False
 
     def _options(self, transaction: IServerTransaction) -> None:
         # The same as an INVITE would get (RFC 3261 section 11.2).
@@ -290,7 +315,7 @@ class Recorder:
         self._respond(transaction, 200, headers)
 
     def _invite(self, transaction: IServerTransaction, request: Request, flow: Flow) -> None:
-        admission = self._admit(request)
+        admission = self._admit(request, flow)
         if isinstance(admission, Refusal):
             self._around.metrics.invites.labels("rejected").inc()
             self._refuse(transaction, admission)
@@ -312,7 +337,7 @@ class Recorder:
         beginning = call.begin(transaction, admission[1])
         beginning.addCallback(lambda _: self._opening.pop(transaction, None))
 
-    def _admit(self, request: Request) -> tuple[Admission, Any] | Refusal:
+    def _admit(self, request: Request, flow: Flow) -> tuple[Admission, Any] | Refusal:
         """
         The order of these checks is that of RFC 3261 section 8.2.
         """
@@ -325,7 +350,8 @@ class Recorder:
         refusal = checkAccept(request)
         if refusal is not None:
             return refusal
-        admission = recognise(request, bodies, self.profile)
+        profile = cast(Profile, self.peers.profile(flow) or self.profile)
+        admission = recognise(request, bodies, profile)
         if isinstance(admission, Refusal):
             return admission
         reasons = self.notReady()

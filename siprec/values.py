@@ -26,6 +26,7 @@ __all__ = [
     "hostPort",
     "interfaceAddress",
     "ipAddress",
+    "isHostName",
     "isPort",
     "keyPrefix",
     "mediaAddress",
@@ -34,12 +35,14 @@ __all__ = [
     "optionalStoreURL",
     "plainText",
     "portRange",
+    "rate",
     "seconds",
     "size",
     "storeURL",
     "takeoverWays",
     "upToSeconds",
     "whole",
+    "yesNo",
 ]
 
 Check = Callable[[object], object]
@@ -113,6 +116,32 @@ def takeoverWays(value: object) -> tuple[str, ...]:
         if ways and len(set(ways)) == len(ways) and {"address", "reinvite"}.issuperset(ways):
             return ways
     raise ValueError("'address', 'reinvite', or both with a comma between them")
+
+
+def yesNo(value: object) -> bool:
+    """
+    Check a switch: TOML's C{true} or C{false}.
+    """
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def rate(highest: int) -> Check:
+    """
+    Make a check for how many a second, from 0, which means no limit.
+    """
+    within = seconds(highest)
+
+    def check(value: object) -> object:
+        if not isinstance(value, bool) and value in (0, "0"):
+            return 0.0
+        try:
+            return within(value)
+        except ValueError:
+            raise ValueError(f"a number a second, from 0 to {highest}") from None
+
+    return check
 
 
 def choice(*names: str) -> Check:
@@ -297,6 +326,13 @@ def _isHost(text: str) -> bool:
             return ipaddress.ip_address(text[1:-1]).version == 6
         except ValueError:
             return False
+    return isHostName(text)
+
+
+def isHostName(text: str) -> bool:
+    """
+    @return: whether this could be a host's name or its IPv4 address.
+    """
     return len(text) <= 253 and _HOST_NAME.fullmatch(text) is not None
 
 

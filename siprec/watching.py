@@ -4,6 +4,7 @@ Which part of a node knows which of its metrics.
 
 from __future__ import annotations
 
+from siprec.entrance import Entrance
 from siprec.media.interfaces import IPortPool
 from siprec.metrics import Metrics
 from siprec.recorder import Recorder
@@ -22,6 +23,7 @@ def watchNode(
     recorder: Recorder,
     layer: SipLayer,
     state: SessionService,
+    entrance: Entrance,
 ) -> None:
     """
     Have each part asked for its numbers at every scrape.
@@ -40,3 +42,4 @@ def watchNode(
     metrics.watch(
         "siprec_sip_dropped_total", lambda: {name: layer.counters[name] for name in _DROPPED}
     )
+    metrics.watch("siprec_sip_refused_total", lambda: entrance.doorway.refused + recorder.refused)

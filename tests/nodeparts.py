@@ -232,6 +232,18 @@ class RecorderPart:
 
 
 @define(eq=False)
+class EntrancePart:
+    """
+    Notes what it is configured with.
+    """
+
+    settings: Settings | None = None
+
+    def configure(self, settings: Settings, recorder: object) -> None:
+        self.settings = settings
+
+
+@define(eq=False)
 class LayerPart:
     """
     Forgets its transactions when it is told to.
@@ -274,6 +286,7 @@ class NodeTestCase(SynchronousTestCase):
             "sessions": SessionsPart(self.notes),
             "transport": TransportPart("transport", self.notes),
             "recorder": RecorderPart(self.notes),
+            "entrance": EntrancePart(),
             "layer": LayerPart(self.notes),
             "recovery": RecoveryPart(),
             "state": StatePart("state", self.notes),

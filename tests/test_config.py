@@ -93,6 +93,7 @@ class LoadSettingsTests(SynchronousTestCase):
                     "authorizedKeys": os.path.abspath("authorized_keys"),
                     "hostKey": os.path.abspath("manhole_host_key"),
                 },
+                "peers": (),
             },
         )
 
@@ -118,6 +119,16 @@ class LoadSettingsTests(SynchronousTestCase):
         self.assertEqual(settings.node.id, "two")
         self.assertEqual(settings.sip.listen, ("udp:2", "tcp:2"))
         self.assertEqual(settings.sip.profile, "strict")
+
+    def test_peers(self) -> None:
+        """
+        Each C{[[peer]]} is one; a wrong one is named by its number.
+        """
+        table = '[[peer]]\nname = "a"\nnetworks = ["192.0.2.7"]\n'
+        [peer] = loadSettings(self.written(table), {}).peers
+        self.assertEqual(peer.name, "a")
+        error = self.failure(self.written(table + '[[peer]]\nname = "b"\nnetworks = [7]\n'), {})
+        self.assertEqual((error.key, error.value), ("peer[1].networks", [7]))
 
     def test_frozen(self) -> None:
         """

@@ -101,6 +101,7 @@ class ControlTests(NodeTestCase):
             recordings__min_free=5,
             metadata__exclude=["X-*"],
             node__drain_timeout=3,
+            peer=[{"name": "a", "networks": ["192.0.2.7"]}],
         )
         with capturedLogs() as logs:
             self.node.reload(settings)
@@ -108,5 +109,7 @@ class ControlTests(NodeTestCase):
         self.assertEqual((recorder.profile, recorder.maxSessions), ("strict", 7))
         self.assertEqual((sessions.minFree, sessions.exclude), (5, ("X-*",)))
         self.assertEqual(self.node.settings.sip.profile, "strict")
+        self.assertIs(self.parts["entrance"].settings, settings)
+        self.assertEqual(self.node.settings.peers, settings.peers)
         self.assertNotEqual(self.node.settings.node.drainTimeout, 3)
         self.assertEqual(logs[0]["waiting"], "node")

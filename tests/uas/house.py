@@ -17,6 +17,7 @@ from zope.interface import implementer
 from siprec.ids import nodeID
 from siprec.media.ports import NoFreePorts
 from siprec.metrics import Metrics
+from siprec.peersettings import readPeers
 from siprec.recorder import Recorder, describeDialog
 from siprec.sdp.choice import Policy
 from siprec.session.interfaces import IRenderer, IWorkers
@@ -31,8 +32,10 @@ from siprec.store.interfaces import ISnapshotStore
 from siprec.store.memory import MemorySnapshotStore
 from siprec.testing.fakes import FakeCapture, FakePortPool, FakeSipTransport
 from siprec.uas.around import Surroundings
+from siprec.uas.doorway import Doorway
 from siprec.uas.negotiation import Negotiation
 from siprec.uas.outgoing import Outgoing
+from siprec.uas.peerlist import PeerList
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -180,6 +183,7 @@ class House:
     layer: SipLayer = field(init=False)
     around: Surroundings = field(init=False)
     recorder: Recorder = field(init=False)
+    doorway: Doorway = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         os.makedirs(self.root, exist_ok=True)
@@ -216,12 +220,19 @@ class House:
         )
         self.recorder = Recorder(self.around, self.layer, self.wire)
         self.layer.user = self.recorder
+        self.doorway = Doorway(self.layer, self.layer)
 
     def now(self) -> float:
         """
         @return: the wall clock.
         """
         return START + self.clock.seconds()
+
+    def admit(self, *tables: dict[str, object]) -> None:
+        """
+        Let in just these peers.
+        """
+        self.recorder.peers = self.doorway.peers = PeerList(readPeers(list(tables)))
 
     def close(self) -> None:
         """
@@ -239,7 +250,7 @@ class House:
 
         @return: what was sent since this was last asked.
         """
-        self.layer.messageReceived(parseMessage(message.serialize()), flow)
+        self.doorway.messageReceived(parseMessage(message.serialize()), flow)
         return self.wire.take()
 
     def wait(self, seconds: float) -> list[Request | Response]:

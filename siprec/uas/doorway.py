@@ -1,0 +1,82 @@
+"""
+Before anything is remembered of a request: is its sender one to speak with?
+
+The doorway stands right behind the transport, so before requests are passed on
+to other nodes as well.  What it refuses costs no transaction.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from attrs import define, evolve, field
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from siprec.sip.errors import BadMessage
+from siprec.sip.flow import Flow
+from siprec.sip.interfaces import IMessageReceiver
+from siprec.sip.layer import SipLayer
+from siprec.sip.message import Request, Response
+from siprec.uas.peerlist import PeerList, Standing
+
+__all__ = ["Doorway"]
+
+log = Logger()
+
+
+@implementer(IMessageReceiver)
+@define(eq=False, repr=False)
+class Doorway:
+    """
+    @ivar peers: who is welcome; may be changed at any time.
+    @ivar receiver: who gets what is let in.
+    @ivar refused: how many messages were not let in, by the reason:
+        C{stranger}; C{otherPeer}: a CANCEL of what another peer has sent.
+    """
+
+    _layer: SipLayer
+    receiver: IMessageReceiver
+    peers: PeerList = field(factory=PeerList)
+    refused: Counter[str] = field(factory=Counter, init=False)
+
+    def messageReceived(self, message: Request | Response, flow: Flow) -> None:
+        """
+        See L{IMessageReceiver.messageReceived}.
+        """
+        standing = self.peers.standing(flow)
+        if standing is None:
+            self._stranger(message, flow)
+        elif isinstance(message, Response):
+            self.receiver.messageReceived(message, flow)
+        else:
+            self._requestReceived(message, evolve(flow, peers=standing.names), standing)
+
+    def badMessage(self, error: BadMessage, flow: Flow) -> None:
+        """
+        See L{IMessageReceiver.badMessage}.
+        """
+        if self.peers.standing(flow) is None:
+            self.refused["stranger"] += 1
+        else:
+            self.receiver.badMessage(error, flow)
+
+    def _stranger(self, message: Request | Response, flow: Flow) -> None:
+        self.refused["stranger"] += 1
+        if isinstance(message, Request) and message.method != "ACK":
+            # Somebody may have forgotten to configure a peer, and will want to
+            # see why it is refused: so it gets an answer, an attacker too.
+            log.debug(
+                "{method} from a stranger, {host}", method=message.method, host=flow.remote[0]
+            )
+            self._layer.refuse(message, flow, 403, "unknown peer")
+
+    def _requestReceived(self, request: Request, flow: Flow, standing: Standing) -> None:
+        target = self._layer.cancelled(request) if request.method == "CANCEL" else None
+        if target is not None and not target.samePeer(flow):
+            # Without a transaction, or the peer's own CANCEL would be taken
+            # for a copy of this one.
+            self.refused["otherPeer"] += 1
+            self._layer.refuse(request, flow, 481, "this INVITE is of another peer")
+            return
+        self.receiver.messageReceived(request, flow)

@@ -1,0 +1,101 @@
+"""
+Who may speak to the recorder at all: the list of peers, and what it says of the
+source of a message.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from itertools import takewhile
+
+from attrs import frozen
+
+from siprec.peersettings import PeerSettings
+from siprec.sip.flow import Flow
+
+__all__ = ["PeerList", "Standing"]
+
+
+@frozen
+class Standing:
+    """
+    What is known of a source before it has authenticated.
+
+    @ivar entries: the peers that it may be; empty where there is no list.
+    @ivar authenticates: whether it has to.
+    """
+
+    entries: tuple[PeerSettings, ...] = ()
+    authenticates: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """
+        The names of L{entries}.
+        """
+        return tuple(each.name for each in self.entries)
+
+    def authenticated(self, user: str) -> tuple[str, ...] | None:
+        """
+        @param user: who it has proven to be.
+        @return: the name of the peer that it is, empty where there is no list;
+            C{None} if that user is none of these peers.
+        """
+        if not self.entries or not self.entries[0].digestUsers:
+            return self.names
+        for entry in self.entries:
+            if user in entry.digestUsers:
+                return (entry.name,)
+        return None
+
+
+@frozen
+class PeerList:
+    """
+    @ivar entries: as configured; empty: everybody is welcome.
+    @ivar digest: whether those must authenticate whose entries do not say so.
+    """
+
+    entries: tuple[PeerSettings, ...] = ()
+    digest: bool = False
+
+    def standing(self, flow: Flow) -> Standing | None:
+        """
+        The first entry decides whose network and certificate fit.  If it names
+        users, those next to it do that fit and name users too, since only the
+        user can tell which of them it is.
+
+        @param flow: what a message came by.
+        @return: C{None} for a stranger.
+        """
+        if not self.entries:
+            return Standing(authenticates=self.digest)
+        fitting = [each for each in self.entries if _fits(each, flow)]
+        if not fitting:
+            return None
+        if not fitting[0].digestUsers:
+            return Standing((fitting[0],), self.digest)
+        return Standing(tuple(takewhile(lambda each: each.digestUsers, fitting)), True)
+
+    def profile(self, flow: Flow) -> str:
+        """
+        @param flow: of a peer whose name it carries.
+        @return: the profile for its INVITEs; empty: as for all.
+        """
+        for entry in self.entries:
+            if entry.name in flow.peers:
+                return entry.profile
+        return ""
+
+
+def _fits(entry: PeerSettings, flow: Flow) -> bool:
+    if entry.certificate and set(entry.certificate).isdisjoint(flow.identities):
+        return False
+    if not entry.networks:
+        return True
+    # A scope, as in fe80::1%eth0, is of no network.
+    try:
+        address = ipaddress.ip_address(flow.remote[0].partition("%")[0])
+    except ValueError:
+        return False
+    return any(address in network for network in entry.networks)

@@ -1,0 +1,193 @@
+"""
+Tests of L{siprec.uas.doorway}.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from zope.interface.verify import verifyObject
+
+from siprec.sip.errors import BadMessage
+from siprec.sip.flow import Flow
+from siprec.sip.interfaces import IMessageReceiver
+from siprec.sip.message import Response, makeResponse
+from siprec.uas.snapshot import flowOf
+from tests.uas.kit import PEER, RecorderTestCase, Src, offer
+
+SBC: dict[str, object] = {"name": "sbc", "networks": [PEER]}
+OTHER: dict[str, object] = {"name": "other", "networks": ["198.51.100.0/24"]}
+FORGER = Flow("UDP", ("192.0.2.1", 5060), ("198.51.100.9", 5060))
+
+
+class PeerTests(RecorderTestCase):
+    """
+    Who is let in.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.house.admit(OTHER)
+        self.calls = self.house.clock.getDelayedCalls()
+
+    def test_interface(self) -> None:
+        """
+        It takes what the transport has received.
+        """
+        verifyObject(IMessageReceiver, self.house.doorway)
+
+    def test_strangers(self) -> None:
+        """
+        Whatever a stranger sends is answered 403, with a tag and without a
+        transaction, and counted; an ACK is not answered.
+        """
+        for method in ("INVITE", "OPTIONS", "BYE", "CANCEL", "REGISTER"):
+            body = (offer(), None) if method == "INVITE" else (None, None)
+            response = self.src.ask(self.src.make(method, body=body))
+            self.assertEqual(response.status, 403)
+            self.assertTrue(response.toTag)
+            self.warned(response, "unknown peer")
+        self.src.ack()
+        self.assertEqual(self.house.doorway.refused["stranger"], 6)
+        self.assertEqual(self.house.recorder.calls, {})
+        self.assertEqual(self.house.clock.getDelayedCalls(), self.calls)
+
+    def test_copies(self) -> None:
+        """
+        Each copy of a request has the same answer (RFC 3261 section 8.2.7).
+        """
+        request = self.src.make("OPTIONS")
+        self.assertEqual(self.src.ask(request), self.src.ask(request))
+
+    def test_responses(self) -> None:
+        """
+        What a stranger answers is nobody's answer.
+        """
+        request = self.src.make("OPTIONS")
+        self.assertEqual(self.house.feed(makeResponse(request, 200), self.src.flow), [])
+        self.assertEqual(self.house.doorway.refused["stranger"], 1)
+        self.assertEqual(self.house.layer.counters["strayResponses"], 0)
+        self.house.admit(SBC)
+        self.house.feed(makeResponse(request, 200), self.src.flow)
+        self.assertEqual(self.house.layer.counters["strayResponses"], 1)
+
+    def test_badMessages(self) -> None:
+        """
+        Nor is a stranger told what is wrong with its messages.
+        """
+        error = BadMessage("broken", b"", 400, self.src.make("OPTIONS"))
+        self.house.doorway.badMessage(error, self.src.flow)
+        self.assertEqual(self.house.wire.take(), [])
+        self.house.admit(SBC)
+        self.house.doorway.badMessage(error, self.src.flow)
+        [response] = self.house.wire.take()
+        assert isinstance(response, Response)
+        self.assertEqual(response.status, 400)
+
+    def test_peers(self) -> None:
+        """
+        A peer is served.
+        """
+        self.house.admit(SBC)
+        self.src.call()
+        self.assertEqual(self.src.bye().status, 200)
+
+    def test_profile(self) -> None:
+        """
+        A peer's own profile wins over that of all.
+        """
+        self.house.admit({**SBC, "profile": "strict"})
+        plain = Src(self.house, contact=f"<sip:src@{PEER}>")
+        self.assertEqual(plain.invite().status, 403)
+        self.house.admit({**SBC})
+        self.assertEqual(Src(self.house, callID="2", contact=plain.contact).invite().status, 200)
+
+
+class DialogTests(RecorderTestCase):
+    """
+    A call belongs to the peer that began it.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.house.admit(SBC, OTHER)
+
+    def test_forgedRequests(self) -> None:
+        """
+        What another peer sends in a dialog, with all that identifies it, is
+        answered 403 and counted, and changes nothing.
+        """
+        self.src.call()
+        [call] = self.house.recorder.calls.values()
+        for number, method in enumerate(("BYE", "INVITE", "UPDATE", "INFO", "OPTIONS")):
+            forged = self.src.make(method, body=(None, None), cseq=100 + number)
+            [response] = self.house.feed(forged, FORGER)
+            assert isinstance(response, Response)
+            self.assertEqual(response.status, 403)
+        self.assertEqual(self.house.recorder.refused["otherPeer"], 5)
+        self.assertEqual(call.flow, self.src.flow)
+        self.assertEqual(self.src.update().status, 200)
+        self.assertEqual(self.src.bye().status, 200)
+        self.assertEqual(self.house.manifest["endReason"], "bye")
+        self.house.wait(10)
+
+    def test_forgedAck(self) -> None:
+        """
+        Nor does its ACK stop the 200 from being repeated.
+        """
+        self.src.invite()
+        self.house.feed(self.src.make("ACK", cseq=1), FORGER)
+        self.assertEqual(len(self.house.wait(0.5)), 1)
+        self.assertEqual(self.house.recorder.refused["otherPeer"], 1)
+
+    def test_forgedCancel(self) -> None:
+        """
+        Nor does its CANCEL end what it did not begin.
+        """
+        saving: list[Deferred[None]] = []
+        self.house.store.waiting = saving
+        self.src.send(self.src.make("INVITE", body=(offer(), None)))
+        self.src.flow, flow = FORGER, self.src.flow
+        [response] = self.src.cancel()
+        assert isinstance(response, Response)
+        self.assertEqual(response.status, 481)
+        self.src.flow = flow
+        statuses = [each.status for each in self.src.cancel() if isinstance(each, Response)]
+        self.assertIn(200, statuses)
+        self.house.store.waiting = None
+        for each in saving:
+            each.callback(None)
+        self.assertEqual(self.house.manifest["endReason"], "cancelled")
+        self.house.wait(1)
+
+    def test_otherAddress(self) -> None:
+        """
+        Another address of the same peer is as good.
+        """
+        self.house.admit({**SBC, "networks": [PEER, "198.51.100.9"]})
+        self.src.call()
+        self.src.flow = FORGER
+        self.assertEqual(self.src.bye().status, 200)
+
+    def test_listComesLater(self) -> None:
+        """
+        A call that began while there was no list is not held to a peer; one
+        that began with it goes on without.
+        """
+        self.house.admit()
+        self.src.call()
+        self.house.admit(SBC, OTHER)
+        self.assertEqual(self.src.update().status, 200)
+        other = Src(self.house, callID="other")
+        other.call()
+        self.house.admit()
+        other.flow = FORGER
+        self.assertEqual(other.bye().status, 200)
+
+    def test_resumed(self) -> None:
+        """
+        Another node that goes on with a call holds it to the same peer.
+        """
+        self.src.call()
+        snapshot = self.house.store.saved[-1]
+        self.assertEqual(snapshot.dialog.peers, ("sbc",))
+        self.assertEqual(flowOf(snapshot.dialog).peers, ("sbc",))
