@@ -72,13 +72,19 @@ class NodeSettings:
 class SipSettings:
     """
     Signalling.  C{advertise} is host and port for our Contact; C{None} for
-    either: what we listen on.  C{maxSessions} 0: no limit.
+    either: what we listen on.  C{maxSessions} 0: no limit.  C{digestFile} may
+    be empty; C{digestLifetime} is in seconds.
     """
 
     listen: tuple[str, ...]
     advertise: tuple[str, int | None] | None
     profile: str
     maxSessions: int
+    digest: bool
+    digestFile: str
+    digestRealm: str
+    digestAlgorithms: tuple[str, ...]
+    digestLifetime: float
 
 
 @frozen
@@ -248,7 +254,18 @@ def loadSettings(path: str | None, overrides: Mapping[str, object]) -> Settings:
         table, name = setting.key.split(".")
         tables[table][_attribute(name)] = checked
     groups = {table: _GROUPS[table](**values) for table, values in tables.items()}
-    return Settings(**groups, peers=peers)
+    settings = Settings(**groups, peers=peers)
+    _checkTogether(settings)
+    return settings
+
+
+def _checkTogether(settings: Settings) -> None:
+    """
+    @raise ConfigError: values do not fit each other.
+    """
+    sip = settings.sip
+    if (sip.digest or any(each.digestUsers for each in settings.peers)) and not sip.digestFile:
+        raise ConfigError("sip.digest_file", "", "a file, since peers have to authenticate")
 
 
 def _readFile(path: str) -> dict[str, object]:

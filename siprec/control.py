@@ -110,7 +110,7 @@ class NodeControl:
         """
         Take up the settings that can change while calls run: C{sip.profile},
         C{sip.max_sessions}, C{recordings.min_free}, C{metadata.exclude} and
-        the peers.
+        the peers; and read the files anew that say who is let in.
         What else has changed is named in the log, and waits for a restart.
         """
         before = self.settings
@@ -120,14 +120,17 @@ class NodeControl:
         self.sessions.exclude = settings.metadata.exclude
         live = evolve(
             before,
-            sip=evolve(
-                before.sip, profile=settings.sip.profile, maxSessions=settings.sip.maxSessions
-            ),
+            # Of the SIP settings all are taken up but where to listen.
+            sip=evolve(settings.sip, listen=before.sip.listen, advertise=before.sip.advertise),
             recordings=evolve(before.recordings, minFree=settings.recordings.minFree),
             metadata=settings.metadata,
             peers=settings.peers,
         )
         self.entrance.configure(settings, self.recorder)
+        try:
+            self.entrance.load(settings)
+        except OSError as error:
+            log.error("the files of before are still used: {error}", error=str(error))
         self.settings = live
         tables = [each.name for each in fields(Settings)]
         waiting = [name for name in tables if getattr(live, name) != getattr(settings, name)]

@@ -5,19 +5,27 @@ let in.
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable
 from typing import Any
 
 from attrs import define
 
 from siprec.config import Settings
 from siprec.recorder import Recorder
+from siprec.sip.auth import Authenticator
+from siprec.sip.digest import Users, parseUsers
 from siprec.sip.interfaces import IMessageReceiver
 from siprec.sip.layer import SipLayer
+from siprec.sip.nonces import Nonces, Replays
 from siprec.sip.transport import TransportService
 from siprec.uas.doorway import Doorway
 from siprec.uas.peerlist import PeerList
 
 __all__ = ["Entrance", "makeEntrance"]
+
+# Fewest octets of a secret.
+_SHORTEST = 16
 
 
 @define(eq=False, repr=False)
@@ -33,15 +41,60 @@ class Entrance:
         """
         Take up, at the start and again later, who is let in.
         """
-        recorder.peers = self.doorway.peers = PeerList(settings.peers)
+        sip = settings.sip
+        recorder.peers = self.doorway.peers = PeerList(settings.peers, sip.digest)
+        authenticator = self.doorway.authenticator
+        authenticator.realm, authenticator.algorithms = sip.digestRealm, sip.digestAlgorithms
+        authenticator.replays.lifetime = sip.digestLifetime
+
+    def load(self, settings: Settings) -> None:
+        """
+        Read the files that are named in the settings.
+
+        @raise OSError: one of them cannot be read or used; what was read of
+            them before is still in use.
+        """
+        sip, cluster = settings.sip, settings.cluster
+        users = _readUsers(sip.digestFile) if sip.digestFile else {}
+        # The key of the nonces is that of all nodes, or that of this process.
+        if cluster.secretFile:
+            secret = _readSecret(cluster.secretFile)
+            self.doorway.authenticator.nonces.key = secret
+        self.doorway.authenticator.users = users
+
+
+def _readUsers(path: str) -> Users:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return parseUsers(file.read())
+    except (OSError, ValueError) as error:
+        raise OSError(f"sip.digest_file = {path!r}: {error}") from error
+
+
+def _readSecret(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            secret = file.read().strip()
+    except OSError as error:
+        raise OSError(f"cluster.secret_file = {path!r}: {error}") from error
+    if len(secret) < _SHORTEST:
+        raise OSError(f"cluster.secret_file = {path!r}: expected at least {_SHORTEST} octets")
+    return secret
 
 
 def makeEntrance(
-    reactor: Any, settings: Settings, layer: SipLayer, receiver: IMessageReceiver | None = None
+    reactor: Any,
+    settings: Settings,
+    layer: SipLayer,
+    now: Callable[[], float],
+    receiver: IMessageReceiver | None = None,
 ) -> Entrance:
     """
+    @param now: gives seconds since the Unix epoch.
     @param receiver: gets what is let in; by default the layer.
     """
-    doorway = Doorway(layer, receiver or layer)
+    nonces = Nonces(secrets.token_bytes(32), now)
+    authenticator = Authenticator(nonces, Replays(settings.sip.digestLifetime, now))
+    doorway = Doorway(layer, receiver or layer, authenticator)
     transport = TransportService(reactor, settings.sip.listen, settings.sip.advertise, doorway)
     return Entrance(transport, doorway)

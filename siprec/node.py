@@ -120,10 +120,12 @@ class Node(NodeControl, Service):
         @raise LeaseHeld: the same, as the store says.
         @raise ListenFailed: a SIP address cannot be had.
         @raise OSError: the recordings directory cannot be written, the address
-            for HTTP or the SSH shell cannot be had, or the shell's keys.
+            for HTTP or the SSH shell cannot be had, the shell's keys, or a
+            file of digest users or a secret.
         """
         try:
             checkMedia(self.settings.media.address, self.settings.media.bind)
+            self.entrance.load(self.settings)
             orphans = self._becomeNode()
             for part in (self.workers, self.archive, self.capture, self.renderer):
                 self._start(part)
@@ -362,7 +364,7 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
     )
     state.recordings = sessions
     layer = SipLayer(reactor, unforeseen=metrics.unhandledErrors.inc)
-    entrance = makeEntrance(reactor, settings, layer)
+    entrance = makeEntrance(reactor, settings, layer, now)
     transport = layer.transport = entrance.transport
     around = Surroundings(
         service=sessions,

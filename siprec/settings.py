@@ -11,6 +11,7 @@ from siprec.endpoints import clusterListen, httpListen, listenStrings, manholeLi
 from siprec.values import (
     Check,
     choice,
+    digestAlgorithms,
     directory,
     filePath,
     headerPatterns,
@@ -22,12 +23,14 @@ from siprec.values import (
     optionalFile,
     optionalStoreURL,
     portRange,
+    realm,
     seconds,
     size,
     storeURL,
     takeoverWays,
     upToSeconds,
     whole,
+    yesNo,
 )
 
 __all__ = ["SETTINGS", "Setting"]
@@ -47,7 +50,7 @@ class Setting:
 
     key: str
     option: str | None
-    default: str | int | float | list[str]
+    default: str | bool | int | float | list[str]
     check: Check
     meaning: str
 
@@ -101,6 +104,41 @@ SETTINGS: tuple[Setting, ...] = (
         0,
         whole(0, 1_000_000),
         "Calls at a time above which new ones are refused; 0: no limit.",
+    ),
+    Setting(
+        "sip.digest",
+        None,
+        False,
+        yesNo,
+        "Whether every peer must authenticate by digest, not only those with digest_users.",
+    ),
+    Setting(
+        "sip.digest_file",
+        None,
+        "",
+        optionalFile,
+        "File of the digest users, lines of user:realm:algorithm:HA1; empty: there are none.",
+    ),
+    Setting(
+        "sip.digest_realm",
+        None,
+        "siprec",
+        realm,
+        "Realm of the digest users; the same on all nodes.",
+    ),
+    Setting(
+        "sip.digest_algorithms",
+        None,
+        ["SHA-512-256", "SHA-256"],
+        digestAlgorithms,
+        "Digest algorithms that are taken, of SHA-512-256, SHA-256 and, for old peers, MD5.",
+    ),
+    Setting(
+        "sip.digest_lifetime",
+        None,
+        300,
+        seconds(86_400),
+        "Seconds for which the nonce of a digest challenge can be used.",
     ),
     Setting(
         "media.address",

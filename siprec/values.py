@@ -20,6 +20,7 @@ from siprec.store.redisurl import BadRedisURL, parseRedisURL
 __all__ = [
     "Check",
     "choice",
+    "digestAlgorithms",
     "directory",
     "filePath",
     "headerPatterns",
@@ -36,6 +37,7 @@ __all__ = [
     "plainText",
     "portRange",
     "rate",
+    "realm",
     "seconds",
     "size",
     "storeURL",
@@ -52,6 +54,8 @@ _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _HEADER_PATTERN = re.compile(r"[A-Za-z0-9.!%*_+`'~?-]+")
 _SIZE = re.compile(r"(\d{1,18})\s*(B|KiB|MiB|GiB|TiB)?", re.ASCII)
 _KEY_PREFIX = re.compile(r"[A-Za-z0-9:._{}-]{1,64}")
+_REALM = re.compile(r"[ !#-9;-\[\]-~]{1,64}")
+_DIGESTS = frozenset(("SHA-512-256", "SHA-256", "MD5"))
 _UNITS = {"B": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}
 
 
@@ -125,6 +129,25 @@ def yesNo(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("true or false")
     return value
+
+
+def realm(value: object) -> str:
+    """
+    Check a digest realm: printable text without quotes or colons.
+    """
+    text = plainText(value)
+    if not _REALM.fullmatch(text):
+        raise ValueError("1 to 64 printable ASCII characters without quotes, colons, backslashes")
+    return text
+
+
+def digestAlgorithms(value: object) -> tuple[str, ...]:
+    """
+    Check a list of digest algorithms.
+    """
+    if not isinstance(value, (list, tuple)) or not value or not _DIGESTS.issuperset(value):
+        raise ValueError(f"a list of at least one of {', '.join(sorted(_DIGESTS, reverse=True))}")
+    return tuple(value)
 
 
 def rate(highest: int) -> Check:

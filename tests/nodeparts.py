@@ -238,9 +238,16 @@ class EntrancePart:
     """
 
     settings: Settings | None = None
+    loaded: Settings | None = None
+    failure: OSError | None = None
 
     def configure(self, settings: Settings, recorder: object) -> None:
         self.settings = settings
+
+    def load(self, settings: Settings) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.loaded = settings
 
 
 @define(eq=False)

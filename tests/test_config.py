@@ -49,6 +49,11 @@ class LoadSettingsTests(SynchronousTestCase):
                     "advertise": None,
                     "profile": "lenient",
                     "maxSessions": 0,
+                    "digest": False,
+                    "digestFile": "",
+                    "digestRealm": "siprec",
+                    "digestAlgorithms": ("SHA-512-256", "SHA-256"),
+                    "digestLifetime": 300,
                 },
                 "media": {
                     "address": None,
@@ -129,6 +134,15 @@ class LoadSettingsTests(SynchronousTestCase):
         self.assertEqual(peer.name, "a")
         error = self.failure(self.written(table + '[[peer]]\nname = "b"\nnetworks = [7]\n'), {})
         self.assertEqual((error.key, error.value), ("peer[1].networks", [7]))
+
+    def test_digestWithoutUsers(self) -> None:
+        """
+        Who asks for credentials must say where the users are.
+        """
+        table = '[[peer]]\nname = "a"\ndigest_users = ["ann"]\n'
+        for content in ("[sip]\ndigest = true\n", table):
+            self.assertEqual(self.failure(self.written(content), {}).key, "sip.digest_file")
+        self.assertTrue(loadSettings(self.written(table), {"sip.digest_file": "/x"}).peers)
 
     def test_frozen(self) -> None:
         """
@@ -252,7 +266,10 @@ class TableTests(SynchronousTestCase):
             row = rows[setting.key]
             if setting.option is not None:
                 self.assertIn(f"``--{setting.option}``", row)
-            self.assertIn(str(setting.default).replace("'", '"') or "(empty)", row)
+            default = str(setting.default).replace("'", '"')
+            if isinstance(setting.default, bool):
+                default = default.lower()
+            self.assertIn(default or "(empty)", row)
             self.assertIn(setting.meaning, row)
 
     def test_options(self) -> None:

@@ -113,3 +113,17 @@ class ControlTests(NodeTestCase):
         self.assertEqual(self.node.settings.peers, settings.peers)
         self.assertNotEqual(self.node.settings.node.drainTimeout, 3)
         self.assertEqual(logs[0]["waiting"], "node")
+
+    def test_reloadFiles(self) -> None:
+        """
+        A file that cannot be used is named in the log, and what was read
+        before goes on to be used.
+        """
+        settings = settingsFor(self.root)
+        self.node.reload(settings)
+        self.assertIs(self.parts["entrance"].loaded, settings)
+        self.parts["entrance"].failure = OSError("sip.digest_file = 'x': no")
+        with capturedLogs() as logs:
+            self.node.reload(settingsFor(self.root))
+        self.assertEqual(logs[0]["error"], "sip.digest_file = 'x': no")
+        self.assertIs(self.parts["entrance"].loaded, settings)

@@ -10,8 +10,9 @@ from typing import Any
 from attrs import define, field
 from twisted.trial.unittest import SynchronousTestCase
 
-from siprec.entrance import makeEntrance
+from siprec.entrance import Entrance, makeEntrance
 from siprec.peersettings import readPeers
+from siprec.sip.digest import hashed
 from siprec.sip.layer import SipLayer
 from siprec.uas.peerlist import PeerList
 from tests.nodeparts import FakeReactor, settingsFor
@@ -39,11 +40,90 @@ class EntranceTests(SynchronousTestCase):
         self.root = os.path.abspath(self.mktemp())
         self.recorder: Any = Taken()
 
+    def make(self, **overrides: object) -> Entrance:
+        """
+        @return: an entrance that is configured, but has read no file.
+        """
+        settings = settingsFor(self.root, **overrides)
+        made = makeEntrance(self.reactor, settings, self.layer, self.reactor.seconds)
+        made.configure(settings, self.recorder)
+        return made
+
+    def written(self, content: str) -> str:
+        """
+        @return: the path of a file.
+        """
+        path: str = os.path.abspath(self.mktemp())
+        with open(path, "w") as file:
+            file.write(content)
+        return path
+
+    def test_digest(self) -> None:
+        """
+        The authenticator has what is configured, and the users of the file
+        once it is read; it is read again when it has changed.
+        """
+        ha1 = hashed("MD5", "x")
+        path = self.written(f"ann:r:MD5:{ha1}\n")
+        given = {
+            "sip__digest": True,
+            "sip__digest_file": path,
+            "sip__digest_realm": "r",
+            "sip__digest_algorithms": ["MD5"],
+            "sip__digest_lifetime": 7,
+        }
+        entrance, settings = self.make(**given), settingsFor(self.root, **given)
+        authenticator = entrance.doorway.authenticator
+        self.assertTrue(entrance.doorway.peers.digest)
+        self.assertEqual((authenticator.realm, authenticator.algorithms), ("r", ("MD5",)))
+        self.assertEqual((authenticator.replays.lifetime, authenticator.users), (7, {}))
+        entrance.load(settings)
+        self.assertEqual(authenticator.users, {("ann", "r", "MD5"): ha1})
+        for content in ("bob", f"bob:r:MD5:{ha1}\n"):
+            with open(path, "w") as file:
+                file.write(content)
+            if content == "bob":
+                error = self.assertRaises(OSError, entrance.load, settings)
+                self.assertIn("sip.digest_file", str(error))
+                self.assertEqual(list(authenticator.users), [("ann", "r", "MD5")])
+            else:
+                entrance.load(settings)
+                self.assertEqual(list(authenticator.users), [("bob", "r", "MD5")])
+
+    def test_secret(self) -> None:
+        """
+        The nonces are made with the secret of the cluster, if there is one;
+        else each process has a key of its own.
+        """
+        path = self.written("0123456789abcdef\n")
+        settings = settingsFor(self.root, cluster__secret_file=path)
+        nonces = []
+        for each in (settings, settings, settingsFor(self.root)):
+            entrance = self.make()
+            entrance.load(each)
+            nonces.append(entrance.doorway.authenticator.nonces)
+        self.assertEqual(nonces[0].age(nonces[1].make()), 0)
+        self.assertIsNone(nonces[0].age(nonces[2].make()))
+
+    def test_badFiles(self) -> None:
+        """
+        A file that is not there, or a secret that is too short, is an error
+        that names the key.
+        """
+        for key, path in (
+            ("sip.digest_file", "/nonexistent"),
+            ("cluster.secret_file", "/nonexistent"),
+            ("cluster.secret_file", self.written("short")),
+        ):
+            settings = settingsFor(self.root, **{key.replace(".", "__"): path})
+            error = self.assertRaises(OSError, self.make().load, settings)
+            self.assertIn(f"{key} = ", str(error))
+
     def test_peers(self) -> None:
         """
         The recorder and the doorway have the same peers, and get new ones.
         """
-        entrance = makeEntrance(self.reactor, settingsFor(self.root), self.layer)
+        entrance = self.make()
         for tables in ([], [{"name": "a", "networks": ["192.0.2.7"]}]):
             settings = settingsFor(self.root, peer=tables)
             entrance.configure(settings, self.recorder)
@@ -55,6 +135,9 @@ class EntranceTests(SynchronousTestCase):
         What is let in may go elsewhere than to the layer.
         """
         receiver = Receiver()
-        entrance = makeEntrance(self.reactor, settingsFor(self.root), self.layer, receiver)
+        settings = settingsFor(self.root)
+        entrance = makeEntrance(
+            self.reactor, settings, self.layer, self.reactor.seconds, receiver=receiver
+        )
         entrance.doorway.messageReceived(request(), UDP)
         self.assertEqual(len(receiver.messages), 1)

@@ -13,6 +13,7 @@ from attrs import define, evolve, field
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from siprec.sip.auth import Authenticator, Challenge
 from siprec.sip.errors import BadMessage
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IMessageReceiver
@@ -32,11 +33,14 @@ class Doorway:
     @ivar peers: who is welcome; may be changed at any time.
     @ivar receiver: who gets what is let in.
     @ivar refused: how many messages were not let in, by the reason:
-        C{stranger}; C{otherPeer}: a CANCEL of what another peer has sent.
+        C{stranger}; C{otherPeer}: a CANCEL of what another peer has sent;
+        C{otherUser}: of no peer that it may be; what L{Challenge.why} may be.
+    @ivar authenticator: knows the users.
     """
 
     _layer: SipLayer
     receiver: IMessageReceiver
+    authenticator: Authenticator
     peers: PeerList = field(factory=PeerList)
     refused: Counter[str] = field(factory=Counter, init=False)
 
@@ -72,6 +76,11 @@ class Doorway:
             self._layer.refuse(message, flow, 403, "unknown peer")
 
     def _requestReceived(self, request: Request, flow: Flow, standing: Standing) -> None:
+        if standing.authenticates and not self._mustNotBeChallenged(request):
+            names = self._authenticate(request, flow, standing)
+            if names is None:
+                return
+            flow = evolve(flow, peers=names)
         target = self._layer.cancelled(request) if request.method == "CANCEL" else None
         if target is not None and not target.samePeer(flow):
             # Without a transaction, or the peer's own CANCEL would be taken
@@ -80,3 +89,35 @@ class Doorway:
             self._layer.refuse(request, flow, 481, "this INVITE is of another peer")
             return
         self.receiver.messageReceived(request, flow)
+
+    def _mustNotBeChallenged(self, request: Request) -> bool:
+        """
+        @return: whether it is an ACK or a CANCEL (RFC 3261 section 22.1), or a
+            copy of what has been let in.
+        """
+        return request.method in ("ACK", "CANCEL") or self._layer.repeats(request)
+
+    def _authenticate(
+        self, request: Request, flow: Flow, standing: Standing
+    ) -> tuple[str, ...] | None:
+        """
+        @return: the name of the peer that it is proven to be of, if peers are
+            configured; C{None}: it has been refused.
+        """
+        found = self.authenticator.check(request)
+        if isinstance(found, Challenge):
+            self.refused[found.why] += 1
+            if found.why != "noCredentials":
+                log.info(
+                    "{method} from {host}: {why}",
+                    method=request.method,
+                    host=flow.remote[0],
+                    why=found.why,
+                )
+            self._layer.refuse(request, flow, 401, "authentication is needed", found.headers)
+            return None
+        names = standing.authenticated(found.user)
+        if names is None:
+            self.refused["otherUser"] += 1
+            self._layer.refuse(request, flow, 403, "this user is another peer's")
+        return names

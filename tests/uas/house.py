@@ -24,10 +24,12 @@ from siprec.session.interfaces import IRenderer, IWorkers
 from siprec.session.model import CallSnapshot
 from siprec.session.recordings import Recordings
 from siprec.session.running import RunningRecordings
+from siprec.sip.auth import Authenticator
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import FlowGone, ISipTransport
 from siprec.sip.layer import SipLayer
 from siprec.sip.message import Request, Response, parseMessage
+from siprec.sip.nonces import Nonces, Replays
 from siprec.store.interfaces import ISnapshotStore
 from siprec.store.memory import MemorySnapshotStore
 from siprec.testing.fakes import FakeCapture, FakePortPool, FakeSipTransport
@@ -183,6 +185,7 @@ class House:
     layer: SipLayer = field(init=False)
     around: Surroundings = field(init=False)
     recorder: Recorder = field(init=False)
+    authenticator: Authenticator = field(init=False)
     doorway: Doorway = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -220,7 +223,8 @@ class House:
         )
         self.recorder = Recorder(self.around, self.layer, self.wire)
         self.layer.user = self.recorder
-        self.doorway = Doorway(self.layer, self.layer)
+        self.authenticator = Authenticator(Nonces(b"key", self.now), Replays(300, self.now))
+        self.doorway = Doorway(self.layer, self.layer, self.authenticator)
 
     def now(self) -> float:
         """
@@ -228,11 +232,12 @@ class House:
         """
         return START + self.clock.seconds()
 
-    def admit(self, *tables: dict[str, object]) -> None:
+    def admit(self, *tables: dict[str, object], digest: bool = False) -> None:
         """
         Let in just these peers.
         """
-        self.recorder.peers = self.doorway.peers = PeerList(readPeers(list(tables)))
+        peers = PeerList(readPeers(list(tables)), digest)
+        self.recorder.peers = self.doorway.peers = peers
 
     def close(self) -> None:
         """

@@ -4,14 +4,17 @@ Tests of L{siprec.uas.doorway}.
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
+from siprec.ids import newBranch
 from siprec.sip.errors import BadMessage
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IMessageReceiver
-from siprec.sip.message import Response, makeResponse
+from siprec.sip.message import Request, Response, makeResponse
 from siprec.uas.snapshot import flowOf
+from tests.sip.credentials import ha1Of, withCredentials
 from tests.uas.kit import PEER, RecorderTestCase, Src, offer
 
 SBC: dict[str, object] = {"name": "sbc", "networks": [PEER]}
@@ -191,3 +194,136 @@ class DialogTests(RecorderTestCase):
         snapshot = self.house.store.saved[-1]
         self.assertEqual(snapshot.dialog.peers, ("sbc",))
         self.assertEqual(flowOf(snapshot.dialog).peers, ("sbc",))
+
+
+class DigestTests(RecorderTestCase):
+    """
+    Peers that have to authenticate.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        authenticator = self.house.authenticator
+        authenticator.algorithms = ("SHA-256",)
+        authenticator.users = {
+            (user, "siprec", "SHA-256"): ha1Of("SHA-256", user, "secret") for user in ("ann", "bob")
+        }
+        self.house.admit(
+            {"name": "a", "networks": [PEER], "digest_users": ["ann"]},
+            {"name": "b", "networks": [PEER], "digest_users": ["bob"]},
+        )
+
+    def challenged(self, request: Request) -> str:
+        """
+        @return: the challenge that the request gets.
+        """
+        response = self.src.ask(request)
+        self.assertEqual(response.status, 401)
+        self.assertTrue(response.toTag)
+        return response.headers.get("WWW-Authenticate") or ""
+
+    def proven(self, request: Request, user: str = "ann") -> Request:
+        """
+        @return: the same once more, with credentials.
+        """
+        challenge = self.challenged(request)
+        branch = ("Via", f"SIP/2.0/UDP {PEER}:5060;branch={newBranch()}")
+        again = evolve(request, headers=request.headers.replacing(*branch))
+        return withCredentials(again, challenge, user)
+
+    def begin(self, user: str = "ann") -> None:
+        """
+        Make a call.
+        """
+        invite = self.src.make("INVITE", body=(offer(), None))
+        response = self.src.ask(self.proven(invite, user))
+        self.assertEqual(response.status, 200)
+        self.src.toTag = response.toTag
+
+    def test_call(self) -> None:
+        """
+        Each request is challenged, out of a dialog and in it, but ACK.
+        """
+        self.assertEqual(self.src.ask(self.proven(self.src.make("OPTIONS"))).status, 200)
+        self.begin()
+        self.src.ack()
+        self.assertEqual(self.src.ask(self.proven(self.src.make("UPDATE"))).status, 200)
+        self.assertEqual(self.src.ask(self.proven(self.src.make("BYE"))).status, 200)
+        self.assertEqual(self.house.manifest["endReason"], "bye")
+        self.assertEqual(self.house.doorway.refused["noCredentials"], 4)
+
+    def test_challengeCostsNothing(self) -> None:
+        """
+        A challenge leaves no transaction behind, and its ACK means nothing.
+        """
+        calls = self.house.clock.getDelayedCalls()
+        self.challenged(self.src.make("INVITE", body=(offer(), None)))
+        self.src.last = self.src.make("INVITE", cseq=1)
+        self.src.ack()
+        self.assertEqual(self.house.clock.getDelayedCalls(), calls)
+
+    def test_wrong(self) -> None:
+        """
+        A wrong password is challenged again, and counted.
+        """
+        request = self.src.make("OPTIONS")
+        self.challenged(withCredentials(request, self.challenged(request), password="x"))
+        self.assertEqual(self.house.doorway.refused["wrongCredentials"], 1)
+
+    def test_replayed(self) -> None:
+        """
+        Credentials that were seen on the wire are of no use to anybody else.
+        """
+        proven = self.proven(self.src.make("OPTIONS"))
+        self.assertEqual(self.src.ask(proven).status, 200)
+        other = ("Via", f"SIP/2.0/UDP {PEER}:5060;branch={newBranch()}")
+        replay = evolve(proven, headers=proven.headers.replacing(*other))
+        self.assertIn("stale=true", self.challenged(replay))
+        self.assertEqual(self.house.doorway.refused["replayedNonce"], 1)
+
+    def test_copies(self) -> None:
+        """
+        A copy of a request that was let in is answered as ever.
+        """
+        proven = self.proven(self.src.make("OPTIONS"))
+        self.assertEqual(self.src.ask(proven), self.src.ask(proven))
+
+    def test_noWayAround(self) -> None:
+        """
+        A CANCEL, which nobody may challenge, opens no way for another request
+        with what identifies its transaction.
+        """
+        self.src.last = invite = self.src.make("INVITE", body=(offer(), None))
+        [response] = self.src.cancel()
+        assert isinstance(response, Response)
+        self.assertEqual(response.status, 481)
+        self.challenged(invite)
+
+    def test_heldToUser(self) -> None:
+        """
+        A user of another peer at the same address is not the call's peer.
+        """
+        self.begin("bob")
+        self.src.ack()
+        [call] = self.house.recorder.calls.values()
+        self.assertEqual(call.flow.peers, ("b",))
+        self.assertEqual(self.src.ask(self.proven(self.src.make("BYE"))).status, 403)
+        self.assertEqual(self.src.ask(self.proven(self.src.make("BYE"), "bob")).status, 200)
+
+    def test_otherUser(self) -> None:
+        """
+        A user of none of the peers that it may be is refused.
+        """
+        self.house.admit({"name": "a", "networks": [PEER], "digest_users": ["ann"]})
+        response = self.src.ask(self.proven(self.src.make("OPTIONS"), "bob"))
+        self.assertEqual(response.status, 403)
+        self.assertEqual(self.house.doorway.refused["otherUser"], 1)
+
+    def test_everybody(self) -> None:
+        """
+        Without a list of peers all users may call, if all must authenticate.
+        """
+        self.house.admit(digest=True)
+        self.begin("bob")
+        self.src.ack()
+        self.assertEqual(self.src.ask(self.proven(self.src.make("BYE"))).status, 200)
