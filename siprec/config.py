@@ -72,14 +72,18 @@ class NodeSettings:
 class SipSettings:
     """
     Signalling.  C{advertise} is host and port for our Contact; C{None} for
-    either: what we listen on.  C{maxSessions} 0: no limit.  C{digestFile} may
-    be empty; C{digestLifetime} is in seconds.
+    either: what we listen on.  C{maxSessions} 0: no limit.  The files may be
+    empty; C{digestLifetime} is in seconds.
     """
 
     listen: tuple[str, ...]
     advertise: tuple[str, int | None] | None
     profile: str
     maxSessions: int
+    tlsCertificate: str
+    tlsKey: str
+    tlsCa: str
+    tlsClient: str
     digest: bool
     digestFile: str
     digestRealm: str

@@ -18,6 +18,7 @@ from siprec.sip.digest import Users, parseUsers
 from siprec.sip.interfaces import IMessageReceiver
 from siprec.sip.layer import SipLayer
 from siprec.sip.nonces import Nonces, Replays
+from siprec.sip.tls import TLSFiles
 from siprec.sip.transport import TransportService
 from siprec.uas.doorway import Doorway
 from siprec.uas.peerlist import PeerList
@@ -42,7 +43,9 @@ class Entrance:
         Take up, at the start and again later, who is let in.
         """
         sip = settings.sip
-        recorder.peers = self.doorway.peers = PeerList(settings.peers, sip.digest)
+        peers = PeerList(settings.peers, sip.digest)
+        recorder.peers = self.doorway.peers = peers
+        self.transport.tls.aliases = peers.certificates
         authenticator = self.doorway.authenticator
         authenticator.realm, authenticator.algorithms = sip.digestRealm, sip.digestAlgorithms
         authenticator.replays.lifetime = sip.digestLifetime
@@ -51,16 +54,23 @@ class Entrance:
         """
         Read the files that are named in the settings.
 
-        @raise OSError: one of them cannot be read or used; what was read of
-            them before is still in use.
+        @raise OSError: one of them cannot be read or used; what was read
+            before of all of them is still in use.
         """
         sip, cluster = settings.sip, settings.cluster
         users = _readUsers(sip.digestFile) if sip.digestFile else {}
         # The key of the nonces is that of all nodes, or that of this process.
-        if cluster.secretFile:
-            secret = _readSecret(cluster.secretFile)
-            self.doorway.authenticator.nonces.key = secret
-        self.doorway.authenticator.users = users
+        secret = _readSecret(cluster.secretFile) if cluster.secretFile else None
+        try:
+            required = sip.tlsClient == "required"
+            self.transport.tls.use(
+                TLSFiles(sip.tlsCertificate, sip.tlsKey, sip.tlsCa, required=required)
+            )
+        except OSError as error:
+            raise OSError(f"sip.tls_certificate, sip.tls_key, sip.tls_ca: {error}") from error
+        authenticator = self.doorway.authenticator
+        authenticator.users = users
+        authenticator.nonces.key = secret or authenticator.nonces.key
 
 
 def _readUsers(path: str) -> Users:

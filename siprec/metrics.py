@@ -86,6 +86,12 @@ _WATCHABLE: Mapping[str, _Watchable] = {
     "siprec_sip_refused_total": _Watchable(
         CounterMetricFamily, "SIP messages refused for who sent them, or how many.", "reason"
     ),
+    "siprec_sip_transport_events_total": _Watchable(
+        CounterMetricFamily, "What happened to SIP's sockets, such as failed handshakes.", "event"
+    ),
+    "siprec_sip_certificate_expires": _Watchable(
+        GaugeMetricFamily, "When our certificate for SIP expires, Unix time; 0: there is none."
+    ),
 }
 
 

@@ -250,12 +250,16 @@ class Recorder:
             return (request.callID, request.fromTag or "") in self._begun
         return self._find(request) is not None
 
-    def contact(self, flow: Flow) -> str:
+    def contact(self, flow: Flow, secure: bool = False) -> str:
         """
+        @param secure: whether the peer has asked for a SIPS URI, which only
+            one that comes over TLS can have.
         @return: the value of our Contact for a peer on this flow.
         """
         host, port = self._transport.advertised(flow)
         literal = f"[{host}]" if ":" in host else host
+        if secure and flow.transport == "TLS":
+            return f"<sips:{literal}:{port}>;+sip.srs"
         transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
         return f"<sip:{literal}:{port}{transport}>;+sip.srs"
 
@@ -320,9 +324,11 @@ class Recorder:
             self._around.metrics.invites.labels("rejected").inc()
             self._refuse(transaction, admission)
             return
+        # RFC 3261 section 12.1.1.
+        secure = request.uri[:5].lower() == "sips:"
         call = Call(
             around=self._around,
-            dialog=Dialog.fromInvite(request, transaction.toTag, self.contact(flow)),
+            dialog=Dialog.fromInvite(request, transaction.toTag, self.contact(flow, secure)),
             flow=flow,
             onEnd=self._ended,
         )

@@ -43,3 +43,5 @@ def watchNode(
         "siprec_sip_dropped_total", lambda: {name: layer.counters[name] for name in _DROPPED}
     )
     metrics.watch("siprec_sip_refused_total", lambda: entrance.doorway.refused + recorder.refused)
+    metrics.watch("siprec_sip_transport_events_total", lambda: entrance.transport.counters)
+    metrics.watch("siprec_sip_certificate_expires", lambda: entrance.transport.tls.expires or 0)

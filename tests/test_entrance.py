@@ -5,6 +5,7 @@ Tests of L{siprec.entrance}.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from attrs import define, field
@@ -14,8 +15,10 @@ from siprec.entrance import Entrance, makeEntrance
 from siprec.peersettings import readPeers
 from siprec.sip.digest import hashed
 from siprec.sip.layer import SipLayer
+from siprec.sip.tls import TLSFiles
 from siprec.uas.peerlist import PeerList
 from tests.nodeparts import FakeReactor, settingsFor
+from tests.sip.authority import Authority
 from tests.sip.sockets import Receiver
 from tests.sip.traffic import UDP, request
 
@@ -104,6 +107,31 @@ class EntranceTests(SynchronousTestCase):
             nonces.append(entrance.doorway.authenticator.nonces)
         self.assertEqual(nonces[0].age(nonces[1].make()), 0)
         self.assertIsNone(nonces[0].age(nonces[2].make()))
+
+    def test_tls(self) -> None:
+        """
+        The transport has the files that are configured; who may be at an
+        address, the peers say.
+        """
+        authority = Authority(Path(self.mktemp()).absolute())
+        certificate = authority.issue("srs.pem")
+        peer = {"name": "a", "networks": ["192.0.2.7"], "certificate": ["sbc.example.com"]}
+        given = {
+            "sip__tls_certificate": certificate,
+            "sip__tls_ca": authority.path,
+            "sip__tls_client": "optional",
+            "peer": [peer],
+        }
+        entrance = self.make(**given)
+        tls = entrance.transport.tls
+        self.assertEqual(list(tls.aliases("192.0.2.7")), ["sbc.example.com"])
+        self.assertEqual(list(tls.aliases("192.0.2.8")), [])
+        entrance.load(settingsFor(self.root, **given))
+        self.assertEqual(tls._files, TLSFiles(certificate, "", authority.path, required=False))
+        error = self.assertRaises(
+            OSError, entrance.load, settingsFor(self.root, sip__tls_certificate="/nonexistent")
+        )
+        self.assertIn("sip.tls_certificate", str(error))
 
     def test_badFiles(self) -> None:
         """

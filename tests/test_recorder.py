@@ -269,6 +269,20 @@ class FieldTests(RecorderTestCase):
         self.assertEqual(self.src.bye().status, 200)
         self.assertEqual(self.house.manifest["state"], "complete")
 
+    def test_sips(self) -> None:
+        """
+        Who calls a SIPS URI over TLS gets one in our Contact (RFC 3261 section
+        12.1.1); over anything else it could not be reached by that.
+        """
+        tls = Flow("TLS", ("192.0.2.1", 5061), (PEER, 40000), 3)
+        for flow, expected in ((tls, "<sips:192.0.2.1:5061>"), (self.src.flow, "<sip:192.0.2.1:")):
+            src = Src(self.house, flow, callID=newBranch())
+            request = evolve(src.make("INVITE", body=(offer(), None)), uri="sips:srs@192.0.2.1")
+            response = src.ask(request)
+            self.assertTrue((response.headers.get("Contact") or "").startswith(expected))
+            src.toTag = response.toTag
+            src.bye()
+
     def test_noContact(self) -> None:
         """
         Without a Contact our requests go to From's URI.

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from attrs import define
+from attrs import define, evolve
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import (
     IAddress,
@@ -30,8 +30,19 @@ from siprec.sip.matching import plainHost
 #: ones are attacks or broken connections.
 MESSAGE_TIME = 30.0
 
+#: Gives the names of the peer of a connection whose handshake is done, or
+#: C{None} if it is the wrong one.
+Identify = Callable[[Any], tuple[str, ...] | None]
+
 #: Seconds that a peer whose stream is broken has for reading our answer.
 _LINGER = 5.0
+
+
+def _nobody(transport: object) -> tuple[str, ...]:
+    """
+    Nothing shows who it is.
+    """
+    return ()
 
 
 @define(eq=False, repr=False)
@@ -65,9 +76,12 @@ class StreamConnection(Protocol):
     transport: Any
     _log = Logger()
 
-    def __init__(self, transport: str, number: int, around: StreamSurroundings) -> None:
+    def __init__(
+        self, transport: str, number: int, around: StreamSurroundings, identify: Identify
+    ) -> None:
         self.flow = Flow(transport, ("", 0), ("", 0), number)
         self._around = around
+        self._identify = identify
         self._framer = StreamFramer()
         self._deadline: IDelayedCall | None = None
         self._open = False
@@ -104,10 +118,19 @@ class StreamConnection(Protocol):
 
     def handshakeCompleted(self) -> None:
         """
-        TLS is up and the peer's certificate, if one was wanted, is good.
+        TLS is up and the peer's certificate, if one was wanted, is of an
+        authority that we trust: whose is it?
         """
         self._secured = True
         self._stopDeadline()
+        names = self._identify(self.transport)
+        if names is None:
+            self._around.counters["wrongPeers"] += 1
+            for waiter in self._take():
+                waiter.errback(FlowGone("the certificate is of somebody else"))
+            self.abort()
+            return
+        self.flow = evolve(self.flow, identities=names)
         for waiter in self._take():
             waiter.callback(self.flow)
 
@@ -214,6 +237,11 @@ class StreamConnection(Protocol):
         """
         self._open = False
         self._stopDeadline()
+        if not self._secured:
+            self._around.counters["handshakeFailures"] += 1
+            self._log.info(
+                "{peer}: TLS failed: {why}", peer=self.flow.remote, why=reason.getErrorMessage()
+            )
         for waiter in self._take():
             waiter.errback(FlowGone(f"TLS failed: {reason.getErrorMessage()}"))
         self._around.closed(self)
@@ -261,14 +289,19 @@ class StreamFactory(Factory):
     noisy = False
 
     def __init__(
-        self, transport: str, numbers: Callable[[], int], around: StreamSurroundings
+        self,
+        transport: str,
+        numbers: Callable[[], int],
+        around: StreamSurroundings,
+        identify: Identify = _nobody,
     ) -> None:
         self._transport = transport
         self._numbers = numbers
         self._around = around
+        self._identify = identify
 
     def buildProtocol(self, addr: IAddress | None) -> StreamConnection:
         """
         A peer is connected.
         """
-        return StreamConnection(self._transport, self._numbers(), self._around)
+        return StreamConnection(self._transport, self._numbers(), self._around, self._identify)

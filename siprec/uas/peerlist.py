@@ -77,6 +77,14 @@ class PeerList:
             return Standing((fitting[0],), self.digest)
         return Standing(tuple(takewhile(lambda each: each.digestUsers, fitting)), True)
 
+    def certificates(self, host: str) -> frozenset[str]:
+        """
+        @param host: an IP address or a name.
+        @return: the names that certificates of peers at this address may have.
+        """
+        found = [each for each in self.entries if each.certificate and _isWithin(host, each)]
+        return frozenset(name for each in found for name in each.certificate)
+
     def profile(self, flow: Flow) -> str:
         """
         @param flow: of a peer whose name it carries.
@@ -91,11 +99,13 @@ class PeerList:
 def _fits(entry: PeerSettings, flow: Flow) -> bool:
     if entry.certificate and set(entry.certificate).isdisjoint(flow.identities):
         return False
-    if not entry.networks:
-        return True
+    return not entry.networks or _isWithin(flow.remote[0], entry)
+
+
+def _isWithin(host: str, entry: PeerSettings) -> bool:
     # A scope, as in fe80::1%eth0, is of no network.
     try:
-        address = ipaddress.ip_address(flow.remote[0].partition("%")[0])
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return False
     return any(address in network for network in entry.networks)

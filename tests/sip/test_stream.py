@@ -30,7 +30,7 @@ class StreamTests(SynchronousTestCase):
         self.counters: Counter[str] = Counter()
         self.opened: list[StreamConnection] = []
         self.closed: list[StreamConnection] = []
-        around = StreamSurroundings(
+        self.around = around = StreamSurroundings(
             self.clock, self.receiver, self.counters, self.opened.append, self.closed.append
         )
         numbers = iter(range(7, 99))
@@ -240,6 +240,27 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(ready), connection.flow)
         self.assertEqual(self.successResultOf(connection.whenReady()), connection.flow)
 
+    def test_identities(self) -> None:
+        """
+        After the handshake the flow has the names of the peer.
+        """
+        factory = StreamFactory("TLS", lambda: 7, self.around, lambda wire: ("a",))
+        connection = self.connect(factory)
+        connection.handshakeCompleted()
+        self.assertEqual(connection.flow.identities, ("a",))
+
+    def test_wrongPeer(self) -> None:
+        """
+        A peer that turns out to be the wrong one gets no message.
+        """
+        factory = StreamFactory("TLS", lambda: 7, self.around, lambda wire: None)
+        connection = self.connect(factory)
+        ready = connection.whenReady()
+        connection.handshakeCompleted()
+        self.failureResultOf(ready, FlowGone)
+        self.assertTrue(self.wire.disconnected)
+        self.assertEqual(self.counters["wrongPeers"], 1)
+
     def test_handshakeFails(self) -> None:
         """
         If the connection ends first, there is no flow.
@@ -249,6 +270,7 @@ class StreamTests(SynchronousTestCase):
         connection.connectionLost(Failure(ConnectionDone("bad certificate")))
         reason = self.failureResultOf(ready, FlowGone)
         self.assertIn("bad certificate", str(reason.value))
+        self.assertEqual(self.counters["handshakeFailures"], 1)
 
     def test_slowHandshake(self) -> None:
         """
