@@ -72,14 +72,20 @@ class NodeSettings:
 class SipSettings:
     """
     Signalling.  C{advertise} is host and port for our Contact; C{None} for
-    either: what we listen on.  C{maxSessions} 0: no limit.  The files may be
-    empty; C{digestLifetime} is in seconds.
+    either: what we listen on.  Of limits 0 is none; rates are by second.  The
+    files may be empty; C{idleTimeout} and C{digestLifetime} are in seconds.
     """
 
     listen: tuple[str, ...]
     advertise: tuple[str, int | None] | None
     profile: str
     maxSessions: int
+    maxStreams: int
+    maxUnacknowledged: int
+    inviteRate: float
+    sourceRate: float
+    sourceConnections: int
+    idleTimeout: float
     tlsCertificate: str
     tlsKey: str
     tlsCa: str

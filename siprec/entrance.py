@@ -22,6 +22,7 @@ from siprec.sip.tls import TLSFiles
 from siprec.sip.transport import TransportService
 from siprec.uas.doorway import Doorway
 from siprec.uas.peerlist import PeerList
+from siprec.uas.throttle import Throttle
 
 __all__ = ["Entrance", "makeEntrance"]
 
@@ -46,6 +47,13 @@ class Entrance:
         peers = PeerList(settings.peers, sip.digest)
         recorder.peers = self.doorway.peers = peers
         self.transport.tls.aliases = peers.certificates
+        throttle, limits = self.doorway.throttle, self.transport.limits
+        throttle.nodeRate, throttle.sourceRate = sip.inviteRate, sip.sourceRate
+        limits.perHost, limits.idle = sip.sourceConnections, sip.idleTimeout
+        recorder.capacity.maxStreams = sip.maxStreams
+        recorder.capacity.maxUnacknowledged = sip.maxUnacknowledged
+        limits.inUse, self.doorway.notReady = recorder.uses, recorder.notReady
+        self.doorway.alone = recorder.alone
         authenticator = self.doorway.authenticator
         authenticator.realm, authenticator.algorithms = sip.digestRealm, sip.digestAlgorithms
         authenticator.replays.lifetime = sip.digestLifetime
@@ -105,6 +113,7 @@ def makeEntrance(
     """
     nonces = Nonces(secrets.token_bytes(32), now)
     authenticator = Authenticator(nonces, Replays(settings.sip.digestLifetime, now))
-    doorway = Doorway(layer, receiver or layer, authenticator)
+    throttle = Throttle(reactor.seconds)
+    doorway = Doorway(layer, receiver or layer, authenticator, throttle, now)
     transport = TransportService(reactor, settings.sip.listen, settings.sip.advertise, doorway)
     return Entrance(transport, doorway)

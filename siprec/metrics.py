@@ -86,6 +86,11 @@ _WATCHABLE: Mapping[str, _Watchable] = {
     "siprec_sip_refused_total": _Watchable(
         CounterMetricFamily, "SIP messages refused for who sent them, or how many.", "reason"
     ),
+    "siprec_streams": _Watchable(GaugeMetricFamily, "Streams of all calls that run here now."),
+    "siprec_sip_unacknowledged": _Watchable(
+        GaugeMetricFamily, "Calls that were answered and have no ACK yet."
+    ),
+    "siprec_sip_connections": _Watchable(GaugeMetricFamily, "Open TCP and TLS connections."),
     "siprec_sip_transport_events_total": _Watchable(
         CounterMetricFamily, "What happened to SIP's sockets, such as failed handshakes.", "event"
     ),

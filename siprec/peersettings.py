@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from siprec.settings import Setting
+from siprec.setting import Setting
 from siprec.values import choice, isHostName, plainText
 
 __all__ = ["PEER_SETTINGS", "BadPeer", "Network", "PeerSettings", "readPeers"]

@@ -32,9 +32,10 @@ from siprec.uas.admission import (
     checkMethod,
     recognise,
 )
-from siprec.uas.around import RETRY_AFTER, Surroundings, warning
+from siprec.uas.around import Surroundings, warning
 from siprec.uas.bodies import ACCEPT, BadBody, readBodies
 from siprec.uas.call import Call
+from siprec.uas.capacity import Capacity, streamsAsked, unavailable
 from siprec.uas.finals import adopt
 from siprec.uas.peerlist import PeerList
 from siprec.uas.resume import resumeCall
@@ -78,8 +79,10 @@ class Recorder:
     @ivar calls: every dialog that has not ended.
     @ivar maxSessions: above so many calls new ones are refused; 0: no limit.
     @ivar peers: who the peers are.
-    @ivar refused: how many messages in dialogs were refused since they came
-        from another peer than the dialog is with, by C{otherPeer}.
+    @ivar capacity: how much is taken beside C{maxSessions}.
+    @ivar alone: tells whether there is no other node that could take a call.
+    @ivar refused: how many messages in dialogs were refused as they came from
+        C{otherPeer}, and how many INVITEs as calls were C{unavailable}.
     @ivar isUncertain: tells of a request in a dialog that is not here whether
         there may be such a dialog all the same.
     """
@@ -91,6 +94,8 @@ class Recorder:
     maxSessions: int = 0
     isUncertain: Callable[[Request], bool] = _never
     peers: PeerList = field(factory=PeerList)
+    capacity: Capacity = field(factory=Capacity)
+    alone: Callable[[], bool] = lambda: True
     refused: Counter[str] = field(factory=Counter, init=False)
     calls: dict[DialogID, Call] = field(factory=dict, init=False)
     _opening: dict[IServerTransaction, Call] = field(factory=dict, init=False)
@@ -124,6 +129,7 @@ class Recorder:
         """
         call = self._find(ack)
         if call is not None and self._isWith(call, flow):
+            self.capacity.unacknowledged.pop(call, None)
             # An ACK need not show who exactly it is of; the call knows that.
             call.ackReceived(ack, evolve(flow, peers=call.flow.peers))
 
@@ -142,14 +148,15 @@ class Recorder:
 
     # What the node asks for.
 
-    def notReady(self) -> list[str]:
+    def notReady(self, streams: int = 1) -> list[str]:
         """
+        @param streams: that the call would have.
         @return: why no call can be taken now; empty when one can.
         """
         reasons = self._around.service.notReady()
         if self.maxSessions and len(self.calls) >= self.maxSessions:
             reasons.append(f"{len(self.calls)} calls are running, the limit")
-        return reasons
+        return reasons + self.capacity.reasons(self.calls.values(), streams)
 
     def stopCalls(self, cause: int, reason: str) -> None:
         """
@@ -250,6 +257,12 @@ class Recorder:
             return (request.callID, request.fromTag or "") in self._begun
         return self._find(request) is not None
 
+    def uses(self, connection: int) -> bool:
+        """
+        @return: whether a call would speak to its peer by that connection.
+        """
+        return any(call.flow.connection == connection for call in self.calls.values())
+
     def contact(self, flow: Flow, secure: bool = False) -> str:
         """
         @param secure: whether the peer has asked for a SIPS URI, which only
@@ -306,7 +319,7 @@ class Recorder:
         # The same as an INVITE would get (RFC 3261 section 11.2).
         reasons = self.notReady()
         if reasons:
-            self._refuse(transaction, self._unavailable(reasons))
+            self._refuse(transaction, unavailable("; ".join(reasons), self.alone()))
             return
         headers = [
             ("Contact", self.contact(transaction.flow)),
@@ -333,6 +346,7 @@ class Recorder:
             onEnd=self._ended,
         )
         self._register(call)
+        self.capacity.unacknowledged[call] = streamsAsked(admission[1])
         self._opening[transaction] = call
         log.info(
             "{callID}: INVITE from {host}, admitted by {rule}",
@@ -360,15 +374,11 @@ class Recorder:
         admission = recognise(request, bodies, profile)
         if isinstance(admission, Refusal):
             return admission
-        reasons = self.notReady()
+        reasons = self.notReady(streamsAsked(bodies))
         if reasons:
-            return self._unavailable(reasons)
+            self.refused["unavailable"] += 1
+            return unavailable("; ".join(reasons), self.alone())
         return admission, bodies
-
-    def _unavailable(self, reasons: list[str]) -> Refusal:
-        # A peer that is told when to come back goes to another node until then
-        # (RFC 3261 section 21.5.4).
-        return Refusal(503, "; ".join(reasons), (("Retry-After", str(RETRY_AFTER)),))
 
     def _refuse(self, transaction: IServerTransaction, refusal: Refusal) -> None:
         self._respond(transaction, refusal.status, [*refusal.headers, warning(refusal.why)])
@@ -381,6 +391,7 @@ class Recorder:
         )
 
     def _ended(self, call: Call) -> None:
+        self.capacity.unacknowledged.pop(call, None)
         dialog = call.dialog
         if self.calls.pop((dialog.callID, dialog.localTag, dialog.remoteTag), None) is not None:
             begun = (dialog.callID, dialog.remoteTag)

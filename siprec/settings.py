@@ -5,13 +5,11 @@ The options of C{twistd siprec} are made from it, and C{etc/siprec.toml} and
 the documentation are checked against it.
 """
 
-from attrs import frozen
-
-from siprec.endpoints import clusterListen, httpListen, listenStrings, manholeListen
+from siprec.endpoints import clusterListen, httpListen, manholeListen
+from siprec.setting import Setting
+from siprec.sipsettings import SIP_SETTINGS
 from siprec.values import (
-    Check,
     choice,
-    digestAlgorithms,
     directory,
     filePath,
     headerPatterns,
@@ -23,43 +21,15 @@ from siprec.values import (
     optionalFile,
     optionalStoreURL,
     portRange,
-    realm,
     seconds,
     size,
     storeURL,
     takeoverWays,
     upToSeconds,
     whole,
-    yesNo,
 )
 
 __all__ = ["SETTINGS", "Setting"]
-
-
-@frozen
-class Setting:
-    """
-    One key of the configuration.
-
-    @ivar key: C{table.name}, as in the file.
-    @ivar option: the command line's long option without its dashes, or C{None}.
-    @ivar default: as it would stand in the file.
-    @ivar check: makes the setting of a given value, or raises C{ValueError}.
-    @ivar meaning: one line for help and documentation.
-    """
-
-    key: str
-    option: str | None
-    default: str | bool | int | float | list[str]
-    check: Check
-    meaning: str
-
-    @property
-    def repeatable(self) -> bool:
-        """
-        Whether the option may be given several times, each adding to a list.
-        """
-        return isinstance(self.default, list)
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -77,97 +47,7 @@ SETTINGS: tuple[Setting, ...] = (
         seconds(3600),
         "Longest time in seconds that a stop may take to end calls and finish files.",
     ),
-    Setting(
-        "sip.listen",
-        "sip",
-        ["udp:5060", "tcp:5060"],
-        listenStrings,
-        "Where to listen: udp:PORT[:interface=IP], or Twisted's tcp: and ssl: strings.",
-    ),
-    Setting(
-        "sip.advertise",
-        "advertise",
-        "",
-        hostPort,
-        "HOST[:PORT] that peers reach us at, for Contact; empty: the listening address.",
-    ),
-    Setting(
-        "sip.profile",
-        None,
-        "lenient",
-        choice("lenient", "strict", "legacy"),
-        "Which INVITEs are recording sessions: lenient, strict (RFC 7866) or legacy.",
-    ),
-    Setting(
-        "sip.max_sessions",
-        None,
-        0,
-        whole(0, 1_000_000),
-        "Calls at a time above which new ones are refused; 0: no limit.",
-    ),
-    Setting(
-        "sip.tls_certificate",
-        None,
-        "",
-        optionalFile,
-        "PEM file of the certificate for SIP over TLS, and those up to its authority.",
-    ),
-    Setting(
-        "sip.tls_key",
-        None,
-        "",
-        optionalFile,
-        "PEM file of its private key; empty: it is in the same file.",
-    ),
-    Setting(
-        "sip.tls_ca",
-        None,
-        "",
-        optionalFile,
-        "PEM file of the authorities of peers' certificates; empty: peers need not have one.",
-    ),
-    Setting(
-        "sip.tls_client",
-        None,
-        "required",
-        choice("required", "optional"),
-        "Whether with sip.tls_ca every peer that connects must show a certificate.",
-    ),
-    Setting(
-        "sip.digest",
-        None,
-        False,
-        yesNo,
-        "Whether every peer must authenticate by digest, not only those with digest_users.",
-    ),
-    Setting(
-        "sip.digest_file",
-        None,
-        "",
-        optionalFile,
-        "File of the digest users, lines of user:realm:algorithm:HA1; empty: there are none.",
-    ),
-    Setting(
-        "sip.digest_realm",
-        None,
-        "siprec",
-        realm,
-        "Realm of the digest users; the same on all nodes.",
-    ),
-    Setting(
-        "sip.digest_algorithms",
-        None,
-        ["SHA-512-256", "SHA-256"],
-        digestAlgorithms,
-        "Digest algorithms that are taken, of SHA-512-256, SHA-256 and, for old peers, MD5.",
-    ),
-    Setting(
-        "sip.digest_lifetime",
-        None,
-        300,
-        seconds(86_400),
-        "Seconds for which the nonce of a digest challenge can be used.",
-    ),
+    *SIP_SETTINGS,
     Setting(
         "media.address",
         "media-address",

@@ -11,6 +11,7 @@ from siprec.recorder import Recorder
 from siprec.session.recordings import Recordings
 from siprec.session.service import SessionService
 from siprec.sip.layer import SipLayer
+from siprec.uas.capacity import streamsOf
 
 # Of what the SIP layer counts, that which nobody got an answer to.
 _DROPPED = ("badMessages", "strayAcks", "strayResponses", "lateResponses", "afterStop")
@@ -45,3 +46,6 @@ def watchNode(
     metrics.watch("siprec_sip_refused_total", lambda: entrance.doorway.refused + recorder.refused)
     metrics.watch("siprec_sip_transport_events_total", lambda: entrance.transport.counters)
     metrics.watch("siprec_sip_certificate_expires", lambda: entrance.transport.tls.expires or 0)
+    metrics.watch("siprec_sip_connections", lambda: entrance.transport.connections)
+    metrics.watch("siprec_sip_unacknowledged", lambda: len(recorder.capacity.unacknowledged))
+    metrics.watch("siprec_streams", lambda: streamsOf(recorder.calls.values()))

@@ -16,6 +16,7 @@ from siprec.peersettings import readPeers
 from siprec.sip.digest import hashed
 from siprec.sip.layer import SipLayer
 from siprec.sip.tls import TLSFiles
+from siprec.uas.capacity import Capacity
 from siprec.uas.peerlist import PeerList
 from tests.nodeparts import FakeReactor, settingsFor
 from tests.sip.authority import Authority
@@ -30,6 +31,16 @@ class Taken:
     """
 
     peers: PeerList = field(factory=PeerList)
+    capacity: Capacity = field(factory=Capacity)
+
+    def alone(self) -> bool:
+        return False
+
+    def uses(self, connection: int) -> bool:
+        return connection == 7
+
+    def notReady(self) -> list[str]:
+        return ["full"]
 
 
 class EntranceTests(SynchronousTestCase):
@@ -132,6 +143,27 @@ class EntranceTests(SynchronousTestCase):
             OSError, entrance.load, settingsFor(self.root, sip__tls_certificate="/nonexistent")
         )
         self.assertIn("sip.tls_certificate", str(error))
+
+    def test_limits(self) -> None:
+        """
+        Each limit goes to where it is kept, and asks the recorder what it
+        needs to know.
+        """
+        entrance = self.make(
+            sip__max_streams=1,
+            sip__max_unacknowledged=2,
+            sip__invite_rate=3,
+            sip__source_rate=4,
+            sip__source_connections=5,
+            sip__idle_timeout=6,
+        )
+        doorway, limits = entrance.doorway, entrance.transport.limits
+        capacity = self.recorder.capacity
+        self.assertEqual((capacity.maxStreams, capacity.maxUnacknowledged), (1, 2))
+        self.assertEqual((doorway.throttle.nodeRate, doorway.throttle.sourceRate), (3, 4))
+        self.assertEqual((limits.perHost, limits.idle), (5, 6))
+        self.assertTrue(limits.inUse(7))
+        self.assertEqual((doorway.notReady(), doorway.alone()), (["full"], False))
 
     def test_badFiles(self) -> None:
         """

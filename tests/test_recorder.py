@@ -196,7 +196,8 @@ class ReadinessTests(RecorderTestCase):
             self._options(),
             self.src.ask(self.src.make("INVITE", body=(offer(), None))),
         ):
-            self.assertEqual((response.status, response.headers.get("Retry-After")), (503, "10"))
+            self.assertEqual(response.status, 503)
+            self.assertIn(int(response.headers.get("Retry-After") or 0), range(5, 16))
             self.warned(response, why)
 
     def test_ready(self) -> None:

@@ -17,7 +17,12 @@ from siprec.sip.flow import Flow
 from siprec.sip.identity import identities
 from siprec.sip.interfaces import FlowGone, IMessageReceiver
 from siprec.sip.matching import isAddress
-from siprec.sip.stream import StreamConnection, StreamFactory, StreamSurroundings
+from siprec.sip.stream import (
+    StreamConnection,
+    StreamFactory,
+    StreamLimits,
+    StreamSurroundings,
+)
 from siprec.sip.tls import SipTLS
 
 #: Seconds to wait for a connection or a name: less than a transaction waits.
@@ -31,6 +36,8 @@ _Target = tuple[str, str, int]
 class Connections:
     """
     All stream connections, by their numbers and by the peers they lead to.
+
+    @ivar limits: of all of them.
     """
 
     def __init__(
@@ -47,7 +54,12 @@ class Connections:
         """
         self._reactor = reactor
         self._tls = tls
-        self._around = StreamSurroundings(reactor, receiver, counters, self._opened, self._closed)
+        self.limits = StreamLimits()
+        self._counters = counters
+        self._around = StreamSurroundings(
+            reactor, receiver, counters, self._opened, self._closed, self.limits
+        )
+        self._hosts: Counter[str] = Counter()
         self._numbers = itertools.count(1).__next__
         self._open: dict[int, StreamConnection] = {}
         self._targets: dict[_Target, StreamConnection] = {}
@@ -55,6 +67,9 @@ class Connections:
         self._attempts: dict[_Target, Deferred[None]] = {}
         self._waiting: dict[_Target, list[Deferred[Flow]]] = {}
         self._emptied: list[Deferred[None]] = []
+
+    def __len__(self) -> int:
+        return len(self._open)
 
     def factory(self, transport: str) -> StreamFactory:
         """
@@ -180,11 +195,20 @@ class Connections:
     def _opened(self, connection: StreamConnection) -> None:
         flow = connection.flow
         self._open[flow.connection] = connection
-        self._name(connection, (flow.transport, *flow.remote))
+        self._hosts[flow.remote[0]] += 1
+        most = self.limits.perHost
+        if most and self._hosts[flow.remote[0]] > most:
+            self._counters["tooManyConnections"] += 1
+            connection.abort()
+        else:
+            self._name(connection, (flow.transport, *flow.remote))
 
     def _closed(self, connection: StreamConnection) -> None:
-        number = connection.flow.connection
-        self._open.pop(number, None)
+        number, host = connection.flow.connection, connection.flow.remote[0]
+        if self._open.pop(number, None) is not None:
+            self._hosts[host] -= 1
+            if not self._hosts[host]:
+                del self._hosts[host]
         for target in self._names.pop(number, ()):
             if self._targets.get(target) is connection:
                 del self._targets[target]

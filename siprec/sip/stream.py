@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import (
     IAddress,
@@ -45,6 +45,29 @@ def _nobody(transport: object) -> tuple[str, ...]:
     return ()
 
 
+def _unused(connection: int) -> bool:
+    """
+    Nobody knows of any use of it.
+    """
+    return False
+
+
+@define(eq=False, repr=False)
+class StreamLimits:
+    """
+    May be changed while there are connections.
+
+    @ivar idle: seconds after which a connection by which nothing came or went
+        is closed; 0: never.
+    @ivar perHost: connections with one address at a time; 0: no limit.
+    @ivar inUse: tells by its number whether a quiet connection is still needed.
+    """
+
+    idle: float = 0.0
+    perHost: int = 0
+    inUse: Callable[[int], bool] = _unused
+
+
 @define(eq=False, repr=False)
 class StreamSurroundings:
     """
@@ -59,6 +82,7 @@ class StreamSurroundings:
     counters: Counter[str]
     opened: Callable[["StreamConnection"], None]
     closed: Callable[["StreamConnection"], None]
+    limits: StreamLimits = field(factory=StreamLimits)
 
 
 @implementer(IPushProducer, IHandshakeListener)
@@ -84,6 +108,8 @@ class StreamConnection(Protocol):
         self._identify = identify
         self._framer = StreamFramer()
         self._deadline: IDelayedCall | None = None
+        self._idle: IDelayedCall | None = None
+        self._active = 0.0
         self._open = False
         self._secured = transport != "TLS"
         self._waiting: list[Deferred[Flow]] = []
@@ -107,6 +133,8 @@ class StreamConnection(Protocol):
         self.transport.registerProducer(self, True)
         if not self._secured:
             self._startDeadline()
+        self._active = self._around.clock.seconds()
+        self._watchIdle(self._around.limits.idle)
         self._around.opened(self)
 
     @property
@@ -153,6 +181,7 @@ class StreamConnection(Protocol):
         """
         if not self.isOpen:
             return
+        self._active = self._around.clock.seconds()
         events = self._framer.feed(data)
         for event in events:
             if not self._open:
@@ -170,6 +199,7 @@ class StreamConnection(Protocol):
         """
         if not self._open:
             raise FlowGone("the connection is closed")
+        self._active = self._around.clock.seconds()
         self.transport.write(data)
 
     def close(self) -> None:
@@ -179,6 +209,7 @@ class StreamConnection(Protocol):
         if self._open:
             self._open = False
             self._stopDeadline()
+            self._stopIdle()
             # TLS would wait for a producer.
             self.transport.unregisterProducer()
             self.transport.loseConnection()
@@ -197,6 +228,7 @@ class StreamConnection(Protocol):
             return
         self._open = False
         self._stopDeadline()
+        self._stopIdle()
         self.transport.unregisterProducer()
         self.transport.loseWriteConnection()
         # What still comes is passed over until the peer closes or this ends.
@@ -212,6 +244,7 @@ class StreamConnection(Protocol):
         """
         self._open = False
         self._stopDeadline()
+        self._stopIdle()
         self.transport.abortConnection()
 
     def pauseProducing(self) -> None:
@@ -237,6 +270,7 @@ class StreamConnection(Protocol):
         """
         self._open = False
         self._stopDeadline()
+        self._stopIdle()
         if not self._secured:
             self._around.counters["handshakeFailures"] += 1
             self._log.info(
@@ -269,6 +303,27 @@ class StreamConnection(Protocol):
         deadline, self._deadline = self._deadline, None
         if deadline is not None:
             deadline.cancel()
+
+    def _watchIdle(self, seconds: float) -> None:
+        if self._around.limits.idle:
+            self._idle = self._around.clock.callLater(seconds, self._mayBeIdle)
+
+    def _mayBeIdle(self) -> None:
+        self._idle = None
+        limits = self._around.limits
+        if not limits.idle:
+            return
+        left = self._active + limits.idle - self._around.clock.seconds()
+        if left > 0 or limits.inUse(self.flow.connection):
+            self._watchIdle(left if left > 0 else limits.idle)
+        else:
+            self._around.counters["idleConnections"] += 1
+            self.close()
+
+    def _stopIdle(self) -> None:
+        idle, self._idle = self._idle, None
+        if idle is not None:
+            idle.cancel()
 
     def _late(self) -> None:
         self._deadline = None

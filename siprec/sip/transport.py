@@ -52,7 +52,9 @@ class TransportService(Service):
         datagrams not sent since the system has no room for them;
         C{handshakeFailures} of TLS, and C{wrongPeers}, those that we connected
         to and that have a certificate of somebody else.
+        Also C{idleConnections} and C{tooManyConnections} that were closed.
     @ivar tls: the files of TLS.
+    @ivar limits: of stream connections.
     """
 
     _log = Logger()
@@ -84,6 +86,7 @@ class TransportService(Service):
         self._facing = facing or FacingAddresses(reactor.seconds)
         self.tls = tls or SipTLS()
         self._connections = Connections(reactor, receiver, self.counters, self.tls)
+        self.limits = self._connections.limits
         self._ports: list[tuple[str, IListeningPort]] = []
         self._datagrams: list[DatagramListener] = []
         self._adopted: dict[tuple[str, str, int], IListeningPort] = {}
@@ -143,6 +146,13 @@ class TransportService(Service):
             address: Any = port.getHost()
             found.append((transport, plainHost(address.host), int(address.port)))
         return found
+
+    @property
+    def connections(self) -> int:
+        """
+        How many stream connections are open.
+        """
+        return len(self._connections)
 
     # Addresses of other nodes
 

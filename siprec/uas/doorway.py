@@ -8,6 +8,7 @@ to other nodes as well.  What it refuses costs no transaction.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from attrs import define, evolve, field
 from twisted.logger import Logger
@@ -19,7 +20,9 @@ from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IMessageReceiver
 from siprec.sip.layer import SipLayer
 from siprec.sip.message import Request, Response
+from siprec.uas.capacity import unavailable
 from siprec.uas.peerlist import PeerList, Standing
+from siprec.uas.throttle import Throttle, withFeedback
 
 __all__ = ["Doorway"]
 
@@ -34,13 +37,22 @@ class Doorway:
     @ivar receiver: who gets what is let in.
     @ivar refused: how many messages were not let in, by the reason:
         C{stranger}; C{otherPeer}: a CANCEL of what another peer has sent;
-        C{otherUser}: of no peer that it may be; what L{Challenge.why} may be.
+        C{otherUser}: of no peer that it may be; what L{Challenge.why} may be;
+        C{sourceRate} and C{nodeRate}: too many calls at a time.
     @ivar authenticator: knows the users.
+    @ivar throttle: knows how many new calls are too many.
+    @ivar now: gives seconds since the Unix epoch.
+    @ivar notReady: gives the reasons why no call can be taken now.
+    @ivar alone: tells whether there is no other node that could take a call.
     """
 
     _layer: SipLayer
     receiver: IMessageReceiver
     authenticator: Authenticator
+    throttle: Throttle
+    now: Callable[[], float]
+    notReady: Callable[[], list[str]] = list
+    alone: Callable[[], bool] = lambda: True
     peers: PeerList = field(factory=PeerList)
     refused: Counter[str] = field(factory=Counter, init=False)
 
@@ -54,6 +66,9 @@ class Doorway:
         elif isinstance(message, Response):
             self.receiver.messageReceived(message, flow)
         else:
+            if message.via.hasParam("oc"):
+                loss = 100 if self.notReady() else self.throttle.loss(flow.remote[0])
+                message = withFeedback(message, loss, self.now())
             self._requestReceived(message, evolve(flow, peers=standing.names), standing)
 
     def badMessage(self, error: BadMessage, flow: Flow) -> None:
@@ -81,6 +96,8 @@ class Doorway:
             if names is None:
                 return
             flow = evolve(flow, peers=names)
+        if self._isTooMuch(request, flow):
+            return
         target = self._layer.cancelled(request) if request.method == "CANCEL" else None
         if target is not None and not target.samePeer(flow):
             # Without a transaction, or the peer's own CANCEL would be taken
@@ -89,6 +106,27 @@ class Doorway:
             self._layer.refuse(request, flow, 481, "this INVITE is of another peer")
             return
         self.receiver.messageReceived(request, flow)
+
+    def _isTooMuch(self, request: Request, flow: Flow) -> bool:
+        """
+        @return: whether too many calls are asked for; then it has been
+            refused.
+        """
+        if request.toTag is not None or self._layer.repeats(request):
+            return False
+        if request.method == "INVITE":
+            reason = self.throttle.take(flow.remote[0])
+        elif request.method == "OPTIONS":
+            # The answer that an INVITE would get (RFC 3261 section 11.2).
+            reason = self.throttle.wouldRefuse(flow.remote[0])
+        else:
+            return False
+        if reason is None:
+            return False
+        self.refused[reason] += 1
+        found = unavailable("too many calls at a time", self.alone())
+        self._layer.refuse(request, flow, found.status, found.why, found.headers)
+        return True
 
     def _mustNotBeChallenged(self, request: Request) -> bool:
         """

@@ -308,3 +308,21 @@ class ConnectionsTests(SynchronousTestCase):
         self.assertTrue(transport.disconnected)
         connection.connectionLost(Failure(ConnectionDone()))
         self.successResultOf(closing)
+
+    def test_tooMany(self) -> None:
+        """
+        More connections with one address than may be are closed at once, and
+        are no way for anything; when one ends there is room again.
+        """
+        self.connections.limits.perHost = 2
+        first, _ = self.accept()
+        self.accept()
+        third, transport = self.accept()
+        self.assertTrue(transport.disconnected)
+        self.assertFalse(self.connections.isOpen(third.flow))
+        third.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.counters["tooManyConnections"], 1)
+        first.connectionLost(Failure(ConnectionDone()))
+        _, transport = self.accept()
+        self.assertFalse(transport.disconnected)
+        self.assertEqual(len(self.connections), 2)

@@ -279,3 +279,44 @@ class StreamTests(SynchronousTestCase):
         self.connect(self.secure)
         self.clock.advance(30)
         self.assertTrue(self.wire.disconnected)
+
+    def test_idle(self) -> None:
+        """
+        A connection by which nothing comes or goes for a while is closed.
+        """
+        self.around.limits.idle = 60
+        connection = self.connect()
+        for act in (lambda: connection.dataReceived(b"\r\n"), lambda: connection.send(b"x")):
+            self.clock.advance(59)
+            act()
+        self.clock.advance(59)
+        self.assertFalse(self.wire.disconnecting)
+        self.clock.advance(1)
+        self.assertTrue(self.wire.disconnecting)
+        self.assertEqual(self.counters["idleConnections"], 1)
+
+    def test_idleInUse(self) -> None:
+        """
+        One that a call needs stays, however quiet it is, until it does not.
+        """
+        used = {7}
+        self.around.limits.idle = 60
+        self.around.limits.inUse = used.__contains__
+        self.connect()
+        self.clock.pump([60] * 5)
+        self.assertFalse(self.wire.disconnecting)
+        used.clear()
+        self.clock.advance(60)
+        self.assertTrue(self.wire.disconnecting)
+
+    def test_idleSwitchedOff(self) -> None:
+        """
+        The limit can be taken away while there are connections.
+        """
+        self.around.limits.idle = 60
+        connection = self.connect()
+        self.around.limits.idle = 0
+        connection.dataReceived(b"\r\n")
+        self.clock.advance(61)
+        self.assertFalse(self.wire.disconnecting)
+        self.assertEqual(self.clock.getDelayedCalls(), [])

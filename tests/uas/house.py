@@ -38,6 +38,7 @@ from siprec.uas.doorway import Doorway
 from siprec.uas.negotiation import Negotiation
 from siprec.uas.outgoing import Outgoing
 from siprec.uas.peerlist import PeerList
+from siprec.uas.throttle import Throttle
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -224,7 +225,14 @@ class House:
         self.recorder = Recorder(self.around, self.layer, self.wire)
         self.layer.user = self.recorder
         self.authenticator = Authenticator(Nonces(b"key", self.now), Replays(300, self.now))
-        self.doorway = Doorway(self.layer, self.layer, self.authenticator)
+        self.doorway = Doorway(
+            self.layer,
+            self.layer,
+            self.authenticator,
+            Throttle(self.clock.seconds),
+            self.now,
+            self.recorder.notReady,
+        )
 
     def now(self) -> float:
         """
