@@ -15,7 +15,6 @@ from siprec.sip.digest import (
     Credentials,
     Users,
     challenge,
-    hashed,
     parseCredentials,
 )
 from siprec.sip.errors import BadHeader, BadURI
@@ -28,6 +27,10 @@ __all__ = ["Authenticated", "Authenticator", "Challenge", "Why"]
 
 #: Why a request is challenged.  C{noCredentials}: the usual first step.
 Why = Literal["noCredentials", "wrongCredentials", "staleNonce", "replayedNonce"]
+
+
+# Stands for the HA1 of a user that there is not.
+_NOBODY = "0" * 64
 
 
 @frozen
@@ -77,7 +80,7 @@ class Authenticator:
         if given.algorithm not in self.algorithms:
             return self._challenge("wrongCredentials")
         # Also for a user that there is not, or the time would tell who there is.
-        expected = given.expected(ha1 or hashed(given.algorithm, self.realm), request.method)
+        expected = given.expected(ha1 or _NOBODY, request.method)
         right = hmac.compare_digest(
             expected.encode("ascii"), given.response.encode("utf-8", "surrogateescape")
         )

@@ -86,7 +86,7 @@ class PeerTests(RecorderTestCase):
         assert isinstance(response, Response)
         self.assertEqual(response.status, 400)
 
-    def test_peers(self) -> None:
+    def test_A61_peers(self) -> None:
         """
         A peer is served.
         """
@@ -114,7 +114,7 @@ class DialogTests(RecorderTestCase):
         super().setUp()
         self.house.admit(SBC, OTHER)
 
-    def test_forgedRequests(self) -> None:
+    def test_A61_forgedRequests(self) -> None:
         """
         What another peer sends in a dialog, with all that identifies it, is
         answered 403 and counted, and changes nothing.
@@ -240,7 +240,7 @@ class DigestTests(RecorderTestCase):
         self.assertEqual(response.status, 200)
         self.src.toTag = response.toTag
 
-    def test_call(self) -> None:
+    def test_A61_digest(self) -> None:
         """
         Each request is challenged, out of a dialog and in it, but ACK.
         """
@@ -252,7 +252,7 @@ class DigestTests(RecorderTestCase):
         self.assertEqual(self.house.manifest["endReason"], "bye")
         self.assertEqual(self.house.doorway.refused["noCredentials"], 4)
 
-    def test_challengeCostsNothing(self) -> None:
+    def test_D4_challengeCostsNothing(self) -> None:
         """
         A challenge leaves no transaction behind, and its ACK means nothing.
         """
@@ -341,7 +341,7 @@ class RateTests(RecorderTestCase):
         src = Src(self.house, flow or self.src.flow, callID=newBranch())
         return src.invite()
 
-    def test_flood(self) -> None:
+    def test_D3_flood(self) -> None:
         """
         Of a flood from one source all that is above its rate is answered 503,
         without a transaction, and counted; other sources and running calls are
@@ -375,7 +375,7 @@ class RateTests(RecorderTestCase):
         self.assertEqual((response.status, response.headers.get("Retry-After")), (503, None))
         self.assertEqual(self.house.doorway.refused["nodeRate"], 1)
 
-    def test_options(self) -> None:
+    def test_D3_options(self) -> None:
         """
         OPTIONS gets what an INVITE would, and takes nothing (RFC 3261 section
         11.2); within a dialog it is answered.
