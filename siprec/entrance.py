@@ -45,7 +45,7 @@ class Entrance:
         """
         sip = settings.sip
         peers = PeerList(settings.peers, sip.digest)
-        recorder.peers = self.doorway.peers = peers
+        recorder.peerList = self.doorway.peers = peers
         self.transport.tls.aliases = peers.certificates
         throttle, limits = self.doorway.throttle, self.transport.limits
         throttle.nodeRate, throttle.sourceRate = sip.inviteRate, sip.sourceRate
@@ -53,7 +53,7 @@ class Entrance:
         recorder.capacity.maxStreams = sip.maxStreams
         recorder.capacity.maxUnacknowledged = sip.maxUnacknowledged
         limits.inUse, self.doorway.notReady = recorder.uses, recorder.notReady
-        self.doorway.alone = recorder.alone
+        self.doorway.alone = lambda: recorder.alone()
         authenticator = self.doorway.authenticator
         authenticator.realm, authenticator.algorithms = sip.digestRealm, sip.digestAlgorithms
         authenticator.replays.lifetime = sip.digestLifetime

@@ -78,7 +78,7 @@ class Recorder:
     """
     @ivar calls: every dialog that has not ended.
     @ivar maxSessions: above so many calls new ones are refused; 0: no limit.
-    @ivar peers: who the peers are.
+    @ivar peerList: who the peers are.
     @ivar capacity: how much is taken beside C{maxSessions}.
     @ivar alone: tells whether there is no other node that could take a call.
     @ivar refused: how many messages in dialogs were refused as they came from
@@ -93,7 +93,7 @@ class Recorder:
     profile: Profile = "lenient"
     maxSessions: int = 0
     isUncertain: Callable[[Request], bool] = _never
-    peers: PeerList = field(factory=PeerList)
+    peerList: PeerList = field(factory=PeerList)
     capacity: Capacity = field(factory=Capacity)
     alone: Callable[[], bool] = lambda: True
     refused: Counter[str] = field(factory=Counter, init=False)
@@ -370,7 +370,7 @@ class Recorder:
         refusal = checkAccept(request)
         if refusal is not None:
             return refusal
-        profile = cast(Profile, self.peers.profile(flow) or self.profile)
+        profile = cast(Profile, self.peerList.profile(flow) or self.profile)
         admission = recognise(request, bodies, profile)
         if isinstance(admission, Refusal):
             return admission

@@ -30,7 +30,7 @@ class Taken:
     Stands for a recorder that is configured.
     """
 
-    peers: PeerList = field(factory=PeerList)
+    peerList: PeerList = field(factory=PeerList)
     capacity: Capacity = field(factory=Capacity)
 
     def alone(self) -> bool:
@@ -188,7 +188,7 @@ class EntranceTests(SynchronousTestCase):
             settings = settingsFor(self.root, peer=tables)
             entrance.configure(settings, self.recorder)
             self.assertEqual(entrance.doorway.peers.entries, readPeers(tables))
-            self.assertIs(self.recorder.peers, entrance.doorway.peers)
+            self.assertIs(self.recorder.peerList, entrance.doorway.peers)
 
     def test_receiver(self) -> None:
         """

@@ -323,10 +323,9 @@ def _isOf(request: Request, dialog: DialogInfo) -> bool:
 
 
 def _plain(flow: Flow) -> list[Any]:
-    return [flow.transport, *flow.local, *flow.remote, flow.connection, *flow.peers]
+    return [flow.transport, *flow.local, *flow.remote, flow.connection]
 
 
 def _flow(plain: Any) -> Flow:
-    transport, localHost, localPort, remoteHost, remotePort, connection, *peers = plain
-    local, remote = (localHost, localPort), (remoteHost, remotePort)
-    return Flow(transport, local, remote, connection, peers=tuple(peers))
+    transport, localHost, localPort, remoteHost, remotePort, connection = plain
+    return Flow(transport, (localHost, localPort), (remoteHost, remotePort), connection)

@@ -245,7 +245,7 @@ class House:
         Let in just these peers.
         """
         peers = PeerList(readPeers(list(tables)), digest)
-        self.recorder.peers = self.doorway.peers = peers
+        self.recorder.peerList = self.doorway.peers = peers
 
     def close(self) -> None:
         """
