@@ -60,11 +60,14 @@ class Doorway:
         """
         See L{IMessageReceiver.messageReceived}.
         """
+        if isinstance(message, Response):
+            # Nobody can guess the branch that it must have, and a peer may
+            # answer from another address than it calls from.
+            self.receiver.messageReceived(message, flow)
+            return
         standing = self.peers.standing(flow)
         if standing is None:
             self._stranger(message, flow)
-        elif isinstance(message, Response):
-            self.receiver.messageReceived(message, flow)
         else:
             if message.via.hasParam("oc"):
                 loss = 100 if self.notReady() else self.throttle.loss(flow.remote[0])
@@ -80,15 +83,15 @@ class Doorway:
         else:
             self.receiver.badMessage(error, flow)
 
-    def _stranger(self, message: Request | Response, flow: Flow) -> None:
+    def _stranger(self, request: Request, flow: Flow) -> None:
         self.refused["stranger"] += 1
-        if isinstance(message, Request) and message.method != "ACK":
+        if request.method != "ACK":
             # Somebody may have forgotten to configure a peer, and will want to
             # see why it is refused: so it gets an answer, an attacker too.
             log.debug(
-                "{method} from a stranger, {host}", method=message.method, host=flow.remote[0]
+                "{method} from a stranger, {host}", method=request.method, host=flow.remote[0]
             )
-            self._layer.refuse(message, flow, 403, "unknown peer")
+            self._layer.refuse(request, flow, 403, "unknown peer")
 
     def _requestReceived(self, request: Request, flow: Flow, standing: Standing) -> None:
         if standing.authenticates and not self._mustNotBeChallenged(request):

@@ -6,14 +6,21 @@ source of a message.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
+from functools import lru_cache, partial
 from itertools import takewhile
 
-from attrs import frozen
+from attrs import field, frozen
 
 from siprec.peersettings import PeerSettings
 from siprec.sip.flow import Flow
 
 __all__ = ["PeerList", "Standing"]
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Sources whose entries are remembered.
+_MOST = 4096
 
 
 @frozen
@@ -58,6 +65,14 @@ class PeerList:
 
     entries: tuple[PeerSettings, ...] = ()
     digest: bool = False
+    _fitting: Callable[[str, tuple[str, ...]], tuple[PeerSettings, ...]] = field(
+        init=False, eq=False, repr=False
+    )
+
+    @_fitting.default
+    def _remembered(self) -> Callable[[str, tuple[str, ...]], tuple[PeerSettings, ...]]:
+        # Each message asks, mostly the same few.
+        return lru_cache(_MOST)(partial(_find, self.entries))
 
     def standing(self, flow: Flow) -> Standing | None:
         """
@@ -70,7 +85,7 @@ class PeerList:
         """
         if not self.entries:
             return Standing(authenticates=self.digest)
-        fitting = [each for each in self.entries if _fits(each, flow)]
+        fitting = self._fitting(flow.remote[0], flow.identities)
         if not fitting:
             return None
         if not fitting[0].digestUsers:
@@ -82,7 +97,8 @@ class PeerList:
         @param host: an IP address or a name.
         @return: the names that certificates of peers at this address may have.
         """
-        found = [each for each in self.entries if each.certificate and _isWithin(host, each)]
+        address = _address(host)
+        found = [each for each in self.entries if each.certificate and _isWithin(address, each)]
         return frozenset(name for each in found for name in each.certificate)
 
     def profile(self, flow: Flow) -> str:
@@ -96,16 +112,28 @@ class PeerList:
         return ""
 
 
-def _fits(entry: PeerSettings, flow: Flow) -> bool:
-    if entry.certificate and set(entry.certificate).isdisjoint(flow.identities):
-        return False
-    return not entry.networks or _isWithin(flow.remote[0], entry)
+def _find(
+    entries: tuple[PeerSettings, ...], host: str, identities: tuple[str, ...]
+) -> tuple[PeerSettings, ...]:
+    """
+    @return: those whose network and certificate fit.
+    """
+    address = _address(host)
+    return tuple(
+        each
+        for each in entries
+        if not (each.certificate and set(each.certificate).isdisjoint(identities))
+        and (not each.networks or _isWithin(address, each))
+    )
 
 
-def _isWithin(host: str, entry: PeerSettings) -> bool:
+def _address(host: str) -> IPAddress | None:
     # A scope, as in fe80::1%eth0, is of no network.
     try:
-        address = ipaddress.ip_address(host.partition("%")[0])
+        return ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return False
-    return any(address in network for network in entry.networks)
+        return None
+
+
+def _isWithin(address: IPAddress | None, entry: PeerSettings) -> bool:
+    return address is not None and any(address in network for network in entry.networks)
