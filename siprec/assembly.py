@@ -23,6 +23,7 @@ from siprec.cluster.stitching import Stitching
 from siprec.cluster.tls import ClusterTLS, loadClusterTLS
 from siprec.cluster.wakefulness import Wakefulness
 from siprec.config import ClusterSettings, ConfigError, Settings
+from siprec.entrance import makeEntrance
 from siprec.ids import NodeID
 from siprec.media.capture import CaptureThread
 from siprec.media.ports import PortPool
@@ -178,13 +179,23 @@ class _Assembly:
             self._join()
         self._stitch()
         self.layer.user = self.recorder
-        watchNode(self.metrics, self.recordings, self.ports, self.recorder, self.layer, self.state)
+        self.entrance.configure(settings, self.recorder)
+        watchNode(
+            self.metrics,
+            self.recordings,
+            self.ports,
+            self.recorder,
+            self.layer,
+            self.state,
+            self.entrance,
+        )
         return Node(
             settings=settings,
             metrics=self.metrics,
             layer=self.layer,
             transport=self.transport,
             recorder=self.recorder,
+            entrance=self.entrance,
             sessions=self.recordings,
             capture=self.capture,
             renderer=self.renderer,
@@ -235,6 +246,7 @@ class _Assembly:
         cluster.relay.receiver = self.layer
         self.layer.transport = self.around.outgoing.transport = cluster.relay
         self.recorder.isUncertain = cluster.isUncertain
+        self.recorder.alone = lambda: not cluster.membership.living
         self.around.passOn = cluster.passOn
         watchCluster(self.metrics, cluster)
 
@@ -294,8 +306,8 @@ class _Assembly:
         )
 
     def _transport(self, receiver: IMessageReceiver) -> TransportService:
-        sip = self.settings.sip
-        return TransportService(self.reactor, sip.listen, sip.advertise, receiver)
+        self.entrance = makeEntrance(self.reactor, self.settings, self.layer, self.now, receiver)
+        return self.entrance.transport
 
     def _recorder(self, transport: ISipTransport) -> Recorder:
         settings, recordings = self.settings, self.recordings

@@ -13,6 +13,7 @@ from typing import Any
 from attrs import frozen
 
 from siprec.ids import NodeID
+from siprec.peersettings import BadPeer, PeerSettings, readPeers
 from siprec.settings import SETTINGS, Setting
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "MediaSettings",
     "MetadataSettings",
     "NodeSettings",
+    "PeerSettings",
     "RecordingsSettings",
     "SessionSettings",
     "Setting",
@@ -70,8 +72,9 @@ class NodeSettings:
 class SipSettings:
     """
     Signalling.  C{advertise} is host and port for our Contact; C{None} for
-    either: what we listen on.  C{maxSessions} 0: no limit.  C{notReady} is
-    C{refuse} or C{inactive}.
+    either: what we listen on.  C{notReady} is C{refuse} or C{inactive}.  Of
+    limits 0 is none; rates are by second.  The files may be empty;
+    C{idleTimeout} and C{digestLifetime} are in seconds.
     """
 
     listen: tuple[str, ...]
@@ -79,6 +82,21 @@ class SipSettings:
     profile: str
     maxSessions: int
     notReady: str
+    maxStreams: int
+    maxUnacknowledged: int
+    inviteRate: float
+    sourceRate: float
+    sourceConnections: int
+    idleTimeout: float
+    tlsCertificate: str
+    tlsKey: str
+    tlsCa: str
+    tlsClient: str
+    digest: bool
+    digestFile: str
+    digestRealm: str
+    digestAlgorithms: tuple[str, ...]
+    digestLifetime: float
 
 
 @frozen
@@ -192,6 +210,7 @@ class ManholeSettings:
 class Settings:
     """
     Everything that can be configured, one attribute for each table of the file.
+    Without C{peers} everybody is one.
     """
 
     node: NodeSettings
@@ -204,6 +223,7 @@ class Settings:
     metadata: MetadataSettings
     http: HttpSettings
     manhole: ManholeSettings
+    peers: tuple[PeerSettings, ...] = ()
 
 
 _GROUPS: dict[str, type[Any]] = {
@@ -234,6 +254,10 @@ def loadSettings(path: str | None, overrides: Mapping[str, object]) -> Settings:
     """
     given = {} if path is None else dict(_flatten(_readFile(path)))
     given.update({key: value for key, value in overrides.items() if value is not None})
+    try:
+        peers = readPeers(given.pop("peer", []))
+    except BadPeer as error:
+        raise ConfigError(error.key, error.value, str(error)) from None
     for key, value in given.items():
         if key not in _BY_KEY:
             raise ConfigError(key, value, _nearest(key))
@@ -246,7 +270,19 @@ def loadSettings(path: str | None, overrides: Mapping[str, object]) -> Settings:
             raise ConfigError(setting.key, value, str(error)) from None
         table, name = setting.key.split(".")
         tables[table][_attribute(name)] = checked
-    return Settings(**{table: _GROUPS[table](**values) for table, values in tables.items()})
+    groups = {table: _GROUPS[table](**values) for table, values in tables.items()}
+    settings = Settings(**groups, peers=peers)
+    _checkTogether(settings)
+    return settings
+
+
+def _checkTogether(settings: Settings) -> None:
+    """
+    @raise ConfigError: values do not fit each other.
+    """
+    sip = settings.sip
+    if (sip.digest or any(each.digestUsers for each in settings.peers)) and not sip.digestFile:
+        raise ConfigError("sip.digest_file", "", "a file, since peers have to authenticate")
 
 
 def _readFile(path: str) -> dict[str, object]:

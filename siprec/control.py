@@ -16,6 +16,7 @@ from zope.interface import implementer
 
 from siprec.cluster.cluster import Cluster
 from siprec.config import Settings
+from siprec.entrance import Entrance
 from siprec.policies import takeUp, withPolicies
 from siprec.recorder import Recorder
 from siprec.session.archive import locate
@@ -42,6 +43,7 @@ class NodeControl:
     settings: Settings
     transport: TransportService
     recorder: Recorder
+    entrance: Entrance
     sessions: Recordings
     workers: Workers
     state: SessionService
@@ -127,11 +129,17 @@ class NodeControl:
         """
         Take up the settings that can change while calls run: C{sip.profile},
         C{sip.max_sessions}, C{sip.not_ready}, C{recordings.min_free},
-        C{metadata.exclude} and C{metadata.mask}.  What else has changed is named
-        in the log, and waits for a restart.
+        C{metadata.exclude}, C{metadata.mask}, the peers and what else says who is
+        let in; and read the files anew that say so, too.  What else has changed
+        is named in the log, and waits for a restart.
         """
         takeUp(settings, self.recorder, self.sessions)
+        self.entrance.configure(settings, self.recorder)
         live = withPolicies(self.settings, settings)
+        try:
+            self.entrance.load(settings)
+        except OSError as error:
+            log.error("the files of before are still used: {error}", error=str(error))
         self.settings = live
         tables = [each.name for each in fields(Settings)]
         waiting = [name for name in tables if getattr(live, name) != getattr(settings, name)]

@@ -9,6 +9,7 @@ from siprec.values import ipAddress, isPort, plainText
 
 __all__ = [
     "clusterListen",
+    "escapeArgument",
     "escapeInterface",
     "httpListen",
     "listenStrings",
@@ -32,7 +33,12 @@ _TLS_FIELDS = _TCP_FIELDS | {
     "sslmethod",
     "dhParameters",
 }
-_SIP_FIELDS = {"udp": frozenset({"interface"}), "tcp": _TCP_FIELDS, "ssl": _TLS_FIELDS}
+_SIP_FIELDS = {
+    "udp": frozenset({"interface"}),
+    "tcp": _TCP_FIELDS,
+    # What else Twisted knows there is not for TLS as SIP wants it.
+    "ssl": _TCP_FIELDS | {"privateKey", "certKey"},
+}
 _HTTP_FIELDS = {"tcp": _TCP_FIELDS, "ssl": _TLS_FIELDS}
 _PLAIN_FIELDS = {"tcp": _TCP_FIELDS}
 
@@ -104,6 +110,13 @@ def escapeInterface(text: str) -> str:
     endpoint strings want and people forget; with or without its brackets.
     """
     return _PLAIN_INTERFACE.sub(lambda match: match[1].replace(":", "\\:"), text)
+
+
+def escapeArgument(text: str) -> str:
+    """
+    @return: a value of an endpoint string with its own colons escaped.
+    """
+    return re.sub(r"([\\:])", r"\\\1", text)
 
 
 def _endpoint(value: object, kinds: dict[str, frozenset[str]]) -> str:

@@ -101,6 +101,20 @@ _WATCHABLE: Mapping[str, _Watchable] = {
     "siprec_sip_dropped_total": _Watchable(
         CounterMetricFamily, "SIP input that was dropped without an answer.", "reason"
     ),
+    "siprec_sip_refused_total": _Watchable(
+        CounterMetricFamily, "SIP messages refused for who sent them, or how many.", "reason"
+    ),
+    "siprec_streams": _Watchable(GaugeMetricFamily, "Streams of all calls that run here now."),
+    "siprec_sip_unacknowledged": _Watchable(
+        GaugeMetricFamily, "Calls that were answered and have no ACK yet."
+    ),
+    "siprec_sip_connections": _Watchable(GaugeMetricFamily, "Open TCP and TLS connections."),
+    "siprec_sip_transport_events_total": _Watchable(
+        CounterMetricFamily, "What happened to SIP's sockets, such as failed handshakes.", "event"
+    ),
+    "siprec_sip_certificate_expires": _Watchable(
+        GaugeMetricFamily, "When our certificate for SIP expires, Unix time; 0: there is none."
+    ),
 }
 
 
@@ -222,8 +236,9 @@ class Metrics:
             C{siprec_media_packets_total}, C{siprec_media_octets_total},
             C{siprec_media_kernel_drops_total} (one number each),
             C{siprec_sip_requests_total} (a number for each method),
-            C{siprec_sip_responses_total} (for each status) and
-            C{siprec_sip_dropped_total} (for each reason).
+            C{siprec_sip_responses_total} (for each status),
+            C{siprec_sip_dropped_total} and C{siprec_sip_refused_total} (for
+            each reason).
         @param read: must not block.  Should it raise, the failure is logged
             and this scrape goes without the metric.
         @raise KeyError: there is no such metric.

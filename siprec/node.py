@@ -27,6 +27,7 @@ from siprec.cluster.cluster import Cluster
 from siprec.cluster.errors import CannotListen
 from siprec.config import Settings
 from siprec.control import NodeControl
+from siprec.entrance import Entrance
 from siprec.manhole import ManholeService
 from siprec.media.capture import CaptureThread
 from siprec.metrics import Metrics
@@ -76,6 +77,7 @@ class Node(NodeControl, Service):
     layer: SipLayer
     transport: TransportService
     recorder: Recorder
+    entrance: Entrance
     sessions: Recordings
     capture: CaptureThread
     renderer: Renderer
@@ -112,10 +114,12 @@ class Node(NodeControl, Service):
         @raise LeaseHeld: the same, as the store says.
         @raise ListenFailed: a SIP address cannot be had.
         @raise OSError: the recordings directory cannot be written, the address
-            for HTTP or the SSH shell cannot be had, or the shell's keys.
+            for HTTP or the SSH shell cannot be had, the shell's keys, or a
+            file of digest users or a secret.
         """
         try:
             checkMedia(self.settings.media.address, self.settings.media.bind)
+            self.entrance.load(self.settings)
             orphans = self._becomeNode()
             for part in (self.workers, self.archive, self.capture, self.renderer):
                 self._start(part)

@@ -36,12 +36,9 @@ def withPolicies(before: Settings, now: Settings) -> Settings:
     sip, metadata = now.sip, now.metadata
     return evolve(
         before,
-        sip=evolve(
-            before.sip,
-            profile=sip.profile,
-            maxSessions=sip.maxSessions,
-            notReady=sip.notReady,
-        ),
+        # Of the SIP settings all can but where to listen.
+        sip=evolve(sip, listen=before.sip.listen, advertise=before.sip.advertise),
         recordings=evolve(before.recordings, minFree=now.recordings.minFree),
         metadata=evolve(before.metadata, exclude=metadata.exclude, mask=metadata.mask),
+        peers=now.peers,
     )

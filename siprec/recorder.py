@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from math import inf
 from secrets import randbelow
-from typing import Any
+from typing import Any, cast
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -34,10 +34,12 @@ from siprec.uas.admission import (
     checkMethod,
     recognise,
 )
-from siprec.uas.around import RETRY_AFTER, Surroundings, warning
+from siprec.uas.around import Surroundings, warning
 from siprec.uas.bodies import ACCEPT, BadBody, readBodies
 from siprec.uas.call import Call
+from siprec.uas.capacity import Capacity, streamsAsked, unavailable
 from siprec.uas.finals import adopt
+from siprec.uas.peerlist import PeerList
 from siprec.uas.peers import Peers
 from siprec.uas.resume import resumeCall
 
@@ -84,6 +86,11 @@ class Recorder:
     @ivar maxSessions: above so many calls new ones are refused; 0: no limit.
     @ivar waits: whether a call is taken, and answered inactive, while only room on the
         disk is lacking; else it is refused.
+    @ivar peerList: who the peers are.
+    @ivar capacity: how much is taken beside C{maxSessions}.
+    @ivar alone: tells whether there is no other node that could take a call.
+    @ivar refused: how many messages in dialogs were refused as they came from
+        C{otherPeer}, and how many INVITEs as calls were C{unavailable}.
     @ivar isUncertain: tells of a request in a dialog that is not here whether
         there may be such a dialog all the same.
     """
@@ -95,6 +102,10 @@ class Recorder:
     maxSessions: int = 0
     waits: bool = False
     isUncertain: Callable[[Request], bool] = _never
+    peerList: PeerList = field(factory=PeerList)
+    capacity: Capacity = field(factory=Capacity)
+    alone: Callable[[], bool] = lambda: True
+    refused: Counter[str] = field(factory=Counter, init=False)
     calls: dict[DialogID, Call] = field(factory=dict, init=False)
     _opening: dict[IServerTransaction, Call] = field(factory=dict, init=False)
     # How many calls have this Call-ID and tag of the peer's.
@@ -126,8 +137,10 @@ class Recorder:
         See L{ITransactionUser.ackReceived}.
         """
         call = self._find(ack)
-        if call is not None:
-            call.ackReceived(ack, flow)
+        if call is not None and self._isWith(call, flow):
+            self.capacity.unacknowledged.pop(call, None)
+            # An ACK need not show who exactly it is of; the call knows that.
+            call.ackReceived(ack, evolve(flow, peers=call.flow.peers))
 
     def cancelReceived(self, transaction: IServerTransaction, cancel: Request) -> None:
         """
@@ -144,14 +157,15 @@ class Recorder:
 
     # What the node asks for.
 
-    def notReady(self) -> list[str]:
+    def notReady(self, streams: int = 1) -> list[str]:
         """
+        @param streams: that the call would have.
         @return: why no call can be taken now; empty when one can.
         """
         reasons = self._around.service.notReady()
         if self.maxSessions and len(self.calls) >= self.maxSessions:
             reasons.append(f"{len(self.calls)} calls are running, the limit")
-        return reasons
+        return reasons + self.capacity.reasons(self.calls.values(), streams)
 
     def stopCalls(self, cause: int, reason: str) -> None:
         """
@@ -288,12 +302,22 @@ class Recorder:
             return (request.callID, request.fromTag or "") in self._begun
         return self._find(request) is not None
 
-    def contact(self, flow: Flow) -> str:
+    def uses(self, connection: int) -> bool:
         """
+        @return: whether a call would speak to its peer by that connection.
+        """
+        return any(call.flow.connection == connection for call in self.calls.values())
+
+    def contact(self, flow: Flow, secure: bool = False) -> str:
+        """
+        @param secure: whether the peer has asked for a SIPS URI, which only
+            one that comes over TLS can have.
         @return: the value of our Contact for a peer on this flow.
         """
         host, port = self._transport.advertised(flow)
         literal = f"[{host}]" if ":" in host else host
+        if secure and flow.transport == "TLS":
+            return f"<sips:{literal}:{port}>;+sip.srs"
         transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
         return f"<sip:{literal}:{port}{transport}>;+sip.srs"
 
@@ -311,7 +335,11 @@ class Recorder:
 
     def _inDialog(self, transaction: IServerTransaction, request: Request) -> None:
         call = self._find(request)
-        if call is not None:
+        if call is not None and not self._isWith(call, transaction.flow):
+            # It ends nothing, whoever gets this answer: 403 is about this one
+            # request (RFC 5057 section 5.1), where 481 would be about the call.
+            self._refuse(transaction, Refusal(403, "this call is with another peer"))
+        elif call is not None:
             call.requestReceived(transaction, request)
         elif self.isUncertain(request):
             # 481 would end it (RFC 5057 section 5.1); this only this request.
@@ -320,11 +348,25 @@ class Recorder:
         else:
             self._refuse(transaction, Refusal(481, "no such dialog"))
 
+    def _isWith(self, call: Call, flow: Flow) -> bool:
+        """
+        @return: whether a message may be one of the call's own peer.
+        """
+        if call.flow.samePeer(flow):
+            return True
+        self.refused["otherPeer"] += 1
+        log.warn(
+            "{callID}: a message of {host}, which is not the peer of this call",
+            callID=call.dialog.callID,
+            host=flow.remote[0],
+        )
+        return False
+
     def _options(self, transaction: IServerTransaction) -> None:
         # The same as an INVITE would get (RFC 3261 section 11.2).
         reasons = self._lacking(transaction.flow)
         if reasons:
-            self._refuse(transaction, self._unavailable(reasons))
+            self._refuse(transaction, unavailable("; ".join(reasons), self.alone()))
             return
         headers = [
             ("Contact", self.contact(transaction.flow)),
@@ -342,13 +384,16 @@ class Recorder:
             self._around.metrics.invites.labels("rejected").inc()
             self._refuse(transaction, admission)
             return
+        # RFC 3261 section 12.1.1.
+        secure = request.uri[:5].lower() == "sips:"
         call = Call(
             around=self._around,
-            dialog=Dialog.fromInvite(request, transaction.toTag, self.contact(flow)),
+            dialog=Dialog.fromInvite(request, transaction.toTag, self.contact(flow, secure)),
             flow=flow,
             onEnd=self._ended,
         )
         self._register(call)
+        self.capacity.unacknowledged[call] = streamsAsked(admission[1])
         self._opening[transaction] = call
         log.info(
             "{callID}: INVITE from {host}, admitted by {rule}",
@@ -359,11 +404,11 @@ class Recorder:
         beginning = call.begin(transaction, admission[1])
         beginning.addCallback(lambda _: self._opening.pop(transaction, None))
 
-    def _lacking(self, flow: Flow) -> list[str]:
+    def _lacking(self, flow: Flow, streams: int = 1) -> list[str]:
         """
         @return: why a call of this peer cannot be taken, not even to be received later.
         """
-        reasons = self.notReady()
+        reasons = self.notReady(streams)
         onlyFull = len(reasons) == 1 and self._around.service.full
         # One that takes no re-INVITE would never send.
         takes = self._around.peers.takesReinvite(flow.remote[0]) is not False
@@ -382,18 +427,15 @@ class Recorder:
         refusal = checkAccept(request)
         if refusal is not None:
             return refusal
-        admission = recognise(request, bodies, self.profile)
+        profile = cast(Profile, self.peerList.profile(flow) or self.profile)
+        admission = recognise(request, bodies, profile)
         if isinstance(admission, Refusal):
             return admission
-        reasons = self._lacking(flow)
+        reasons = self._lacking(flow, streamsAsked(bodies))
         if reasons:
-            return self._unavailable(reasons)
+            self.refused["unavailable"] += 1
+            return unavailable("; ".join(reasons), self.alone())
         return admission, bodies
-
-    def _unavailable(self, reasons: list[str]) -> Refusal:
-        # A peer that is told when to come back goes to another node until then
-        # (RFC 3261 section 21.5.4).
-        return Refusal(503, "; ".join(reasons), (("Retry-After", str(RETRY_AFTER)),))
 
     def _refuse(self, transaction: IServerTransaction, refusal: Refusal) -> None:
         self._respond(transaction, refusal.status, [*refusal.headers, warning(refusal.why)])
@@ -406,6 +448,7 @@ class Recorder:
         )
 
     def _ended(self, call: Call) -> None:
+        self.capacity.unacknowledged.pop(call, None)
         dialog = call.dialog
         key = (dialog.callID, dialog.localTag, dialog.remoteTag)
         # A call that left this node may be back, and that is another one.

@@ -5,11 +5,10 @@ The options of C{twistd siprec} are made from it, and C{etc/siprec.toml} and
 the documentation are checked against it.
 """
 
-from attrs import frozen
-
-from siprec.endpoints import clusterListen, httpListen, listenStrings, manholeListen
+from siprec.endpoints import clusterListen, httpListen, manholeListen
+from siprec.setting import Setting
+from siprec.sipsettings import SIP_SETTINGS
 from siprec.values import (
-    Check,
     choice,
     directory,
     filePath,
@@ -34,32 +33,6 @@ from siprec.values import (
 __all__ = ["SETTINGS", "Setting"]
 
 
-@frozen
-class Setting:
-    """
-    One key of the configuration.
-
-    @ivar key: C{table.name}, as in the file.
-    @ivar option: the command line's long option without its dashes, or C{None}.
-    @ivar default: as it would stand in the file.
-    @ivar check: makes the setting of a given value, or raises C{ValueError}.
-    @ivar meaning: one line for help and documentation.
-    """
-
-    key: str
-    option: str | None
-    default: str | int | float | list[str]
-    check: Check
-    meaning: str
-
-    @property
-    def repeatable(self) -> bool:
-        """
-        Whether the option may be given several times, each adding to a list.
-        """
-        return isinstance(self.default, list)
-
-
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "node.id",
@@ -75,41 +48,7 @@ SETTINGS: tuple[Setting, ...] = (
         seconds(3600),
         "Longest time in seconds that a stop may take to end calls and finish files.",
     ),
-    Setting(
-        "sip.listen",
-        "sip",
-        ["udp:5060", "tcp:5060"],
-        listenStrings,
-        "Where to listen: udp:PORT[:interface=IP], or Twisted's tcp: and ssl: strings.",
-    ),
-    Setting(
-        "sip.advertise",
-        "advertise",
-        "",
-        hostPort,
-        "HOST[:PORT] that peers reach us at, for Contact; empty: the listening address.",
-    ),
-    Setting(
-        "sip.profile",
-        None,
-        "lenient",
-        choice("lenient", "strict", "legacy"),
-        "Which INVITEs are recording sessions: lenient, strict (RFC 7866) or legacy.",
-    ),
-    Setting(
-        "sip.max_sessions",
-        None,
-        0,
-        whole(0, 1_000_000),
-        "Calls at a time above which new ones are refused; 0: no limit.",
-    ),
-    Setting(
-        "sip.not_ready",
-        None,
-        "refuse",
-        choice("refuse", "inactive"),
-        "What a call gets while only disk space is lacking: refuse (503), or inactive for now.",
-    ),
+    *SIP_SETTINGS,
     Setting(
         "media.address",
         "media-address",

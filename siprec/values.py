@@ -20,12 +20,14 @@ from siprec.store.redisurl import BadRedisURL, parseRedisURL
 __all__ = [
     "Check",
     "choice",
+    "digestAlgorithms",
     "directory",
     "filePath",
     "headerPatterns",
     "hostPort",
     "interfaceAddress",
     "ipAddress",
+    "isHostName",
     "isPort",
     "keyPrefix",
     "mediaAddress",
@@ -34,12 +36,15 @@ __all__ = [
     "optionalStoreURL",
     "plainText",
     "portRange",
+    "rate",
+    "realm",
     "seconds",
     "size",
     "storeURL",
     "takeoverWays",
     "upToSeconds",
     "whole",
+    "yesNo",
 ]
 
 Check = Callable[[object], object]
@@ -49,6 +54,8 @@ _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _HEADER_PATTERN = re.compile(r"[A-Za-z0-9.!%*_+`'~?-]+")
 _SIZE = re.compile(r"(\d{1,18})\s*(B|KiB|MiB|GiB|TiB)?", re.ASCII)
 _KEY_PREFIX = re.compile(r"[A-Za-z0-9:._{}-]{1,64}")
+_REALM = re.compile(r"[ !#-9;-\[\]-~]{1,64}")
+_DIGESTS = frozenset(("SHA-512-256", "SHA-256", "MD5"))
 _UNITS = {"B": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40}
 
 
@@ -113,6 +120,51 @@ def takeoverWays(value: object) -> tuple[str, ...]:
         if ways and len(set(ways)) == len(ways) and {"address", "reinvite"}.issuperset(ways):
             return ways
     raise ValueError("'address', 'reinvite', or both with a comma between them")
+
+
+def yesNo(value: object) -> bool:
+    """
+    Check a switch: TOML's C{true} or C{false}.
+    """
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def realm(value: object) -> str:
+    """
+    Check a digest realm: printable text without quotes or colons.
+    """
+    text = plainText(value)
+    if not _REALM.fullmatch(text):
+        raise ValueError("1 to 64 printable ASCII characters without quotes, colons, backslashes")
+    return text
+
+
+def digestAlgorithms(value: object) -> tuple[str, ...]:
+    """
+    Check a list of digest algorithms.
+    """
+    if not isinstance(value, (list, tuple)) or not value or not _DIGESTS.issuperset(value):
+        raise ValueError(f"a list of at least one of {', '.join(sorted(_DIGESTS, reverse=True))}")
+    return tuple(value)
+
+
+def rate(highest: int) -> Check:
+    """
+    Make a check for how many a second, from 0, which means no limit.
+    """
+    within = seconds(highest)
+
+    def check(value: object) -> object:
+        if not isinstance(value, bool) and value in (0, "0"):
+            return 0.0
+        try:
+            return within(value)
+        except ValueError:
+            raise ValueError(f"a number a second, from 0 to {highest}") from None
+
+    return check
 
 
 def choice(*names: str) -> Check:
@@ -314,6 +366,13 @@ def _isHost(text: str) -> bool:
             return ipaddress.ip_address(text[1:-1]).version == 6
         except ValueError:
             return False
+    return isHostName(text)
+
+
+def isHostName(text: str) -> bool:
+    """
+    @return: whether this could be a host's name or its IPv4 address.
+    """
     return len(text) <= 253 and _HOST_NAME.fullmatch(text) is not None
 
 

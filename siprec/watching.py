@@ -8,12 +8,14 @@ from collections import Counter
 
 from siprec.cluster.cluster import Cluster
 from siprec.cluster.membership import Standing
+from siprec.entrance import Entrance
 from siprec.media.interfaces import IPortPool
 from siprec.metrics import Metrics
 from siprec.recorder import Recorder
 from siprec.session.recordings import Recordings
 from siprec.session.service import SessionService
 from siprec.sip.layer import SipLayer
+from siprec.uas.capacity import streamsOf
 
 # Of what the SIP layer counts, that which nobody got an answer to.
 _DROPPED = ("badMessages", "strayAcks", "strayResponses", "lateResponses", "afterStop")
@@ -26,6 +28,7 @@ def watchNode(
     recorder: Recorder,
     layer: SipLayer,
     state: SessionService,
+    entrance: Entrance,
 ) -> None:
     """
     Have each part asked for its numbers at every scrape.
@@ -44,6 +47,12 @@ def watchNode(
     metrics.watch(
         "siprec_sip_dropped_total", lambda: {name: layer.counters[name] for name in _DROPPED}
     )
+    metrics.watch("siprec_sip_refused_total", lambda: entrance.doorway.refused + recorder.refused)
+    metrics.watch("siprec_sip_transport_events_total", lambda: entrance.transport.counters)
+    metrics.watch("siprec_sip_certificate_expires", lambda: entrance.transport.tls.expires or 0)
+    metrics.watch("siprec_sip_connections", lambda: entrance.transport.connections)
+    metrics.watch("siprec_sip_unacknowledged", lambda: len(recorder.capacity.unacknowledged))
+    metrics.watch("siprec_streams", lambda: streamsOf(recorder.calls.values()))
 
 
 def watchCluster(metrics: Metrics, cluster: Cluster) -> None:

@@ -234,6 +234,25 @@ class RecorderPart:
 
 
 @define(eq=False)
+class EntrancePart:
+    """
+    Notes what it is configured with.
+    """
+
+    settings: Settings | None = None
+    loaded: Settings | None = None
+    failure: OSError | None = None
+
+    def configure(self, settings: Settings, recorder: object) -> None:
+        self.settings = settings
+
+    def load(self, settings: Settings) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.loaded = settings
+
+
+@define(eq=False)
 class LayerPart:
     """
     Forgets its transactions when it is told to.
@@ -344,6 +363,7 @@ class NodeTestCase(SynchronousTestCase):
             "sessions": SessionsPart(self.notes),
             "transport": TransportPart("transport", self.notes),
             "recorder": RecorderPart(self.notes),
+            "entrance": EntrancePart(),
             "layer": LayerPart(self.notes),
             "recovery": RecoveryPart(),
             "state": StatePart("state", self.notes),

@@ -50,6 +50,21 @@ class LoadSettingsTests(SynchronousTestCase):
                     "profile": "lenient",
                     "maxSessions": 0,
                     "notReady": "refuse",
+                    "maxStreams": 0,
+                    "maxUnacknowledged": 1000,
+                    "inviteRate": 0,
+                    "sourceRate": 0,
+                    "sourceConnections": 1000,
+                    "idleTimeout": 600,
+                    "tlsCertificate": "",
+                    "tlsKey": "",
+                    "tlsCa": "",
+                    "tlsClient": "required",
+                    "digest": False,
+                    "digestFile": "",
+                    "digestRealm": "siprec",
+                    "digestAlgorithms": ("SHA-512-256", "SHA-256"),
+                    "digestLifetime": 300,
                 },
                 "media": {
                     "address": None,
@@ -95,6 +110,7 @@ class LoadSettingsTests(SynchronousTestCase):
                     "authorizedKeys": os.path.abspath("authorized_keys"),
                     "hostKey": os.path.abspath("manhole_host_key"),
                 },
+                "peers": (),
             },
         )
 
@@ -120,6 +136,25 @@ class LoadSettingsTests(SynchronousTestCase):
         self.assertEqual(settings.node.id, "two")
         self.assertEqual(settings.sip.listen, ("udp:2", "tcp:2"))
         self.assertEqual(settings.sip.profile, "strict")
+
+    def test_peers(self) -> None:
+        """
+        Each C{[[peer]]} is one; a wrong one is named by its number.
+        """
+        table = '[[peer]]\nname = "a"\nnetworks = ["192.0.2.7"]\n'
+        [peer] = loadSettings(self.written(table), {}).peers
+        self.assertEqual(peer.name, "a")
+        error = self.failure(self.written(table + '[[peer]]\nname = "b"\nnetworks = [7]\n'), {})
+        self.assertEqual((error.key, error.value), ("peer[1].networks", [7]))
+
+    def test_digestWithoutUsers(self) -> None:
+        """
+        Who asks for credentials must say where the users are.
+        """
+        table = '[[peer]]\nname = "a"\ndigest_users = ["ann"]\n'
+        for content in ("[sip]\ndigest = true\n", table):
+            self.assertEqual(self.failure(self.written(content), {}).key, "sip.digest_file")
+        self.assertTrue(loadSettings(self.written(table), {"sip.digest_file": "/x"}).peers)
 
     def test_frozen(self) -> None:
         """
@@ -243,7 +278,10 @@ class TableTests(SynchronousTestCase):
             row = rows[setting.key]
             if setting.option is not None:
                 self.assertIn(f"``--{setting.option}``", row)
-            self.assertIn(str(setting.default).replace("'", '"') or "(empty)", row)
+            default = str(setting.default).replace("'", '"')
+            if isinstance(setting.default, bool):
+                default = default.lower()
+            self.assertIn(default or "(empty)", row)
             self.assertIn(setting.meaning, row)
 
     def test_options(self) -> None:

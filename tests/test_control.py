@@ -147,6 +147,7 @@ class ControlTests(NodeTestCase):
             metadata__snapshot_request="errors",
             sip__not_ready="inactive",
             node__drain_timeout=3,
+            peer=[{"name": "a", "networks": ["192.0.2.7"]}],
         )
         with capturedLogs() as logs:
             self.node.reload(settings)
@@ -155,5 +156,21 @@ class ControlTests(NodeTestCase):
         self.assertEqual((sessions.minFree, sessions.exclude), (5, ("X-*",)))
         self.assertEqual((recorder.waits, sessions.mask.patterns), (True, ("\\d{6,}",)))
         self.assertEqual(self.node.settings.sip.profile, "strict")
+        self.assertIs(self.parts["entrance"].settings, settings)
+        self.assertEqual(self.node.settings.peers, settings.peers)
         self.assertNotEqual(self.node.settings.node.drainTimeout, 3)
         self.assertEqual(logs[0]["waiting"], "node, metadata")
+
+    def test_reloadFiles(self) -> None:
+        """
+        A file that cannot be used is named in the log, and what was read
+        before goes on to be used.
+        """
+        settings = settingsFor(self.root)
+        self.node.reload(settings)
+        self.assertIs(self.parts["entrance"].loaded, settings)
+        self.parts["entrance"].failure = OSError("sip.digest_file = 'x': no")
+        with capturedLogs() as logs:
+            self.node.reload(settingsFor(self.root))
+        self.assertEqual(logs[0]["error"], "sip.digest_file = 'x': no")
+        self.assertIs(self.parts["entrance"].loaded, settings)

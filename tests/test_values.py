@@ -45,6 +45,21 @@ class CheckTests(SynchronousTestCase):
         wrong = (0, -1, 60.1, math.inf, math.nan, "soon", True, None, 10**400)
         self.refused(check, "seconds, above 0 and at most 60", *wrong)
 
+    def test_rate(self) -> None:
+        """
+        A rate is at most the limit, or 0 for none.
+        """
+        check = values.rate(100)
+        self.assertEqual([check(0), check("0"), check(0.5), check("100")], [0, 0, 0.5, 100])
+        self.refused(check, "a number a second, from 0 to 100", -1, 101, "x", False, True, None)
+
+    def test_yesNo(self) -> None:
+        """
+        A switch is true or false.
+        """
+        self.assertEqual([values.yesNo(True), values.yesNo(False)], [True, False])
+        self.refused(values.yesNo, "true or false", "true", 1, 0, None)
+
     def test_choice(self) -> None:
         """
         A choice is one of its words exactly.

@@ -116,6 +116,34 @@ class MakeTests(SynchronousTestCase):
             self.assertIn(f'siprec_sip_dropped_total{{reason="{name}"}} 1.0', text)
         self.assertEqual(text.count("siprec_sip_dropped_total{"), len(dropped))
 
+    def test_refused(self) -> None:
+        """
+        What the doorway and the recorder refuse is counted together, by the
+        reason; what happens to sockets, by what it was.
+        """
+        self.node.entrance.doorway.refused["stranger"] += 2
+        self.node.recorder.refused["otherPeer"] += 1
+        self.node.transport.counters["handshakeFailures"] += 3
+        text = self.node.metrics.exposition().decode()
+        for line in (
+            'siprec_sip_refused_total{reason="stranger"} 2.0',
+            'siprec_sip_refused_total{reason="otherPeer"} 1.0',
+            'siprec_sip_transport_events_total{event="handshakeFailures"} 3.0',
+        ):
+            self.assertIn(line, text)
+
+    def test_doorway(self) -> None:
+        """
+        What the transport receives comes to the doorway, and from there to the
+        layer.
+        """
+        entrance = self.node.entrance
+        flow = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.9", 5060))
+        entrance.transport._receiver.messageReceived(parseMessage(_OPTIONS), flow)
+        self.assertEqual(self.node.layer.requests["OPTIONS"], 1)
+        self.assertIs(entrance.transport._receiver, entrance.doorway)
+        self.node.layer.stop()
+
     def test_unhandled(self) -> None:
         """
         An error that the SIP layer catches counts as unforeseen.
@@ -138,6 +166,10 @@ class MakeTests(SynchronousTestCase):
             ("siprec_ports_free", 5000),
             ("siprec_disk_free_bytes", 0),
             ("siprec_ready", 0),
+            ("siprec_streams", 0),
+            ("siprec_sip_connections", 0),
+            ("siprec_sip_unacknowledged", 0),
+            ("siprec_sip_certificate_expires", 0),
             ("siprec_media_packets_total", 0),
             ("siprec_media_octets_total", 0),
             ("siprec_media_kernel_drops_total", 0),

@@ -41,7 +41,7 @@ def packedFlow(flow: Flow) -> list[Any]:
     """
     @return: the flow, without the node whose it is.
     """
-    return [flow.transport, *flow.local, *flow.remote, flow.connection]
+    return [flow.transport, *flow.local, *flow.remote, flow.connection, *flow.peers]
 
 
 def unpackedRequest(body: Any) -> tuple[Request, Flow, str]:
@@ -84,12 +84,15 @@ def _message(data: Any) -> Request | Response | None:
 
 
 def _flow(plain: Any) -> Flow:
-    if not isinstance(plain, list) or [type(each) for each in plain] != [
-        *(str, str, int, str, int, int)
-    ]:
+    kinds = (str, str, int, str, int, int)
+    if not isinstance(plain, list) or len(plain) < len(kinds):
         raise BadPassing("not a flow")
-    transport, localHost, localPort, remoteHost, remotePort, connection = plain
+    peers = plain[len(kinds) :]
+    if [type(each) for each in plain] != [*kinds, *(str for _ in peers)]:
+        raise BadPassing("not a flow")
+    transport, localHost, localPort, remoteHost, remotePort, connection = plain[: len(kinds)]
     ports = (localPort, remotePort)
     if transport not in _TRANSPORTS or any(not 0 <= port < 65536 for port in ports):
         raise BadPassing("not a flow")
-    return Flow(transport, (localHost, localPort), (remoteHost, remotePort), connection)
+    local, remote = (localHost, localPort), (remoteHost, remotePort)
+    return Flow(transport, local, remote, connection, peers=tuple(peers))

@@ -240,6 +240,7 @@ class DialogInfo:
         C{uac} the peer, C{uas} this side.
     @ivar sessionExpires: when the session timer runs out, absolute.
     @ivar finals: our last final responses, the newest last.
+    @ivar peers: the names of the configured peers that the peer may be.
     """
 
     callID: str
@@ -263,6 +264,7 @@ class DialogInfo:
     sessionExpires: float | None = None
     peerAllows: tuple[str, ...] = ()
     finals: tuple[FinalResponse, ...] = ()
+    peers: tuple[str, ...] = ()
 
 
 @frozen

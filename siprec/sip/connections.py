@@ -5,32 +5,39 @@ requests can go by one that is open (RFC 3261 section 18).
 
 import itertools
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from siprec.sip.flow import Flow
+from siprec.sip.identity import identities
 from siprec.sip.interfaces import FlowGone, IMessageReceiver
 from siprec.sip.matching import isAddress
-from siprec.sip.stream import StreamConnection, StreamFactory, StreamSurroundings
+from siprec.sip.stream import (
+    StreamConnection,
+    StreamFactory,
+    StreamLimits,
+    StreamSurroundings,
+)
+from siprec.sip.tls import SipTLS
 
 #: Seconds to wait for a connection or a name: less than a transaction waits.
 CONNECT_TIME = 10.0
 #: Seconds that connections have to send what is left when all are closed.
 CLOSE_TIME = 2.0
 
-ClientTLS = Callable[[str], IOpenSSLClientConnectionCreator]
 _Target = tuple[str, str, int]
 
 
 class Connections:
     """
     All stream connections, by their numbers and by the peers they lead to.
+
+    @ivar limits: of all of them.
     """
 
     def __init__(
@@ -38,16 +45,21 @@ class Connections:
         reactor: Any,
         receiver: IMessageReceiver,
         counters: Counter[str],
-        clientTLS: ClientTLS,
+        tls: SipTLS,
     ) -> None:
         """
         @param reactor: provides C{IReactorTime}, C{IReactorTCP} and
             C{IReactorPluggableNameResolver}.
-        @param clientTLS: makes the TLS settings of connections to a host.
+        @param tls: of our connections to peers.
         """
         self._reactor = reactor
-        self._clientTLS = clientTLS
-        self._around = StreamSurroundings(reactor, receiver, counters, self._opened, self._closed)
+        self._tls = tls
+        self.limits = StreamLimits()
+        self._counters = counters
+        self._around = StreamSurroundings(
+            reactor, receiver, counters, self._opened, self._closed, self.limits
+        )
+        self._hosts: Counter[str] = Counter()
         self._numbers = itertools.count(1).__next__
         self._open: dict[int, StreamConnection] = {}
         self._targets: dict[_Target, StreamConnection] = {}
@@ -56,12 +68,28 @@ class Connections:
         self._waiting: dict[_Target, list[Deferred[Flow]]] = {}
         self._emptied: list[Deferred[None]] = []
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def factory(self, transport: str) -> StreamFactory:
         """
         @param transport: C{"TCP"} or C{"TLS"}.
         @return: what makes the protocol of each new connection.
         """
-        return StreamFactory(transport, self._numbers, self._around)
+        return StreamFactory(transport, self._numbers, self._around, self._whoever)
+
+    def _whoever(self, transport: Any) -> tuple[str, ...]:
+        shown = transport.getPeerCertificate()
+        return () if shown is None else identities(shown.to_cryptography())
+
+    def _toHost(self, host: str) -> StreamFactory:
+        def identify(transport: Any) -> tuple[str, ...] | None:
+            shown = transport.getPeerCertificate()
+            if shown is None or not self._tls.accepts(shown.to_cryptography(), host):
+                return None
+            return self._whoever(transport)
+
+        return StreamFactory("TLS", self._numbers, self._around, identify)
 
     def send(self, flow: Flow, data: bytes) -> None:
         """
@@ -133,8 +161,8 @@ class Connections:
         factory: Any = self.factory(transport)
         if transport == "TLS":
             # Without a clock it would take the global reactor.
-            tls = self._clientTLS(host)
-            factory = TLSMemoryBIOFactory(tls, True, factory, clock=self._reactor)
+            tls = self._tls.client(host)
+            factory = TLSMemoryBIOFactory(tls, True, self._toHost(host), clock=self._reactor)
         connecting: Deferred[Any] = self._endpoint(host, port).connect(factory)
         # TLS wraps the protocol that is wanted.
         return connecting.addCallback(lambda made: getattr(made, "wrappedProtocol", made))
@@ -167,11 +195,20 @@ class Connections:
     def _opened(self, connection: StreamConnection) -> None:
         flow = connection.flow
         self._open[flow.connection] = connection
-        self._name(connection, (flow.transport, *flow.remote))
+        self._hosts[flow.remote[0]] += 1
+        most = self.limits.perHost
+        if most and self._hosts[flow.remote[0]] > most:
+            self._counters["tooManyConnections"] += 1
+            connection.abort()
+        else:
+            self._name(connection, (flow.transport, *flow.remote))
 
     def _closed(self, connection: StreamConnection) -> None:
-        number = connection.flow.connection
-        self._open.pop(number, None)
+        number, host = connection.flow.connection, connection.flow.remote[0]
+        if self._open.pop(number, None) is not None:
+            self._hosts[host] -= 1
+            if not self._hosts[host]:
+                del self._hosts[host]
         for target in self._names.pop(number, ()):
             if self._targets.get(target) is connection:
                 del self._targets[target]

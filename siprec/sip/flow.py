@@ -4,7 +4,7 @@ The path a message came by, or is to leave by.
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 __all__ = ["Flow"]
 
@@ -29,6 +29,8 @@ class Flow:
     remote: tuple[str, int]
     connection: int = 0
     relay: str = ""
+    identities: tuple[str, ...] = field(default=(), eq=False)
+    peers: tuple[str, ...] = field(default=(), eq=False)
 
     @property
     def reliable(self) -> bool:
@@ -37,3 +39,13 @@ class Flow:
         section 17).
         """
         return self.transport != "UDP"
+
+    def samePeer(self, other: Flow) -> bool:
+        """
+        @return: whether the messages on both may be of one peer.  Where one
+            of them came while no peers were configured, nothing tells against
+            it.
+        """
+        if not self.peers or not other.peers:
+            return True
+        return not set(self.peers).isdisjoint(other.peers)

@@ -4,7 +4,7 @@ each message, and tells the transaction user what is new.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ParamSpec
 
 from attrs import evolve
@@ -16,9 +16,9 @@ from zope.interface import implementer
 
 from siprec.ids import newBranch
 from siprec.sip.clienttransaction import cancelFor
-from siprec.sip.errors import BadHeader, BadMessage
+from siprec.sip.errors import BadMessage
 from siprec.sip.flow import Flow
-from siprec.sip.headers import Via, quote
+from siprec.sip.headers import Via
 from siprec.sip.interfaces import (
     FlowGone,
     IMessageReceiver,
@@ -36,10 +36,10 @@ from siprec.sip.matching import (
     mergeKey,
     serverKey,
     stamped,
-    statelessTag,
 )
 from siprec.sip.message import Request, Response, makeResponse
 from siprec.sip.runner import Surroundings, transmit
+from siprec.sip.stateless import answerStatelessly
 
 # A peer chooses the method's name; without this list it could make the counter
 # as large as it likes.
@@ -148,7 +148,7 @@ class SipLayer:
         if self._stopped or error.status is None or request is None or request.method == "ACK":
             self.counters["badMessages"] += 1
         else:
-            self._guard(None, self._refuse, request, error.status, str(error), flow)
+            self._guard(None, self._refuseBad, request, flow, error.status, str(error))
 
     # What the user asks for
 
@@ -191,6 +191,37 @@ class SipLayer:
             acknowledges or cancels.
         """
         return serverKey(received) in self._servers
+
+    def repeats(self, received: Request) -> bool:
+        """
+        @param received: as it came.
+        @return: whether it is a copy of a request that has a transaction.
+        """
+        return received.method in self._servers.get(serverKey(received), {})
+
+    def cancelled(self, cancel: Request) -> Flow | None:
+        """
+        @param cancel: as it came.
+        @return: what the request came by that it is to cancel; C{None} if
+            there is none.
+        """
+        target = self._target(serverKey(cancel))
+        return None if target is None else target.flow
+
+    def refuse(
+        self,
+        received: Request,
+        flow: Flow,
+        status: int,
+        why: str,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """
+        See L{answerStatelessly}.
+        """
+        if not self._stopped:
+            call = answerStatelessly
+            self._guard(None, call, self._around, received, flow, status, why, headers)
 
     def forget(self, received: Request) -> None:
         """
@@ -355,21 +386,9 @@ class SipLayer:
         if request.method != "CANCEL" and self.user is not None:
             self._guard(None, self.user.transactionEnded, transaction)
 
-    def _refuse(self, received: Request, status: int, why: str, flow: Flow) -> None:
-        try:
-            request = stamped(received, flow)
-        except BadHeader:
-            self.counters["badMessages"] += 1
-            return
-        text = why.encode("ascii", "replace").decode("ascii")[:200]
-        warning = ("Warning", f"399 siprec {quote(text)}")
-        response = makeResponse(request, status, toTag=statelessTag(received), headers=[warning])
-        self.counters["badRequests"] += 1
-        self.responses[str(status)] += 1
-        sending = maybeDeferred(self.transport.reply, request.via, flow)
-        transmit(
-            self._around, sending.addCallback(self.transport.send, response.serialize()), _nothing
-        )
+    def _refuseBad(self, received: Request, flow: Flow, status: int, why: str) -> None:
+        answered = answerStatelessly(self._around, received, flow, status, why)
+        self.counters["badRequests" if answered else "badMessages"] += 1
 
     # Responses
 
@@ -413,7 +432,7 @@ class SipLayer:
     def _guard(
         self,
         transaction: ServerTransaction | None,
-        call: Callable[_P, None],
+        call: Callable[_P, object],
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> None:

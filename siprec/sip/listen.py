@@ -6,7 +6,7 @@ import re
 
 from attrs import frozen
 
-from siprec.endpoints import escapeInterface, splitEndpoint
+from siprec.endpoints import escapeArgument, escapeInterface, splitEndpoint
 from siprec.sip.matching import isAddress
 
 _TRANSPORTS = {"udp": "UDP", "tcp": "TCP", "ssl": "TLS"}
@@ -20,19 +20,25 @@ class Listen:
     @ivar transport: C{"UDP"}, C{"TCP"} or C{"TLS"}.
     @ivar interface: an IP address, or empty: all of IPv4.
     @ivar port: 0 for any that is free.
-    @ivar endpoint: the string, escaped as Twisted's C{serverFromString} wants it.
+    @ivar endpoint: the string, escaped as Twisted's C{serverFromString} wants
+        it; for TLS that of the TCP below.
+    @ivar certificate: the file of it, for TLS with another than all have.
+    @ivar key: the file of its private key, likewise.
     """
 
     transport: str
     interface: str
     port: int
     endpoint: str
+    certificate: str = ""
+    key: str = ""
 
 
 def parseListen(text: str) -> Listen:
     """
     @param text: C{udp:PORT[:interface=IP]}, or one of Twisted's strings that
-        begin with C{tcp:} or C{ssl:}.  The colons of an IPv6 address may be
+        begin with C{tcp:} or C{ssl:}; the latter with no more than
+        C{privateKey} and C{certKey} for TLS.  The colons of an IPv6 address may be
         escaped, as Twisted wants it, or not.
     @raise ValueError: it is none of these.
     """
@@ -49,4 +55,13 @@ def parseListen(text: str) -> Listen:
         raise ValueError(f"an IP address after 'interface=' in {text!r}")
     if transport == "UDP" and set(named) - {"interface", "port"}:
         raise ValueError(f"nothing but interface after the port in {text!r}")
-    return Listen(transport, interface, int(ports[0]), endpoint)
+    if transport != "TLS":
+        return Listen(transport, interface, int(ports[0]), endpoint)
+    key = named.pop("privateKey", "")
+    certificate = named.pop("certKey", key)
+    named.pop("port", None)
+    unknown = set(named) - {"interface", "backlog"}
+    if unknown:
+        raise ValueError(f"nothing like {', '.join(sorted(unknown))} in {text!r}")
+    rest = "".join(f":{name}={escapeArgument(value)}" for name, value in named.items())
+    return Listen(transport, interface, int(ports[0]), f"tcp:{ports[0]}{rest}", certificate, key)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from attrs import define
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import (
     IAddress,
@@ -30,8 +30,42 @@ from siprec.sip.matching import plainHost
 #: ones are attacks or broken connections.
 MESSAGE_TIME = 30.0
 
+#: Gives the names of the peer of a connection whose handshake is done, or
+#: C{None} if it is the wrong one.
+Identify = Callable[[Any], tuple[str, ...] | None]
+
 #: Seconds that a peer whose stream is broken has for reading our answer.
 _LINGER = 5.0
+
+
+def _nobody(transport: object) -> tuple[str, ...]:
+    """
+    Nothing shows who it is.
+    """
+    return ()
+
+
+def _unused(connection: int) -> bool:
+    """
+    Nobody knows of any use of it.
+    """
+    return False
+
+
+@define(eq=False, repr=False)
+class StreamLimits:
+    """
+    May be changed while there are connections.
+
+    @ivar idle: seconds after which a connection by which nothing came or went
+        is closed; 0: never.
+    @ivar perHost: connections with one address at a time; 0: no limit.
+    @ivar inUse: tells by its number whether a quiet connection is still needed.
+    """
+
+    idle: float = 0.0
+    perHost: int = 0
+    inUse: Callable[[int], bool] = _unused
 
 
 @define(eq=False, repr=False)
@@ -48,6 +82,7 @@ class StreamSurroundings:
     counters: Counter[str]
     opened: Callable[["StreamConnection"], None]
     closed: Callable[["StreamConnection"], None]
+    limits: StreamLimits = field(factory=StreamLimits)
 
 
 @implementer(IPushProducer, IHandshakeListener)
@@ -65,11 +100,16 @@ class StreamConnection(Protocol):
     transport: Any
     _log = Logger()
 
-    def __init__(self, transport: str, number: int, around: StreamSurroundings) -> None:
+    def __init__(
+        self, transport: str, number: int, around: StreamSurroundings, identify: Identify
+    ) -> None:
         self.flow = Flow(transport, ("", 0), ("", 0), number)
         self._around = around
+        self._identify = identify
         self._framer = StreamFramer()
         self._deadline: IDelayedCall | None = None
+        self._idle: IDelayedCall | None = None
+        self._active = 0.0
         self._open = False
         self._secured = transport != "TLS"
         self._waiting: list[Deferred[Flow]] = []
@@ -93,6 +133,8 @@ class StreamConnection(Protocol):
         self.transport.registerProducer(self, True)
         if not self._secured:
             self._startDeadline()
+        self._active = self._around.clock.seconds()
+        self._watchIdle(self._around.limits.idle)
         self._around.opened(self)
 
     @property
@@ -104,10 +146,19 @@ class StreamConnection(Protocol):
 
     def handshakeCompleted(self) -> None:
         """
-        TLS is up and the peer's certificate, if one was wanted, is good.
+        TLS is up and the peer's certificate, if one was wanted, is of an
+        authority that we trust: whose is it?
         """
         self._secured = True
         self._stopDeadline()
+        names = self._identify(self.transport)
+        if names is None:
+            self._around.counters["wrongPeers"] += 1
+            for waiter in self._take():
+                waiter.errback(FlowGone("the certificate is of somebody else"))
+            self.abort()
+            return
+        self.flow = evolve(self.flow, identities=names)
         for waiter in self._take():
             waiter.callback(self.flow)
 
@@ -130,6 +181,7 @@ class StreamConnection(Protocol):
         """
         if not self.isOpen:
             return
+        self._active = self._around.clock.seconds()
         events = self._framer.feed(data)
         for event in events:
             if not self._open:
@@ -147,6 +199,7 @@ class StreamConnection(Protocol):
         """
         if not self._open:
             raise FlowGone("the connection is closed")
+        self._active = self._around.clock.seconds()
         self.transport.write(data)
 
     def close(self) -> None:
@@ -156,6 +209,7 @@ class StreamConnection(Protocol):
         if self._open:
             self._open = False
             self._stopDeadline()
+            self._stopIdle()
             # TLS would wait for a producer.
             self.transport.unregisterProducer()
             self.transport.loseConnection()
@@ -174,6 +228,7 @@ class StreamConnection(Protocol):
             return
         self._open = False
         self._stopDeadline()
+        self._stopIdle()
         self.transport.unregisterProducer()
         self.transport.loseWriteConnection()
         # What still comes is passed over until the peer closes or this ends.
@@ -189,6 +244,7 @@ class StreamConnection(Protocol):
         """
         self._open = False
         self._stopDeadline()
+        self._stopIdle()
         self.transport.abortConnection()
 
     def pauseProducing(self) -> None:
@@ -214,6 +270,12 @@ class StreamConnection(Protocol):
         """
         self._open = False
         self._stopDeadline()
+        self._stopIdle()
+        if not self._secured:
+            self._around.counters["handshakeFailures"] += 1
+            self._log.info(
+                "{peer}: TLS failed: {why}", peer=self.flow.remote, why=reason.getErrorMessage()
+            )
         for waiter in self._take():
             waiter.errback(FlowGone(f"TLS failed: {reason.getErrorMessage()}"))
         self._around.closed(self)
@@ -242,6 +304,27 @@ class StreamConnection(Protocol):
         if deadline is not None:
             deadline.cancel()
 
+    def _watchIdle(self, seconds: float) -> None:
+        if self._around.limits.idle:
+            self._idle = self._around.clock.callLater(seconds, self._mayBeIdle)
+
+    def _mayBeIdle(self) -> None:
+        self._idle = None
+        limits = self._around.limits
+        if not limits.idle:
+            return
+        left = self._active + limits.idle - self._around.clock.seconds()
+        if left > 0 or limits.inUse(self.flow.connection):
+            self._watchIdle(left if left > 0 else limits.idle)
+        else:
+            self._around.counters["idleConnections"] += 1
+            self.close()
+
+    def _stopIdle(self) -> None:
+        idle, self._idle = self._idle, None
+        if idle is not None:
+            idle.cancel()
+
     def _late(self) -> None:
         self._deadline = None
         self._around.counters["lateMessages"] += 1
@@ -261,14 +344,19 @@ class StreamFactory(Factory):
     noisy = False
 
     def __init__(
-        self, transport: str, numbers: Callable[[], int], around: StreamSurroundings
+        self,
+        transport: str,
+        numbers: Callable[[], int],
+        around: StreamSurroundings,
+        identify: Identify = _nobody,
     ) -> None:
         self._transport = transport
         self._numbers = numbers
         self._around = around
+        self._identify = identify
 
     def buildProtocol(self, addr: IAddress | None) -> StreamConnection:
         """
         A peer is connected.
         """
-        return StreamConnection(self._transport, self._numbers(), self._around)
+        return StreamConnection(self._transport, self._numbers(), self._around, self._identify)

@@ -11,12 +11,12 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.ssl import optionsForClientTLS
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from siprec.sip.connections import CONNECT_TIME, ClientTLS, Connections
+from siprec.sip.connections import CONNECT_TIME, Connections
 from siprec.sip.datagram import MAX_DATAGRAM, DatagramListener, FacingAddresses, isWildcard
 from siprec.sip.errors import SipError
 from siprec.sip.flow import Flow
@@ -25,6 +25,7 @@ from siprec.sip.interfaces import FlowGone, IMessageReceiver, ISipTransport
 from siprec.sip.listen import Listen, parseListen
 from siprec.sip.matching import isAddress, plainHost, replyAddress
 from siprec.sip.resolve import resolve
+from siprec.sip.tls import SipTLS
 
 
 class ListenFailed(SipError):
@@ -56,7 +57,12 @@ class TransportService(Service):
 
     @ivar counters: C{keepalives} and C{pings} that came, C{lateMessages} and
         C{brokenStreams} for which a connection was closed, C{sendBufferFull}:
-        datagrams not sent since the system has no room for them.
+        datagrams not sent since the system has no room for them;
+        C{handshakeFailures} of TLS, and C{wrongPeers}, those that we connected
+        to and that have a certificate of somebody else.
+        Also C{idleConnections} and C{tooManyConnections} that were closed.
+    @ivar tls: the files of TLS.
+    @ivar limits: of stream connections.
     """
 
     _log = Logger()
@@ -67,7 +73,7 @@ class TransportService(Service):
         listen: Sequence[str],
         advertise: tuple[str, int | None] | None,
         receiver: IMessageReceiver,
-        clientTLS: ClientTLS = optionsForClientTLS,
+        tls: SipTLS | None = None,
         facing: FacingAddresses | None = None,
     ) -> None:
         """
@@ -77,7 +83,8 @@ class TransportService(Service):
         @param advertise: host and port under which peers reach us, if not what
             we listen on.  The port is for UDP and TCP; TLS keeps the one it
             listens on, unless TLS is all there is.
-        @param clientTLS: makes the TLS settings of connections to a host.
+        @param tls: of our listeners and our connections; by default there is no
+            certificate, and who the system trusts is trusted.
         """
         self.counters: Counter[str] = Counter()
         self._reactor = reactor
@@ -85,7 +92,9 @@ class TransportService(Service):
         self._advertise = advertise
         self._receiver = receiver
         self._facing = facing or FacingAddresses(reactor.seconds)
-        self._connections = Connections(reactor, receiver, self.counters, clientTLS)
+        self.tls = tls or SipTLS()
+        self._connections = Connections(reactor, receiver, self.counters, self.tls)
+        self.limits = self._connections.limits
         self._ports: list[tuple[str, IListeningPort]] = []
         self._datagrams: list[DatagramListener] = []
         self._adopted: dict[tuple[str, str, int], IListeningPort] = {}
@@ -145,6 +154,13 @@ class TransportService(Service):
             address: Any = port.getHost()
             found.append((transport, plainHost(address.host), int(address.port)))
         return found
+
+    @property
+    def connections(self) -> int:
+        """
+        How many stream connections are open.
+        """
+        return len(self._connections)
 
     # Addresses of other nodes
 
@@ -303,10 +319,15 @@ class TransportService(Service):
 
     def _bind(self, listen: Listen) -> IListeningPort:
         endpoint = serverFromString(self._reactor, listen.endpoint)
-        factory = self._connections.factory(listen.transport)
+        factory: Any = self._connections.factory(listen.transport)
+        if listen.transport == "TLS":
+            # The endpoint of "ssl:" could neither ask for certificates of
+            # peers nor read its own again.
+            server = self.tls.server(listen.certificate, listen.key)
+            factory = TLSMemoryBIOFactory(server, False, factory, clock=self._reactor)
         results: list[IListeningPort | Failure] = []
         endpoint.listen(factory).addBoth(results.append)
-        # The endpoints of tcp: and ssl: open at once.
+        # The endpoint of tcp: opens at once.
         (result,) = results
         if isinstance(result, Failure):
             result.raiseException()

@@ -15,6 +15,7 @@ from siprec.sip.headers import Headers
 from siprec.sip.interfaces import IServerTransaction, ISipTransport, ITransactionUser
 from siprec.sip.layer import SipLayer
 from siprec.sip.message import Request, Response, makeResponse
+from siprec.sip.tls import SipTLS
 from siprec.sip.transport import TransportService
 from siprec.sip.uri import SipURI, parseURI
 from siprec.testing.call import CallFailed, Fields, RecordingCall
@@ -51,12 +52,14 @@ class RecordingClient:
         host: str = "127.0.0.1",
         sip: ISipTransport | None = None,
         openMedia: Callable[[str], IMediaSockets] = MediaSockets.open,
+        tls: SipTLS | None = None,
     ) -> None:
         """
-        @param transport: C{"UDP"} or C{"TCP"}.
+        @param transport: C{"UDP"}, C{"TCP"} or C{"TLS"}.
         @param host: IP address of ours, for signalling and media.
         @param sip: what to send by, instead of sockets of our own.
         @param openMedia: gives a pair of ports at an address.
+        @param tls: of our connections; if it has a certificate, we listen, too.
         """
         self.clock: IReactorTime = reactor
         self.host = host
@@ -71,8 +74,9 @@ class RecordingClient:
         self._service: TransportService | None = None
         if sip is None:
             interface = host.replace(":", r"\:")
-            listen = [f"{kind}:0:interface={interface}" for kind in ("udp", "tcp")]
-            self._service = sip = TransportService(reactor, listen, None, self.layer)
+            kinds = ("udp", "tcp") if tls is None else ("udp", "tcp", "ssl")
+            listen = [f"{kind}:0:interface={interface}" for kind in kinds]
+            self._service = sip = TransportService(reactor, listen, None, self.layer, tls)
         self.layer.transport = sip
 
     async def start(self) -> None:

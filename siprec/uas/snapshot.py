@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from attrs import evolve
+
 from siprec.session.model import DialogInfo, FinalResponse
 from siprec.sip.dialog import MAX_CSEQ, Dialog
 from siprec.sip.flow import Flow
@@ -57,6 +59,7 @@ def dialogInfo(
         sessionExpires=None if timer.interval is None else now + timer.interval,
         peerAllows=tuple(sorted(peerAllows)),
         finals=finals,
+        peers=flow.peers,
     )
 
 
@@ -86,7 +89,7 @@ def flowOf(info: DialogInfo) -> Flow:
     """
     @return: what the peer's last request came by; see L{deadFlow}.
     """
-    return deadFlow(info.flow)
+    return evolve(deadFlow(info.flow), peers=info.peers)
 
 
 def timerOf(info: DialogInfo, now: float) -> tuple[Agreed, float]:

@@ -9,7 +9,6 @@ from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.internet.protocol import Factory
-from twisted.internet.ssl import optionsForClientTLS
 from twisted.python.filepath import FilePath
 from twisted.trial.unittest import SkipTest, TestCase
 
@@ -17,6 +16,7 @@ from siprec.sip.flow import Flow
 from siprec.sip.interfaces import FlowGone
 from siprec.sip.layer import SipLayer
 from siprec.sip.message import Request, Response, makeResponse, parseMessage
+from siprec.sip.tls import SipTLS, TLSFiles
 from siprec.sip.transport import ListenFailed, TransportService
 from tests.functional.peers import DatagramPeer, StreamPeer, User, options, run, selfSigned
 
@@ -256,14 +256,11 @@ class TransportTests(TestCase):
         """
         Over TLS a request and its answer pass, once the certificate is good.
         """
-        path, certificate = selfSigned(FilePath(self.mktemp()))
+        path, _ = selfSigned(FilePath(self.mktemp()))
         text = f"ssl:0:interface=127.0.0.1:privateKey={path}:certKey={path}"
         far = self.start(text)
-
-        def trusting(host: str) -> Any:
-            return optionsForClientTLS(host, trustRoot=certificate)
-
-        near = self.start("udp:0:interface=127.0.0.1", clientTLS=trusting)
+        tls = SipTLS(TLSFiles(authority=path))
+        near = self.start("udp:0:interface=127.0.0.1", tls=tls)
         flow = await near.connect("TLS", *far.addresses[0][1:])
         request = parseMessage(options("TLS x"))
         assert isinstance(request, Request)

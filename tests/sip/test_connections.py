@@ -3,13 +3,17 @@ Tests for L{siprec.sip.connections}.
 """
 
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
+from attrs import define, field
+from cryptography import x509
+from OpenSSL.crypto import X509
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import ClientFactory
-from twisted.internet.ssl import optionsForClientTLS
 from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
@@ -19,9 +23,29 @@ from siprec.sip.connections import CONNECT_TIME, Connections
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import FlowGone
 from siprec.sip.stream import StreamConnection
+from siprec.sip.tls import SipTLS
+from tests.sip.authority import Authority, alternatives
 from tests.sip.sockets import Receiver, SocketReactor, TCPTransport
 
 HERE = IPv4Address("TCP", "192.0.2.9", 49152)
+
+
+@define(eq=False)
+class NotingTLS(SipTLS):
+    """
+    Notes which hosts it was asked for.
+
+    @ivar failure: what it raises, if anything.
+    """
+
+    hosts: list[str] = field(factory=list)
+    failure: Exception | None = None
+
+    def client(self, host: str) -> IOpenSSLClientConnectionCreator:
+        self.hosts.append(host)
+        if self.failure is not None:
+            raise self.failure
+        return super().client(host)
 
 
 class ConnectionsTests(SynchronousTestCase):
@@ -32,17 +56,9 @@ class ConnectionsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = SocketReactor()
         self.counters: Counter[str] = Counter()
-        self.tlsHosts: list[str] = []
-        self.connections = Connections(self.reactor, Receiver(), self.counters, self.clientTLS)
+        self.tls = NotingTLS()
+        self.connections = Connections(self.reactor, Receiver(), self.counters, self.tls)
         self.addCleanup(lambda: self.assertEqual(self.reactor.getDelayedCalls(), []))
-
-    def clientTLS(self, host: str) -> IOpenSSLClientConnectionCreator:
-        """
-        The TLS settings, noting for whom.
-        """
-        self.tlsHosts.append(host)
-        settings: IOpenSSLClientConnectionCreator = optionsForClientTLS("example.com")
-        return settings
 
     def attempt(self, index: int = -1) -> tuple[str, int, ClientFactory]:
         """
@@ -136,7 +152,7 @@ class ConnectionsTests(SynchronousTestCase):
             other = self.connections.connect(transport, "192.0.2.7", port)
             other.addErrback(lambda _: None)
             self.assertNoResult(other)
-        self.assertEqual(self.tlsHosts, ["192.0.2.7"])
+        self.assertEqual(self.tls.hosts, ["192.0.2.7"])
         connection.connectionLost()
         self.successResultOf(self.connections.close())
 
@@ -192,40 +208,74 @@ class ConnectionsTests(SynchronousTestCase):
         found = self.connections.connect("TCP", "192.0.2.7", 40000)
         self.assertEqual(self.successResultOf(found), second.flow)
 
-    def test_tls(self) -> None:
+    def secure(self, shown: x509.Certificate | None) -> tuple[StreamConnection, Deferred[Flow]]:
         """
-        With TLS the settings are those for the host, and the flow comes after
-        the handshake.
+        @param shown: the certificate of 192.0.2.7.
+        @return: a connection to it whose handshake is done, and who waits.
         """
         waiting = self.connections.connect("TLS", "192.0.2.7", 5061)
-        self.assertEqual(self.tlsHosts, ["192.0.2.7"])
-        _, _, factory = self.attempt()
+        host, port, factory = self.attempt()
         wrapper = factory._wrappedFactory  # type: ignore[attr-defined]
         self.assertIsInstance(wrapper, TLSMemoryBIOFactory)
-        host, port, _ = self.attempt()
         peer = IPv4Address("TCP", host, port)
-        made = factory.buildProtocol(peer)
-        transport = TCPTransport(HERE, peer)
-        assert made is not None
-        made.makeConnection(transport)
+        made: Any = factory.buildProtocol(peer)
+        made.makeConnection(TCPTransport(HERE, peer))
+        # Stands for a handshake with real bytes.
+        tls = made._wrappedProtocol
+        tls.getPeerCertificate = lambda: shown and X509.from_cryptography(shown)
         self.assertNoResult(waiting)
         (connection,) = self.connections._open.values()
         self.assertEqual(connection.flow.transport, "TLS")
         connection.handshakeCompleted()
-        self.assertEqual(self.successResultOf(waiting), connection.flow)
         made.connectionLost(Failure(ConnectionDone()))
         self.reactor.advance(0)
+        return connection, waiting
+
+    def signed(self, address: str) -> x509.Certificate:
+        """
+        @return: a certificate for an IP address and a name.
+        """
+        names = alternatives(addresses=[address], names=["sbc.example.com"])
+        return Authority(Path(self.mktemp())).sign(names)[0]
+
+    def test_tls(self) -> None:
+        """
+        With TLS the settings are those for the host, and the flow comes after
+        the handshake, with the names of the peer.
+        """
+        connection, waiting = self.secure(self.signed("192.0.2.7"))
+        self.assertEqual(self.tls.hosts, ["192.0.2.7"])
+        flow = self.successResultOf(waiting)
+        self.assertEqual(flow, connection.flow)
+        self.assertEqual(flow.identities, ("sbc.example.com",))
+
+    def test_D2_wrongPeer(self) -> None:
+        """
+        A peer whose certificate is of another host, or that has none, is not
+        spoken with (RFC 5922 section 7.3), and is counted.
+        """
+        for shown in (self.signed("192.0.2.8"), None):
+            _, waiting = self.secure(shown)
+            reason = self.failureResultOf(waiting, FlowGone)
+            self.assertIn("somebody else", str(reason.value))
+        self.assertEqual(self.counters["wrongPeers"], 2)
+        self.assertEqual(self.counters["handshakeFailures"], 0)
+
+    def test_aliases(self) -> None:
+        """
+        A host may have other names that are known to be its own.
+        """
+        self.tls.aliases = lambda host: ["sbc.example.com"]
+        _, waiting = self.secure(self.signed("192.0.2.8"))
+        self.successResultOf(waiting)
 
     def test_badTLS(self) -> None:
         """
         Settings that cannot be had are an error like any other.
         """
-
-        def none(host: str) -> IOpenSSLClientConnectionCreator:
-            raise ValueError("no certificate")
-
-        connections = Connections(self.reactor, Receiver(), self.counters, none)
-        reason = self.failureResultOf(connections.connect("TLS", "192.0.2.7", 5061), FlowGone)
+        self.tls.failure = OSError("no certificate")
+        waiting = self.connections.connect("TLS", "192.0.2.7", 5061)
+        reason = self.failureResultOf(waiting, FlowGone)
         self.assertIn("no certificate", str(reason.value))
 
     def test_closeEmpty(self) -> None:
@@ -258,3 +308,21 @@ class ConnectionsTests(SynchronousTestCase):
         self.assertTrue(transport.disconnected)
         connection.connectionLost(Failure(ConnectionDone()))
         self.successResultOf(closing)
+
+    def test_tooMany(self) -> None:
+        """
+        More connections with one address than may be are closed at once, and
+        are no way for anything; when one ends there is room again.
+        """
+        self.connections.limits.perHost = 2
+        first, _ = self.accept()
+        self.accept()
+        third, transport = self.accept()
+        self.assertTrue(transport.disconnected)
+        self.assertFalse(self.connections.isOpen(third.flow))
+        third.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.counters["tooManyConnections"], 1)
+        first.connectionLost(Failure(ConnectionDone()))
+        _, transport = self.accept()
+        self.assertFalse(transport.disconnected)
+        self.assertEqual(len(self.connections), 2)

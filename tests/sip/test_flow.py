@@ -30,3 +30,18 @@ class FlowTests(SynchronousTestCase):
         one = Flow("TCP", ("192.0.2.9", 5060), ("192.0.2.7", 40000), 1)
         other = Flow("TCP", ("192.0.2.9", 5060), ("192.0.2.7", 40000), 2)
         self.assertEqual(len({one, other, Flow(one.transport, one.local, one.remote, 1)}), 2)
+
+    def test_samePeer(self) -> None:
+        """
+        Two flows may be of one peer if they share a name, or if one of them
+        came while there were no names; what is known of the peer does not make
+        it another flow.
+        """
+        local, remote = ("192.0.2.9", 5060), ("192.0.2.7", 5060)
+        nobody, a, b, both = (
+            Flow("UDP", local, remote, peers=names) for names in ((), ("a",), ("b",), ("a", "b"))
+        )
+        self.assertEqual((nobody, hash(nobody)), (a, hash(a)))
+        self.assertTrue(a.samePeer(both) and both.samePeer(b))
+        self.assertTrue(nobody.samePeer(a) and a.samePeer(nobody))
+        self.assertFalse(a.samePeer(b))

@@ -31,8 +31,20 @@ class ListenTests(SynchronousTestCase):
             ),
             (
                 "ssl:port=5061:privateKey=/k.pem",
-                Listen("TLS", "", 5061, "ssl:port=5061:privateKey=/k.pem"),
+                Listen("TLS", "", 5061, "tcp:5061", "/k.pem", "/k.pem"),
             ),
+            (
+                r"ssl:5061:certKey=/c\:.pem:interface=::1:privateKey=/k.pem:backlog=5",
+                Listen(
+                    "TLS",
+                    "::1",
+                    5061,
+                    r"tcp:5061:interface=\:\:1:backlog=5",
+                    "/c:.pem",
+                    "/k.pem",
+                ),
+            ),
+            ("ssl:5061", Listen("TLS", "", 5061, "tcp:5061")),
         ):
             self.assertEqual(parseListen(text), expected)
 
@@ -53,6 +65,7 @@ class ListenTests(SynchronousTestCase):
             "udp:1:interface=example.com",
             "tcp:1:interface=1.2.3",
             "tcp:1:interface=::zz",
+            "ssl:5061:sslmethod=SSLv3_METHOD",
         ):
             error = self.assertRaises(ValueError, parseListen, text)
             self.assertIn(repr(text), str(error))

@@ -30,7 +30,7 @@ class StreamTests(SynchronousTestCase):
         self.counters: Counter[str] = Counter()
         self.opened: list[StreamConnection] = []
         self.closed: list[StreamConnection] = []
-        around = StreamSurroundings(
+        self.around = around = StreamSurroundings(
             self.clock, self.receiver, self.counters, self.opened.append, self.closed.append
         )
         numbers = iter(range(7, 99))
@@ -240,6 +240,27 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(self.successResultOf(ready), connection.flow)
         self.assertEqual(self.successResultOf(connection.whenReady()), connection.flow)
 
+    def test_identities(self) -> None:
+        """
+        After the handshake the flow has the names of the peer.
+        """
+        factory = StreamFactory("TLS", lambda: 7, self.around, lambda wire: ("a",))
+        connection = self.connect(factory)
+        connection.handshakeCompleted()
+        self.assertEqual(connection.flow.identities, ("a",))
+
+    def test_wrongPeer(self) -> None:
+        """
+        A peer that turns out to be the wrong one gets no message.
+        """
+        factory = StreamFactory("TLS", lambda: 7, self.around, lambda wire: None)
+        connection = self.connect(factory)
+        ready = connection.whenReady()
+        connection.handshakeCompleted()
+        self.failureResultOf(ready, FlowGone)
+        self.assertTrue(self.wire.disconnected)
+        self.assertEqual(self.counters["wrongPeers"], 1)
+
     def test_handshakeFails(self) -> None:
         """
         If the connection ends first, there is no flow.
@@ -249,6 +270,7 @@ class StreamTests(SynchronousTestCase):
         connection.connectionLost(Failure(ConnectionDone("bad certificate")))
         reason = self.failureResultOf(ready, FlowGone)
         self.assertIn("bad certificate", str(reason.value))
+        self.assertEqual(self.counters["handshakeFailures"], 1)
 
     def test_slowHandshake(self) -> None:
         """
@@ -257,3 +279,44 @@ class StreamTests(SynchronousTestCase):
         self.connect(self.secure)
         self.clock.advance(30)
         self.assertTrue(self.wire.disconnected)
+
+    def test_idle(self) -> None:
+        """
+        A connection by which nothing comes or goes for a while is closed.
+        """
+        self.around.limits.idle = 60
+        connection = self.connect()
+        for act in (lambda: connection.dataReceived(b"\r\n"), lambda: connection.send(b"x")):
+            self.clock.advance(59)
+            act()
+        self.clock.advance(59)
+        self.assertFalse(self.wire.disconnecting)
+        self.clock.advance(1)
+        self.assertTrue(self.wire.disconnecting)
+        self.assertEqual(self.counters["idleConnections"], 1)
+
+    def test_idleInUse(self) -> None:
+        """
+        One that a call needs stays, however quiet it is, until it does not.
+        """
+        used = {7}
+        self.around.limits.idle = 60
+        self.around.limits.inUse = used.__contains__
+        self.connect()
+        self.clock.pump([60] * 5)
+        self.assertFalse(self.wire.disconnecting)
+        used.clear()
+        self.clock.advance(60)
+        self.assertTrue(self.wire.disconnecting)
+
+    def test_idleSwitchedOff(self) -> None:
+        """
+        The limit can be taken away while there are connections.
+        """
+        self.around.limits.idle = 60
+        connection = self.connect()
+        self.around.limits.idle = 0
+        connection.dataReceived(b"\r\n")
+        self.clock.advance(61)
+        self.assertFalse(self.wire.disconnecting)
+        self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -17,22 +17,28 @@ from zope.interface import implementer
 from siprec.ids import nodeID
 from siprec.media.ports import NoFreePorts
 from siprec.metrics import Metrics
+from siprec.peersettings import readPeers
 from siprec.recorder import Recorder, describeDialog
 from siprec.sdp.choice import Policy
 from siprec.session.interfaces import IRenderer, IWorkers
 from siprec.session.model import CallSnapshot
 from siprec.session.recordings import Recordings
 from siprec.session.running import RunningRecordings
+from siprec.sip.auth import Authenticator
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import FlowGone, ISipTransport
 from siprec.sip.layer import SipLayer
 from siprec.sip.message import Request, Response, parseMessage
+from siprec.sip.nonces import Nonces, Replays
 from siprec.store.interfaces import ISnapshotStore
 from siprec.store.memory import MemorySnapshotStore
 from siprec.testing.fakes import FakeCapture, FakePortPool, FakeSipTransport
 from siprec.uas.around import Surroundings
+from siprec.uas.doorway import Doorway
 from siprec.uas.negotiation import Negotiation
 from siprec.uas.outgoing import Outgoing
+from siprec.uas.peerlist import PeerList
+from siprec.uas.throttle import Throttle
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -180,6 +186,8 @@ class House:
     layer: SipLayer = field(init=False)
     around: Surroundings = field(init=False)
     recorder: Recorder = field(init=False)
+    authenticator: Authenticator = field(init=False)
+    doorway: Doorway = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         os.makedirs(self.root, exist_ok=True)
@@ -216,12 +224,28 @@ class House:
         )
         self.recorder = Recorder(self.around, self.layer, self.wire)
         self.layer.user = self.recorder
+        self.authenticator = Authenticator(Nonces(b"key", self.now), Replays(300, self.now))
+        self.doorway = Doorway(
+            self.layer,
+            self.layer,
+            self.authenticator,
+            Throttle(self.clock.seconds),
+            self.now,
+            self.recorder.notReady,
+        )
 
     def now(self) -> float:
         """
         @return: the wall clock.
         """
         return START + self.clock.seconds()
+
+    def admit(self, *tables: dict[str, object], digest: bool = False) -> None:
+        """
+        Let in just these peers.
+        """
+        peers = PeerList(readPeers(list(tables)), digest)
+        self.recorder.peerList = self.doorway.peers = peers
 
     def close(self) -> None:
         """
@@ -239,7 +263,7 @@ class House:
 
         @return: what was sent since this was last asked.
         """
-        self.layer.messageReceived(parseMessage(message.serialize()), flow)
+        self.doorway.messageReceived(parseMessage(message.serialize()), flow)
         return self.wire.take()
 
     def wait(self, seconds: float) -> list[Request | Response]:
