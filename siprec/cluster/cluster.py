@@ -32,7 +32,7 @@ from siprec.cluster.taking import Taker
 from siprec.cluster.wakefulness import Wakefulness
 from siprec.cluster.witnesses import Witnesses
 from siprec.config import Settings
-from siprec.ids import NodeID
+from siprec.ids import NodeID, isOurTag
 from siprec.recorder import Recorder
 from siprec.session.interfaces import IRenderer, IWorkers
 from siprec.session.model import NodeLease, SessionData
@@ -447,7 +447,8 @@ class Cluster(Service):
         @return: whether a dialog that is not here, nor in the store, may be
             somewhere all the same.
         """
-        return self.relay.isUncertain(request) or not self.belief.isDue()
+        unknown = isOurTag(request.toTag or "") and not self.belief.isDue()
+        return unknown or self.relay.isUncertain(request)
 
     def passOn(self, transaction: IServerTransaction) -> None:
         """
