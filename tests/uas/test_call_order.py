@@ -79,7 +79,7 @@ class OrderTests(RecorderTestCase):
         self.saving[0].callback(None)
         self.assertEqual(self._statuses(self.house.wire.take()), [(487, 2), (481, 3)])
 
-    def test_lowerCSeq(self) -> None:
+    def test_D3_500_lowerCSeq(self) -> None:
         """
         A request that comes too late is refused (RFC 3261 section 12.2.2).
         """
@@ -90,7 +90,7 @@ class OrderTests(RecorderTestCase):
             self.assertEqual((response.status, response.headers.get("Retry-After")), (500, None))
         self.assertEqual(len(self.house.manifest["metadata"]), 2)
 
-    def test_gap(self) -> None:
+    def test_D4_gap(self) -> None:
         """
         Numbers may be left out.
         """
@@ -98,7 +98,7 @@ class OrderTests(RecorderTestCase):
         self.src.cseq += 10
         self.assertEqual(self.src.bye().status, 200)
 
-    def test_beforeAnswer(self) -> None:
+    def test_D3_500_beforeAnswer(self) -> None:
         """
         Nothing can be changed before the first INVITE is answered.
         """
@@ -111,7 +111,7 @@ class OrderTests(RecorderTestCase):
         response = self.src.bye()
         self.assertEqual((response.status, response.headers.get("Retry-After")), (500, "1"))
 
-    def test_afterEnd(self) -> None:
+    def test_D3_481_afterEnd(self) -> None:
         """
         After the end there is no dialog; an ACK is never answered.
         """

@@ -43,7 +43,7 @@ class RefusedTests(RecorderTestCase):
         self.assertEqual(house.capture.attached, [])
         self.assertTrue(house.count(REJECTED))
 
-    def test_noPort(self) -> None:
+    def test_D3_503_noPort(self) -> None:
         """
         One free port for two streams: 503, and when to come back.
         """
@@ -63,7 +63,7 @@ class RefusedTests(RecorderTestCase):
         self.assertEqual((response.status, response.headers.get("Retry-After")), (503, "10"))
         self.assertNothing("2026")
 
-    def test_unsupported(self) -> None:
+    def test_D3_488_unsupported(self) -> None:
         """
         Nothing that can be recorded: 488, and the Warning says why each line
         was refused.

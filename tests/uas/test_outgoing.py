@@ -190,7 +190,7 @@ class ByeTests(_OutgoingTestCase):
     def _bye(self) -> Deferred[Dialog]:
         return Deferred.fromCoroutine(self.outgoing.bye(DIALOG, UDP, 408, 'no "ACK"'))
 
-    def test_reason(self) -> None:
+    def test_D4_reason_given(self) -> None:
         """
         The BYE says why (RFC 3326), and uses up a number.
         """
