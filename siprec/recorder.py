@@ -24,6 +24,7 @@ from siprec.sip.layer import SipLayer
 from siprec.sip.message import Request, makeResponse
 from siprec.uas.admission import (
     ALLOW,
+    SUPPORTED,
     Admission,
     Profile,
     Refusal,
@@ -33,9 +34,10 @@ from siprec.uas.admission import (
     recognise,
 )
 from siprec.uas.around import RETRY_AFTER, Surroundings, warning
-from siprec.uas.bodies import ACCEPT, BadBody, readBodies
+from siprec.uas.bodies import ACCEPT, BadBody, Bodies, readBodies
 from siprec.uas.call import Call
 from siprec.uas.finals import adopt
+from siprec.uas.replacing import Ended, checkReplaces, replacesOf
 from siprec.uas.resume import resumeCall
 
 log = Logger()
@@ -75,6 +77,7 @@ def describeDialog(request: Request, flow: Flow, exclude: Sequence[str]) -> dict
 class Recorder:
     """
     @ivar calls: every dialog that has not ended.
+    @ivar ended: dialogs that ended lately.
     @ivar maxSessions: above so many calls new ones are refused; 0: no limit.
     @ivar isUncertain: tells of a request in a dialog that is not here whether
         there may be such a dialog all the same.
@@ -87,6 +90,7 @@ class Recorder:
     maxSessions: int = 0
     isUncertain: Callable[[Request], bool] = _never
     calls: dict[DialogID, Call] = field(factory=dict, init=False)
+    ended: Ended = field(factory=Ended, init=False)
     _opening: dict[IServerTransaction, Call] = field(factory=dict, init=False)
     # How many calls have this Call-ID and tag of the peer's.
     _begun: Counter[tuple[str, str]] = field(factory=Counter, init=False)
@@ -99,7 +103,7 @@ class Recorder:
         """
         See L{ITransactionUser.requestReceived}.
         """
-        refusal = checkMethod(request) or checkHeaders(request)
+        refusal = checkMethod(request) or checkHeaders(request) or checkReplaces(request)
         if refusal is not None:
             self._refuse(transaction, refusal)
         elif request.toTag is not None:
@@ -285,16 +289,17 @@ class Recorder:
             ("Accept", ACCEPT),
             ("Accept-Encoding", "identity"),
             ("Accept-Language", "en"),
-            ("Supported", "timer"),
+            ("Supported", SUPPORTED),
         ]
         self._respond(transaction, 200, headers)
 
     def _invite(self, transaction: IServerTransaction, request: Request, flow: Flow) -> None:
-        admission = self._admit(request)
-        if isinstance(admission, Refusal):
+        admitted = self._admit(request, flow)
+        if isinstance(admitted, Refusal):
             self._around.metrics.invites.labels("rejected").inc()
-            self._refuse(transaction, admission)
+            self._refuse(transaction, admitted)
             return
+        admission, bodies, old = admitted
         call = Call(
             around=self._around,
             dialog=Dialog.fromInvite(request, transaction.toTag, self.contact(flow)),
@@ -302,19 +307,28 @@ class Recorder:
             onEnd=self._ended,
         )
         self._register(call)
-        self._opening[transaction] = call
         log.info(
             "{callID}: INVITE from {host}, admitted by {rule}",
             callID=request.callID,
             host=flow.remote[0],
-            rule=admission[0].rule,
+            rule=admission.rule,
         )
-        beginning = call.begin(transaction, admission[1])
+        if old is not None:
+            # The old call has ended by now: this one cannot be cancelled any more.
+            call.takeOver(transaction, bodies, old)
+            return
+        self._opening[transaction] = call
+        beginning = call.begin(transaction, bodies)
         beginning.addCallback(lambda _: self._opening.pop(transaction, None))
 
-    def _admit(self, request: Request) -> tuple[Admission, Any] | Refusal:
+    def _admit(
+        self, request: Request, flow: Flow
+    ) -> tuple[Admission, Bodies, Call | None] | Refusal:
         """
         The order of these checks is that of RFC 3261 section 8.2.
+
+        @return: how it was recognised, what is in it, and the call that it
+            takes the place of.
         """
         if self._layer.merged(request):
             return Refusal(482, "this INVITE came by another way already")
@@ -328,10 +342,14 @@ class Recorder:
         admission = recognise(request, bodies, self.profile)
         if isinstance(admission, Refusal):
             return admission
-        reasons = self.notReady()
+        wanted = replacesOf(request)
+        old = None if wanted is None else self.ended.replaced(wanted, self.calls, flow)
+        if isinstance(old, Refusal):
+            return old
+        reasons = self.notReady() if old is None else []
         if reasons:
             return self._unavailable(reasons)
-        return admission, bodies
+        return admission, bodies, old
 
     def _unavailable(self, reasons: list[str]) -> Refusal:
         # A peer that is told when to come back goes to another node until then
@@ -350,7 +368,9 @@ class Recorder:
 
     def _ended(self, call: Call) -> None:
         dialog = call.dialog
-        if self.calls.pop((dialog.callID, dialog.localTag, dialog.remoteTag), None) is not None:
+        key = (dialog.callID, dialog.localTag, dialog.remoteTag)
+        if self.calls.pop(key, None) is not None:
+            self.ended.add(key)
             begun = (dialog.callID, dialog.remoteTag)
             self._begun[begun] -= 1
             if not self._begun[begun]:

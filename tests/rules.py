@@ -111,7 +111,7 @@ _CHECKS = Section(
         Rule("D3 501", "a method that nobody knows"),
         Rule("D3 503", "no call can be taken, with Retry-After"),
         Rule("D3 505", "another version of SIP"),
-        Rule("D3 603", "only to Replaces of a call that is over", "not yet"),
+        Rule("D3 603", "only to Replaces of a call that is over"),
     ),
 )
 
@@ -126,8 +126,12 @@ _DIALOGS = Section(
         Rule("D4 offer", "one offer at a time (RFC 3264, RFC 3311)"),
         Rule("D4 offerless", "an INVITE without an offer gets ours; the ACK has the answer"),
         Rule("D4 timer", "session timers (RFC 4028)"),
-        Rule("D4 100rel", "PRACK (RFC 3262): no reliable 1xx is ever sent", "not yet"),
-        Rule("D4 replaces", "Replaces (RFC 3891), as the side that is called", "not yet"),
+        Rule("D4 100rel", "PRACK (RFC 3262): no reliable 1xx is ever sent"),
+        Rule(
+            "D4 replaces",
+            "Replaces (RFC 3891), as the side that is called",
+            "a dialog that another node has is not found: 481, and the peer calls anew",
+        ),
         Rule("D4 reason", "Reason is kept, and given with our BYE (RFC 3326)"),
         Rule("D4 info", "INFO without a package is taken, with one 469"),
         Rule("D4 fields", "what is kept of the first INVITE"),

@@ -119,7 +119,7 @@ class RefusalTests(RecorderTestCase):
         405 for a method that others have, 501 for one that nobody knows; both
         with Allow, which has UPDATE (A16b).
         """
-        for method, status in (("REGISTER", 405), ("SUBSCRIBE", 405), ("PRACK", 405), ("X", 501)):
+        for method, status in (("REGISTER", 405), ("SUBSCRIBE", 405), ("REFER", 405), ("X", 501)):
             response = self._ask(method)
             self.assertEqual(response.status, status)
             self.assertIn("UPDATE", response.headers.get("Allow") or "")

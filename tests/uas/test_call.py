@@ -140,7 +140,7 @@ class OrdinaryCallTests(RecorderTestCase):
         self.assertEqual(event["type"], "bodyIrregular")
         self.assertIn("unusual o= line", event["reason"])
 
-    def test_byeWithoutAck(self) -> None:
+    def test_D4_reason_kept(self) -> None:
         """
         A peer may end a call that it has not acknowledged; the 200 is not
         repeated any more.

@@ -248,7 +248,7 @@ class OfferlessTests(RecorderTestCase):
         An answer that cannot be read is noted; the lines stay as they were.
         """
         self.src.ack(body=(b"v=0\r\n", None))
-        self.assertEqual(self.house.events(), ["bodyIrregular"])
+        self.assertEqual(self.house.events(), ["bodyIrregular", "offerNotAnswered"])
         self.assertEqual(self.src.reinvite(sdp=offer()).body, self.first.body)
 
     def test_D3_491_glare(self) -> None:

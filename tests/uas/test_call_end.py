@@ -160,6 +160,68 @@ class TimerTests(RecorderTestCase):
         self.assertEqual(self.src.answer(request, 481), [])
         self.assertEqual(self.house.manifest["endReason"], "peerGone")
 
+    def test_D4_effects_denied(self) -> None:
+        """
+        Every other answer that ends a dialog (RFC 5057 section 5.1) may come
+        from a proxy: it ends the call only where no media comes any more.
+        """
+        request = self._refresh(("Allow", "UPDATE"))
+        self._media(0)
+        self.src.answer(request, 404)
+        self.assertEqual(self.house.manifest["state"], "recording")
+        self.assertEqual(self.house.events(), ["dialogDenied"])
+        # Half of the interval is not refreshed: at its end media is asked for.
+        self._media(40)
+        self.house.wait(16)
+        self.assertEqual(self.house.manifest["endReason"], "sessionExpired")
+
+    def test_D4_effects_silent(self) -> None:
+        """
+        The same without media.
+        """
+        request = self._refresh(("Allow", "UPDATE"))
+        self.src.answer(request, 604)
+        self.assertEqual(self.house.manifest["endReason"], "peerGone")
+
+    def test_D4_timer_longer(self) -> None:
+        """
+        A 422 to our refresh says which interval would do: that is asked for at
+        once (RFC 4028 section 7.3).
+        """
+        request = self._refresh(("Allow", "UPDATE"))
+        sent = self.src.answer(request, 422, ("Min-SE", "1800"))
+        again = self.only(sent, "UPDATE")
+        self.assertEqual(again.headers.get("Session-Expires"), "1800;refresher=uac")
+        self.src.answer(again, 200, TIMER, self._expires(1800, "uac"))
+        self.assertEqual(self.house.wait(899), [])
+        self.only(self.house.wait(1.25), "UPDATE")
+
+    def test_D4_timer_notLonger(self) -> None:
+        """
+        A 422 that asks for nothing longer is a refusal like others.
+        """
+        request = self._refresh(("Allow", "UPDATE"))
+        self.assertEqual(self.src.answer(request, 422, ("Min-SE", "90")), [])
+
+    def test_D4_timer_later(self) -> None:
+        """
+        A peer that is busy with the session says when to come again.
+        """
+        request = self._refresh(("Allow", "UPDATE"))
+        self.assertEqual(self.src.answer(request, 500, ("Retry-After", "3")), [])
+        self.assertEqual(self.house.wait(2.875), [])
+        again = self.only(self.house.wait(0.25), "UPDATE")
+        self.src.answer(again, 200, TIMER, self._expires(90, "uac"))
+
+    def test_D4_timer_endedMeanwhile(self) -> None:
+        """
+        A call that ends while a refresh waits sends nothing more.
+        """
+        request = self._refresh(("Allow", "UPDATE"))
+        self.src.answer(request, 491)
+        self.src.bye()
+        self.assertEqual(self.house.wait(100), [])
+
     def test_refused(self) -> None:
         """
         A peer that refuses the refresh, or does not answer it, has its own

@@ -13,7 +13,7 @@ from siprec.session.live import LiveRecording
 from siprec.sip.flow import Flow
 from siprec.sip.message import Request
 from siprec.uas.negotiation import Negotiation
-from tests.uas.kit import METADATA, RecorderTestCase, Src, offer
+from tests.uas.kit import RecorderTestCase, Src, offer
 
 REJECTED = 'siprec_invites_total{result="rejected"} 1.0'
 
@@ -72,15 +72,6 @@ class RefusedTests(RecorderTestCase):
         response = self.src.invite(sdp=video)
         self.assertEqual(response.status, 488)
         self.warned(response, "line 1: video is not recorded; line 2: video")
-        self.assertNothing()
-
-    def test_offerless(self) -> None:
-        """
-        Without a session description there is nothing to record.
-        """
-        response = self.src.ask(self.src.make("INVITE", body=(None, METADATA)))
-        self.assertEqual(response.status, 488)
-        self.warned(response, "no session description")
         self.assertNothing()
 
     def test_manyLines(self) -> None:
