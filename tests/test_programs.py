@@ -45,6 +45,22 @@ class RequireTests(SynchronousTestCase):
         self.install("frobnicate")
         self.assertRaises(KeyError, programs.require, "frobnicate")
 
+    def test_requireModule(self) -> None:
+        """
+        Modules are told of in the same way, and missed where there is a wheel.
+        """
+        self.patch(programs.importlib.util, "find_spec", lambda name: None)
+        error = self.assertRaises(SkipTest, programs.requireModule, "sipral")
+        self.assertEqual(str(error), "needs sipral (Python package sipral)")
+        self.assertTrue(programs.isMissingProgram(str(error)))
+        other = self.assertRaises(SkipTest, programs.requireModule, "pjsua2")
+        self.patch(programs.sys, "version_info", (3, 12))
+        self.assertTrue(programs.isMissingProgram(str(other)))
+        self.patch(programs.sys, "version_info", (3, 13))
+        self.assertFalse(programs.isMissingProgram(str(other)))
+        self.patch(programs.importlib.util, "find_spec", lambda name: name)
+        programs.requireModule("sipral")
+
     def test_requiresInstalled(self) -> None:
         """
         The decorator leaves the test as it is where all programs are there.
