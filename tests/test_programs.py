@@ -2,8 +2,10 @@
 Tests of L{tests.programs}.
 """
 
+import importlib.util
 import re
 import shutil
+import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -49,16 +51,16 @@ class RequireTests(SynchronousTestCase):
         """
         Modules are told of in the same way, and missed where there is a wheel.
         """
-        self.patch(programs.importlib.util, "find_spec", lambda name: None)
+        self.patch(importlib.util, "find_spec", lambda name: None)
         error = self.assertRaises(SkipTest, programs.requireModule, "sipral")
         self.assertEqual(str(error), "needs sipral (Python package sipral)")
         self.assertTrue(programs.isMissingProgram(str(error)))
         other = self.assertRaises(SkipTest, programs.requireModule, "pjsua2")
-        self.patch(programs.sys, "version_info", (3, 12))
+        self.patch(sys, "version_info", (3, 12))
         self.assertTrue(programs.isMissingProgram(str(other)))
-        self.patch(programs.sys, "version_info", (3, 13))
+        self.patch(sys, "version_info", (3, 13))
         self.assertFalse(programs.isMissingProgram(str(other)))
-        self.patch(programs.importlib.util, "find_spec", lambda name: name)
+        self.patch(importlib.util, "find_spec", lambda name: name)
         programs.requireModule("sipral")
 
     def test_requiresInstalled(self) -> None:

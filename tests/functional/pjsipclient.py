@@ -33,7 +33,7 @@ def _labelled(sdp: str) -> str:
     return (session + "".join(lines)).replace("\n", "\r\n")
 
 
-class _Call(pj.Call):  # type: ignore[misc]
+class _Call(pj.Call):
     """
     @ivar ended: whether the call is over.
     @ivar status: the last status code.
