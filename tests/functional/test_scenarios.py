@@ -170,6 +170,40 @@ class ScenarioTests(TestCase):
             )
         )
 
+    async def test_D4_offerless_answerInAck(self) -> None:
+        """
+        An INVITE without an offer gets one of two lines; the ACK answers it.
+        """
+        manifest = await self.played(
+            scenario(
+                send("INVITE", 1, inDialog=False),
+                recv(100, optional=True),
+                recv(200, check="m=audio .*a=recvonly.*m=audio .*a=recvonly"),
+                send("ACK", 1, body=offer()),
+                send("INVITE", 2, body=offer(2, "inactive")),
+                recv(100, optional=True),
+                recv(200, check="a=inactive"),
+                send("ACK", 2),
+                END,
+            )
+        )
+        self.assertEqual([each["label"] for each in manifest["streams"]], ["1", "2"])
+
+    async def test_D4_100rel_prack(self) -> None:
+        """
+        100rel may be required; a PRACK fits nothing.
+        """
+        await self.played(
+            scenario(
+                invite(headers="Require: 100rel\n"),
+                OK,
+                send("ACK", 1),
+                send("PRACK", 2, headers="RAck: 1 1 INVITE\n"),
+                recv(481),
+                END,
+            )
+        )
+
     async def test_D3_cancelBefore200(self) -> None:
         """
         The CANCEL overtakes the answer: 200 to it, 487 to the INVITE, and a
