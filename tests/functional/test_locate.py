@@ -25,8 +25,8 @@ class _Zone(authority.FileAuthority):
         See L{authority.FileAuthority}.
         """
         start = dns.Record_SOA(mname="ns.example.com", rname="a.example.com", serial=1)
-        self.soa = (b"example.com", start)
-        self.records = {
+        self.soa = (b"example.com", start)  # type: ignore[assignment]
+        self.records = {  # type: ignore[assignment]
             b"example.com": [
                 start,
                 dns.Record_NAPTR(10, 1, b"s", b"SIP+D2T", b"", b"_sip._tcp.example.com", ttl=60),

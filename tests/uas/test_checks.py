@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from siprec.sip.dialog import ENDING
 from siprec.sip.message import Request, Response
 from siprec.testing.offer import OfferedStream, makeMetadata
 from tests.sip.vectors import message
@@ -75,6 +76,55 @@ class CheckTests(TortureTestCase):
         kind = ("Content-Type", "application/pkcs7-mime")
         response = self.src.ask(evolve(self.src.make("INVITE", kind), body=b"?"))
         self.assertEqual(response.status, 415)
+
+
+class InDialogTests(RecorderTestCase):
+    """
+    Requests that are refused while a call runs.
+    """
+
+    def test_A6_ignoredInCancel(self) -> None:
+        """
+        What a CANCEL or an ACK requires does not matter (RFC 3261 section
+        8.2.2.3).
+        """
+        self.src.invite()
+        assert self.src.last is not None
+        require = ("Require", "foo")
+        cancel = Request(
+            "CANCEL",
+            self.src.last.uri,
+            self.src.last.headers.without("Content-Type", "Require")
+            .replacing("CSeq", "1 CANCEL")
+            .adding(*require),
+        )
+        self.assertEqual(self.src.ask(cancel).status, 200)
+        self.assertEqual(self.src.send(self.src.make("ACK", require, cseq=1)), [])
+        self.assertEqual(self.house.wait(40), [])
+
+    def test_D4_effects_ours(self) -> None:
+        """
+        None of our refusals within a dialog is one that ends it (RFC 5057
+        section 5.1), and the call goes on.
+        """
+        self.src.call()
+        text = ("Content-Type", "text/plain")
+        refused = [
+            self.src.ask(self.src.make("REFER")),
+            self.src.ask(self.src.make("NOTHING")),
+            self.src.ask(self.src.make("UPDATE", ("Require", "foo"))),
+            self.src.ask(self.src.make("INFO", ("Info-Package", "x"))),
+            self.src.ask(evolve(self.src.make("UPDATE", text), body=b"?")),
+            self.src.update(sdp=b"v=0\r\n"),
+            self.src.update(sdp=offer().replace(b"m=audio", b"m=video")),
+            self.src.update(("Supported", "timer"), ("Session-Expires", "60")),
+            self.src.ask(self.src.make("BYE", cseq=1)),
+        ]
+        statuses = [each.status for each in refused]
+        self.assertEqual(statuses, [405, 501, 420, 469, 415, 400, 488, 422, 500])
+        self.assertEqual(ENDING.intersection(statuses), set())
+        self.assertEqual(self.src.update().status, 200)
+        self.assertEqual(self.src.bye().status, 200)
 
 
 class SilenceTests(RecorderTestCase):
