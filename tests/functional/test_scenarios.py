@@ -153,6 +153,29 @@ class ScenarioTests(TestCase):
         self.assertEqual(kinds.count("streamPaused"), 2)
         self.assertEqual(kinds.count("streamResumed"), 2)
 
+    async def test_J1_overlapping(self) -> None:
+        """
+        Two re-INVITEs at once, of which only the second is acknowledged: both
+        are answered in their order, and the call goes on.
+        """
+        manifest = await self.played(
+            scenario(
+                invite(),
+                OK,
+                send("ACK", 1),
+                send("INVITE", 2, body=offer(2, "inactive"), repeats=False),
+                send("INVITE", 3, body=offer(3), repeats=False),
+                recv(100, optional=True),
+                recv(200, check="a=inactive"),
+                recv(100, optional=True),
+                recv(200, check="a=recvonly"),
+                send("ACK", 3),
+                pause(35000),
+                END,
+            )
+        )
+        self.assertEqual(manifest["endReason"], "bye")
+
     async def test_D4_offer_update(self) -> None:
         """
         An UPDATE before the ACK, and one with an offer after it.
