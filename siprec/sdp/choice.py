@@ -143,9 +143,11 @@ def propose(
 
     @param labels: of each audio stream, or C{None}.
     @param policy: its codecs, as far as their payload types are known, are offered.
-    @return: the lines, and the decision about each.
+    @return: the lines, and the decision about each; none without a codec to offer.
     """
     codecs = tuple(codec for codec in _OFFERED if policy.takes(codec))
+    if _COMPANIONS.issuperset(codec.encoding for codec in codecs):
+        labels = ()
     direction = "recvonly" if policy.receiving else "inactive"
     choices = tuple(
         Choice(index, True, codecs=codecs, label=label, direction=direction)
