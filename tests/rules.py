@@ -79,11 +79,7 @@ _TRANSPORT = Section(
             "framing, keepalives, responses by Via, reuse of connections",
             "no WebSocket; STUN on the SIP port is ignored, not answered",
         ),
-        Rule(
-            "D2 large",
-            "requests above 1,300 bytes go over TCP, and over UDP if that fails",
-            "not yet",
-        ),
+        Rule("D2 large", "requests above 1,300 bytes go over TCP, and over UDP if that fails"),
         Rule("D2 locate", "NAPTR, SRV, A and AAAA, with failover (RFC 3263)"),
     ),
 )
