@@ -12,7 +12,7 @@ SEED ?= 0
 # folder itself on the path: that is what the compat mode does.
 INSTALL = $(PIP) install --quiet --config-settings editable_mode=compat --editable
 
-.PHONY: help run demo test fuzz lint docs clean
+.PHONY: help run demo test fuzz lint chaos docs clean
 
 help:
 	@echo "make run    the recorder in the foreground, in-memory store (ARGS=... for options)"
@@ -20,6 +20,8 @@ help:
 	@echo "make test   lint, types, layers, all tests, coverage"
 	@echo "make fuzz   random input for every parser (INPUTS=... for each, SEED=...)"
 	@echo "make lint   the first three of these"
+	@echo "make chaos  ten minutes of kills, freezes, drains and store restarts"
+	@echo "            under 50 calls (ARGS=\"--minutes 5 --seed 7 --calls 20\")"
 	@echo "make docs   the documentation, into docs/_build/html"
 	@echo "make clean  remove everything that these made, except recordings"
 
@@ -48,6 +50,9 @@ lint: $(VENV)/.installed-test
 	$(BIN)/mypy || status=1; \
 	$(BIN)/lint-imports --no-logo || status=1; \
 	exit $$status
+
+chaos: $(VENV)/.installed-test
+	$(BIN)/python -m tests.functional.chaos $(ARGS)
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -5,16 +5,19 @@ The C{siprec} command: what an operator does with recordings by hand.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from siprec import __version__
 from siprec.render.recording import RenderError, renderDirectory
 from siprec.session.manifest import BadManifest, readManifest, withRendering, writeManifest
+from siprec.show import show
 
 
-def _render(directory: str) -> str:
+def _render(directory: str, split: str | None) -> str:
     """
+    @param split: C{None}: as it was rendered before.
     @return: what was made, for people.
     @raise ValueError: the recording is still running.
     """
@@ -26,7 +29,8 @@ def _render(directory: str) -> str:
         )
     # One of which only the rendering had failed, or whose journals were with another
     # node, is complete now.
-    rendered = withRendering(manifest, renderDirectory(directory))
+    had = "session" if (manifest["audio"] or {}).get("parts") else "none"
+    rendered = withRendering(manifest, renderDirectory(directory, split=split or had))
     writeManifest(directory, rendered)
     audio, streams = rendered["audio"], rendered["streams"]
     packets = sum(each["packets"] for each in streams)
@@ -34,6 +38,19 @@ def _render(directory: str) -> str:
         f"{directory}/{audio['file']}: {rendered['duration']:.3f} s, "
         f"{audio['channels']} channels, {packets} packets"
     )
+
+
+def _show(directory: str) -> str:
+    """
+    @return: the recording, for people.
+    """
+    return show(readManifest(directory), emphasis=sys.stdout.isatty())
+
+
+def _print(text: str) -> None:
+    # Names of people come in any script, the terminal may know one.
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,9 +65,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     render = commands.add_parser("render", help="make the audio of a recording again")
     render.add_argument("directory", help="the recording's directory")
+    render.add_argument(
+        "--split",
+        choices=("none", "session"),
+        help="session: also a file for each communication session; as before if not said",
+    )
+    shown = commands.add_parser("show", help="print a recording: participants, streams, timeline")
+    shown.add_argument("directory", help="the recording's directory")
     options = parser.parse_args(arguments)
     try:
-        print(_render(options.directory))
+        if options.command == "show":
+            _print(_show(options.directory))
+        else:
+            _print(_render(options.directory, options.split))
+    except BrokenPipeError:
+        # Whoever reads has seen enough; nothing more may be written at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (OSError, BadManifest, RenderError, ValueError) as error:
         print(f"siprec: {error}", file=sys.stderr)
         return 1

@@ -70,13 +70,15 @@ class NodeSettings:
 class SipSettings:
     """
     Signalling.  C{advertise} is host and port for our Contact; C{None} for
-    either: what we listen on.  C{maxSessions} 0: no limit.
+    either: what we listen on.  C{maxSessions} 0: no limit.  C{notReady} is
+    C{refuse} or C{inactive}.
     """
 
     listen: tuple[str, ...]
     advertise: tuple[str, int | None] | None
     profile: str
     maxSessions: int
+    notReady: str
 
 
 @frozen
@@ -121,10 +123,10 @@ class SessionSettings:
 @frozen
 class ClusterSettings:
     """
-    What several nodes do together.  C{listen} is an endpoint string; empty:
-    nodes do not connect to each other.  The files may be empty; times are in
-    seconds; C{mediaTakeover} holds C{address} and C{reinvite} in the order in
-    which they are tried.
+    What several nodes do together.  C{listen} is an endpoint string, with or
+    without an address.  The files may be empty; times are in seconds;
+    C{mediaTakeover} holds C{address} and C{reinvite} in the order in which they
+    are tried.
     """
 
     listen: str
@@ -142,11 +144,13 @@ class ClusterSettings:
 @frozen
 class RecordingsSettings:
     """
-    Recordings on disk.  C{directory} is absolute; C{minFree} is in bytes.
+    Recordings on disk.  C{directory} is absolute; C{minFree} is in bytes;
+    C{split} is C{none} or C{session}.
     """
 
     directory: str
     format: str
+    split: str
     minFree: int
     workers: int
 
@@ -154,10 +158,13 @@ class RecordingsSettings:
 @frozen
 class MetadataSettings:
     """
-    What is kept about a call.  C{exclude} are patterns of header names.
+    What is kept about a call.  C{exclude} are patterns of header names, C{mask}
+    regular expressions; C{snapshotRequest} is C{never}, C{lost} or C{errors}.
     """
 
     exclude: tuple[str, ...]
+    mask: tuple[str, ...]
+    snapshotRequest: str
 
 
 @frozen

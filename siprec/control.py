@@ -5,16 +5,18 @@ and the shell.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-from attrs import evolve, fields
+from attrs import fields
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from siprec.cluster.cluster import Cluster
 from siprec.config import Settings
+from siprec.policies import takeUp, withPolicies
 from siprec.recorder import Recorder
 from siprec.session.archive import locate
 from siprec.session.model import NodeLease
@@ -23,10 +25,12 @@ from siprec.session.service import SessionService
 from siprec.session.workers import Workers
 from siprec.sip.transport import TransportService
 from siprec.store.interfaces import ISessionStore
-from siprec.uas.admission import Profile
 from siprec.web.interfaces import INodeControl, NotRunning
 
 log = Logger()
+
+# Seconds that are kept back of a drain for the calls that no node takes.
+_ENDING = 5.0
 
 
 @implementer(INodeControl)
@@ -41,6 +45,8 @@ class NodeControl:
     sessions: Recordings
     workers: Workers
     state: SessionService
+    cluster: Cluster | None
+    _reactor: Any
     _http: IListeningPort | None
 
     @property
@@ -86,7 +92,20 @@ class NodeControl:
         See L{INodeControl.nodes}.
         """
         leases = self.state.nodes()
-        return leases.addCallback(lambda found: [self._describe(each) for each in found])
+        return leases.addCallback(self._describeAll)
+
+    def _describeAll(self, leases: list[NodeLease]) -> list[dict[str, Any]]:
+        found = [self._describe(each) for each in leases]
+        if self.cluster is None:
+            return found
+        # Those that have died are news, too.
+        listed = {each["id"] for each in found}
+        members = self.cluster.membership.members
+        gone = [self._describe(members[name].lease) for name in members if name not in listed]
+        for each in (*found, *gone):
+            member = members.get(each["id"])
+            each["standing"] = "alive" if member is None else member.standing.value
+        return found + gone
 
     def _describe(self, lease: NodeLease) -> dict[str, Any]:
         described: dict[str, Any] = {
@@ -107,22 +126,12 @@ class NodeControl:
     def reload(self, settings: Settings) -> None:
         """
         Take up the settings that can change while calls run: C{sip.profile},
-        C{sip.max_sessions}, C{recordings.min_free} and C{metadata.exclude}.
-        What else has changed is named in the log, and waits for a restart.
+        C{sip.max_sessions}, C{sip.not_ready}, C{recordings.min_free},
+        C{metadata.exclude} and C{metadata.mask}.  What else has changed is named
+        in the log, and waits for a restart.
         """
-        before = self.settings
-        self.recorder.profile = cast(Profile, settings.sip.profile)
-        self.recorder.maxSessions = settings.sip.maxSessions
-        self.sessions.minFree = settings.recordings.minFree
-        self.sessions.exclude = settings.metadata.exclude
-        live = evolve(
-            before,
-            sip=evolve(
-                before.sip, profile=settings.sip.profile, maxSessions=settings.sip.maxSessions
-            ),
-            recordings=evolve(before.recordings, minFree=settings.recordings.minFree),
-            metadata=settings.metadata,
-        )
+        takeUp(settings, self.recorder, self.sessions)
+        live = withPolicies(self.settings, settings)
         self.settings = live
         tables = [each.name for each in fields(Settings)]
         waiting = [name for name in tables if getattr(live, name) != getattr(settings, name)]
@@ -138,8 +147,23 @@ class NodeControl:
         if not self.sessions.draining:
             log.info("{node}: draining", node=self.settings.node.id)
             self.sessions.draining = True
-            self.recorder.stopCalls(503, "drained")
+            until = self._reactor.seconds() + self.settings.node.drainTimeout
+            Deferred.fromCoroutine(self.giveAway(until)).addErrback(
+                lambda failure: log.failure("not drained", failure)
+            )
         return succeed(None)
+
+    async def giveAway(self, until: float) -> None:
+        """
+        Have other nodes take all calls, and end those that none takes.
+
+        @param until: when to stop trying, by the reactor's clock.
+        """
+        if self.cluster is not None:
+            # What cannot be given away still has to be ended and finished.
+            left = max(until - self._reactor.seconds(), 0.0)
+            await self.cluster.giveAway(until - min(left / 4, _ENDING))
+        self.recorder.stopCalls(503, "drained")
 
     def stopRecording(self, recording: str, who: str) -> Deferred[dict[str, Any]]:
         """

@@ -21,8 +21,9 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 from zope.interface import implementer
 
+from siprec.assembly import makeNode
 from siprec.config import ConfigError, Settings, loadSettings
-from siprec.node import Node, makeNode
+from siprec.node import Node
 from siprec.session.archive import locate, newest
 from siprec.session.manifest import Manifest
 from siprec.session.running import NodeInUse

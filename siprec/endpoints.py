@@ -75,11 +75,9 @@ def manholeListen(value: object) -> str:
 
 def clusterListen(value: object) -> str:
     """
-    Check where to listen for other nodes: a C{tcp:} endpoint string, or empty
-    text for not at all.
+    Check where to listen for other nodes: a C{tcp:} endpoint string.
     """
-    text = plainText(value)
-    return _endpoint(text, _PLAIN_FIELDS) if text else ""
+    return _endpoint(plainText(value), _PLAIN_FIELDS)
 
 
 def splitEndpoint(text: str) -> tuple[str, list[str], dict[str, str]]:

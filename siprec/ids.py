@@ -2,6 +2,7 @@
 The identifiers that this recorder makes, and the check of the one it is given.
 """
 
+import hashlib
 import re
 import secrets
 from typing import NewType
@@ -11,6 +12,7 @@ from uuid6 import uuid7
 __all__ = [
     "NodeID",
     "RecordingID",
+    "isOurTag",
     "newBranch",
     "newCallID",
     "newRecordingID",
@@ -21,6 +23,8 @@ __all__ = [
 
 NodeID = NewType("NodeID", str)
 RecordingID = NewType("RecordingID", str)
+
+_TAG = re.compile(r"[0-9a-f]{24}")
 
 _NODE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -55,9 +59,24 @@ def newRecordingID() -> RecordingID:
 
 def newTag() -> str:
     """
-    Make a From or To tag: 64 random bits (RFC 3261 section 19.3 asks for 32).
+    Make a From or To tag: 64 random bits (RFC 3261 section 19.3 asks for 32), and
+    what L{isOurTag} knows it by.
     """
-    return secrets.token_hex(8)
+    chance = secrets.token_hex(8)
+    return chance + _mark(chance)
+
+
+def isOurTag(tag: str) -> bool:
+    """
+    @return: whether a node of this kind may have made the tag.  It protects
+        nothing: it tells the dialogs that may be another node's from those that
+        nobody here can have (RFC 3261 section 12.2.2).
+    """
+    return bool(_TAG.fullmatch(tag)) and _mark(tag[:16]) == tag[16:]
+
+
+def _mark(chance: str) -> str:
+    return hashlib.sha256(f"siprec {chance}".encode("ascii")).hexdigest()[:8]
 
 
 def newBranch() -> str:

@@ -65,6 +65,24 @@ _WATCHABLE: Mapping[str, _Watchable] = {
         GaugeMetricFamily, "Snapshots that are still to be written to the store."
     ),
     "siprec_store_away": _Watchable(GaugeMetricFamily, "1 while the store does not answer."),
+    "siprec_cluster_nodes": _Watchable(
+        GaugeMetricFamily, "Other nodes of the cluster, by what is thought of them.", "standing"
+    ),
+    "siprec_cluster_events_total": _Watchable(
+        CounterMetricFamily,
+        "What happened in the cluster: nodes joined, suspected, died; it slept, was cut off.",
+        "event",
+    ),
+    "siprec_cluster_sessions_total": _Watchable(
+        CounterMetricFamily,
+        "Sessions that were claimed, given, taken, fenced; media moved or refused.",
+        "event",
+    ),
+    "siprec_cluster_relayed_total": _Watchable(
+        CounterMetricFamily,
+        "SIP requests for calls of other nodes, by what became of them.",
+        "what",
+    ),
     "siprec_media_packets_total": _Watchable(
         CounterMetricFamily, "RTP and RTCP packets written to the journals."
     ),
@@ -147,6 +165,8 @@ class Metrics:
     @ivar renders: audio files made, by C{result} (C{"ok"}, C{"failed"}).
     @ivar answerSeconds: from the INVITE's arrival to its final answer.
     @ivar renderSeconds: how long it took to make an audio file.
+    @ivar gapSeconds: how long the streams of finished recordings were without
+        media because the call changed its node.
     """
 
     def __init__(self, version: str, node: str) -> None:
@@ -178,6 +198,11 @@ class Metrics:
             buckets=_RENDER_BUCKETS,
             registry=registry,
         )
+        self.gapSeconds = Counter(
+            "siprec_node_change_gap_seconds_total",
+            "Time without media because a call changed its node, summed over streams.",
+            registry=registry,
+        )
         info = Gauge(
             "siprec_info", "Version and node, as labels.", ["version", "node"], registry=registry
         )
@@ -190,7 +215,10 @@ class Metrics:
         Ask C{read} for a metric's value at every scrape.
 
         @param name: one of C{siprec_sessions}, C{siprec_ports_free},
-            C{siprec_disk_free_bytes}, C{siprec_ready},
+            C{siprec_disk_free_bytes}, C{siprec_ready}, C{siprec_cluster_nodes} (for
+            each standing), C{siprec_cluster_events_total},
+            C{siprec_cluster_sessions_total} (for each event),
+            C{siprec_cluster_relayed_total} (for each outcome),
             C{siprec_media_packets_total}, C{siprec_media_octets_total},
             C{siprec_media_kernel_drops_total} (one number each),
             C{siprec_sip_requests_total} (a number for each method),

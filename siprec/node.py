@@ -4,9 +4,8 @@ A node: the tree of its services, started and stopped in order.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from attrs import define, field
 from twisted.application.service import IService, Service
@@ -24,16 +23,15 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from siprec import __version__
+from siprec.cluster.cluster import Cluster
+from siprec.cluster.errors import CannotListen
 from siprec.config import Settings
 from siprec.control import NodeControl
 from siprec.manhole import ManholeService
 from siprec.media.capture import CaptureThread
-from siprec.media.ports import PortPool
 from siprec.metrics import Metrics
-from siprec.recorder import Recorder, describeDialog
+from siprec.recorder import Recorder
 from siprec.render.process import Renderer
-from siprec.sdp.choice import Policy
-from siprec.session.model import CallSnapshot
 from siprec.session.recordings import Recordings
 from siprec.session.recovery import Recovery
 from siprec.session.running import Orphan, RunningRecordings
@@ -42,13 +40,8 @@ from siprec.session.workers import Workers
 from siprec.shell.interfaces import IShellNode
 from siprec.sip.layer import SipLayer
 from siprec.sip.transport import TransportService
-from siprec.store.opening import openStore
-from siprec.uas.admission import Profile
-from siprec.uas.around import Surroundings, checkMedia, mediaHosts
+from siprec.uas.around import checkMedia
 from siprec.uas.call import Call
-from siprec.uas.negotiation import Negotiation
-from siprec.uas.outgoing import Outgoing
-from siprec.watching import watchNode
 from siprec.web.site import makeSite
 
 log = Logger()
@@ -93,6 +86,7 @@ class Node(NodeControl, Service):
     recovery: Recovery
     _now: Callable[[], float]
     _reactor: Any
+    cluster: Cluster | None = None
     onRefused: Callable[[BaseException], None] = _nothing
     manhole: ManholeService = field(init=False)
     _http: IListeningPort | None = field(default=None, init=False)
@@ -125,6 +119,8 @@ class Node(NodeControl, Service):
             orphans = self._becomeNode()
             for part in (self.workers, self.archive, self.capture, self.renderer):
                 self._start(part)
+            if self.cluster is not None:
+                self._open(self.cluster)
         except BaseException:
             self._takeBack()
             raise
@@ -137,6 +133,15 @@ class Node(NodeControl, Service):
             self._takeBack()
             raise refused[0]
         self._beginning.addCallback(lambda _: self._refused(refused))
+
+    def _open(self, cluster: Cluster) -> None:
+        try:
+            cluster.open()
+        except CannotListen as error:
+            listen = self.settings.cluster.listen
+            raise OSError(
+                f"cluster.listen = {listen!r}: expected an address to listen on ({error})"
+            ) from error
 
     def _start(self, part: IService) -> None:
         part.startService()
@@ -151,17 +156,21 @@ class Node(NodeControl, Service):
     async def _begin(self, orphans: list[Orphan]) -> None:
         await self.state.begin()
         self._started.append(self.state)
+        if self.cluster is not None:
+            await self.cluster.arrive()
         resumed = await self._resume()
         # Only now: a request for a call that is not taken up yet would be told
         # that there is no such call.
         self._start(self.transport)
+        if self.cluster is not None:
+            self.cluster.startService()
+            # Others should know by what addresses peers reach this node.
+            self.state.heartbeat.beatNow()
         self._start(self.manhole)
         self._listenHTTP()
         for call in resumed:
             call.moveMedia()
-        recordings = {call.live.recording.id for call in resumed if call.live is not None}
-        left = [each for each in orphans if each.id not in recordings]
-        self._recovering = Deferred.fromCoroutine(self.recovery.run(left)).addErrback(
+        self._recovering = Deferred.fromCoroutine(self._recover(orphans)).addErrback(
             lambda failure: log.failure("recovery failed", failure)
         )
         log.info(
@@ -176,37 +185,35 @@ class Node(NodeControl, Service):
         """
         Go on with the calls that an earlier life of this node had.
         """
-        resumed = []
-        for snapshot in await self.state.mine():
-            identity = snapshot.recording.id
-            silent = self._now() - snapshot.lastActivity
-            if snapshot.recording.state != "recording" or silent > self.settings.session.timeout:
-                # Its files are all that is left of it: recovery finishes them.
-                self.recorder.remember(snapshot)
-                self.state.keeper.delete(identity)
-                continue
-            try:
-                resumed.append(await self._takeUp(snapshot))
-            except Exception:
-                log.failure("{recording}: not taken up", recording=identity)
-                self.state.keeper.delete(identity)
-        return resumed
+        if self.cluster is None:
+            return []
+        goOn = self.cluster.continuation.goOn
+        # All at once: each binds its ports before it waits for anything.
+        going = [
+            Deferred.fromCoroutine(goOn(each, each.recording.segments[-1].epoch))
+            for each in await self.state.mine()
+        ]
+        calls: list[Call] = []
+        outcomes: list[tuple[bool, Any]] = await DeferredList(going, consumeErrors=True)
+        for success, result in outcomes:
+            if not success:
+                log.failure("a call of before is not taken up", result)
+            elif result is not None:
+                calls.append(result)
+        return calls
 
-    async def _takeUp(self, snapshot: CallSnapshot) -> Call:
-        media = self.settings.media
-        epoch = snapshot.recording.segments[-1].epoch
-        live = await self.sessions.resume(snapshot, epoch, media.bind, media.address)
-        try:
-            return await self.recorder.resume(snapshot, live)
-        except Exception:
-            # There is no dialog to go on with; what there is of it is kept.
-            self.sessions.finish(live, "nodeDied")
-            raise
+    async def _recover(self, orphans: list[Orphan]) -> None:
+        if self.cluster is not None:
+            orphans = await self.cluster.ours(orphans)
+        # Those that are being finished from their records are known already.
+        left = [each for each in orphans if each.id not in self.sessions.recordings]
+        await self.recovery.run(left)
 
     def _becomeNode(self) -> list[Orphan]:
         try:
             self.running_.acquire()
-            return self.running_.orphans()
+            # With others around, what lies on a shared disk may be going on there.
+            return self.running_.orphans() if self.cluster is None else self.running_.own()
         except OSError as error:
             root = self.settings.recordings.directory
             raise OSError(f"recordings.directory {root}: {error}") from error
@@ -217,12 +224,15 @@ class Node(NodeControl, Service):
             stop: Callable[[], Any] = self._started.pop().stopService
             stopping = maybeDeferred(stop)
             stopping.addErrback(lambda failure: log.failure("not stopped", failure))
+        if self.cluster is not None:
+            self.cluster.close().addErrback(lambda failure: log.failure("not stopped", failure))
         self.running_.release()
 
     def stopService(self) -> Deferred[None]:
         """
-        Drain, then stop: no new call is taken, running ones are ended with a
-        BYE, their files are completed, and only then are the sockets closed.
+        Drain, then stop: no new call is taken, running ones go to other nodes
+        or, where there is none, are ended with a BYE, files are completed, and
+        only then are the sockets closed.
 
         @return: fires when nothing is left, at the latest after
             C{node.drain_timeout}.
@@ -235,9 +245,9 @@ class Node(NodeControl, Service):
     async def _stop(self) -> None:
         self._beginning.cancel()
         self.sessions.draining = True
-        self.recorder.stopCalls(503, "drained")
         timeout = self.settings.node.drainTimeout
         end = self._reactor.seconds() + timeout
+        await self.giveAway(end - min(_LAST_STEPS, timeout / 2))
         if not await self._until(end - min(_LAST_STEPS, timeout / 2), self.sessions.drained()):
             log.error(
                 "{sessions} recordings are not finished: the next start does it",
@@ -247,7 +257,11 @@ class Node(NodeControl, Service):
         self.layer.stop()
         # What was being rendered has just been given up, and says so in files.
         await self._until(end, self.sessions.drained())
+        if self.cluster is not None:
+            await self._until(end, Deferred.fromCoroutine(self.cluster.leave()))
         await self._until(end, self.state.stopService())
+        if self.cluster is not None:
+            await self._until(end, self.cluster.close())
         self.archive.stopService()
         self.workers.stopService()
         self.running_.release()
@@ -301,100 +315,3 @@ class Node(NodeControl, Service):
 def _keep(reasons: list[BaseException], failure: Failure) -> None:
     assert failure.value is not None, "a failure of a coroutine has an exception"
     reasons.append(failure.value)
-
-
-def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.time) -> Node:
-    """
-    Put a node together; nothing is opened before it is started.
-
-    @param reactor: provides time, UDP, TCP, TLS, threads, processes and name
-        resolution.
-    @param now: gives seconds since the Unix epoch.
-    """
-    metrics = Metrics(__version__, settings.node.id)
-    workers = Workers(reactor)
-    running = RunningRecordings(settings.recordings.directory, settings.node.id)
-    ports = PortPool(*settings.media.ports, reactor.seconds)
-    capture = CaptureThread(
-        reactor,
-        settings.media.pollInterval,
-        onError=lambda stream, error: sessions.journalFailed(stream, error),
-    )
-    renderer = Renderer(reactor, reactor, settings.recordings.workers)
-    state = SessionService(
-        openStore(
-            reactor,
-            settings.node.id,
-            settings.store.url,
-            settings.store.backup,
-            timeout=settings.store.timeout,
-            prefix=settings.store.prefix,
-            passwordFile=settings.store.passwordFile,
-        ),
-        reactor,
-        nodeID=settings.node.id,
-        heartbeatInterval=settings.session.heartbeatInterval,
-        cleanupInterval=settings.session.cleanupInterval,
-        sessionTimeout=settings.session.timeout,
-        now=now,
-        addresses=lambda: tuple(f"{t.lower()}:{h}:{p}" for t, h, p in transport.addresses),
-        signs=lambda: recorder.signs(),
-        saveAll=lambda: Deferred.fromCoroutine(recorder.saveAll()),
-        onFenced=lambda key: recorder.letGo(key),
-        onDead=lambda key: recorder.endDead(key),
-    )
-    sessions = Recordings(
-        node=settings.node.id,
-        root=settings.recordings.directory,
-        minFree=settings.recordings.minFree,
-        store=state.keeper,
-        ports=ports,
-        capture=capture,
-        renderer=renderer,
-        workers=workers,
-        running=running,
-        clock=reactor,
-        now=now,
-        metrics=metrics,
-        exclude=settings.metadata.exclude,
-    )
-    state.recordings = sessions
-    layer = SipLayer(reactor, unforeseen=metrics.unhandledErrors.inc)
-    transport = TransportService(reactor, settings.sip.listen, settings.sip.advertise, layer)
-    layer.transport = transport
-    around = Surroundings(
-        service=sessions,
-        outgoing=Outgoing.over(layer, transport, reactor),
-        clock=reactor,
-        now=now,
-        metrics=metrics,
-        mediaHosts=mediaHosts(settings.media.address, settings.media.bind),
-        describe=lambda request, flow: describeDialog(request, flow, sessions.exclude),
-        negotiation=lambda: Negotiation(Policy()),
-    )
-    recorder = Recorder(
-        around,
-        layer,
-        transport,
-        profile=cast(Profile, settings.sip.profile),
-        maxSessions=settings.sip.maxSessions,
-    )
-    layer.user = recorder
-    watchNode(metrics, sessions, ports, recorder, layer, state)
-    return Node(
-        settings=settings,
-        metrics=metrics,
-        layer=layer,
-        transport=transport,
-        recorder=recorder,
-        sessions=sessions,
-        capture=capture,
-        renderer=renderer,
-        workers=workers,
-        archive=Workers(reactor, threads=1),
-        state=state,
-        running_=running,
-        recovery=Recovery(running, renderer, workers, now, metrics),
-        now=now,
-        reactor=reactor,
-    )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from math import inf
 from secrets import randbelow
 from typing import Any
 
@@ -13,6 +14,7 @@ from attrs import define, field
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metadata.vendor import keptHeaders
 from siprec.session.live import LiveRecording
 from siprec.session.liveness import Signs
@@ -37,6 +39,7 @@ from siprec.uas.around import RETRY_AFTER, Surroundings, warning
 from siprec.uas.bodies import ACCEPT, BadBody, Bodies, readBodies
 from siprec.uas.call import Call
 from siprec.uas.finals import adopt
+from siprec.uas.peers import Peers
 from siprec.uas.replacing import Ended, checkReplaces, replacesOf
 from siprec.uas.resume import resumeCall
 
@@ -56,15 +59,18 @@ def _never(request: Request) -> bool:
     return False
 
 
-def describeDialog(request: Request, flow: Flow, exclude: Sequence[str]) -> dict[str, Any]:
+def describeDialog(
+    request: Request, flow: Flow, exclude: Sequence[str], mask: Mask = NO_MASK
+) -> dict[str, Any]:
     """
     @param exclude: patterns of header names that must not be kept.
+    @param mask: for addresses and headers.
     @return: the manifest's C{sip}.
     """
-    headers = keptHeaders(list(request.headers), exclude)
+    headers = mask.values(keptHeaders(list(request.headers), exclude))
     return {
-        "from": request.headers.get("From"),
-        "to": request.headers.get("To"),
+        "from": mask.values(request.headers.get("From")),
+        "to": mask.values(request.headers.get("To")),
         "userAgent": request.headers.get("User-Agent"),
         "remoteAddress": f"{flow.remote[0]}:{flow.remote[1]}",
         "transport": flow.transport,
@@ -79,6 +85,8 @@ class Recorder:
     @ivar calls: every dialog that has not ended.
     @ivar ended: dialogs that ended lately.
     @ivar maxSessions: above so many calls new ones are refused; 0: no limit.
+    @ivar waits: whether a call is taken, and answered inactive, while only room on the
+        disk is lacking; else it is refused.
     @ivar isUncertain: tells of a request in a dialog that is not here whether
         there may be such a dialog all the same.
     """
@@ -88,6 +96,7 @@ class Recorder:
     _transport: ISipTransport
     profile: Profile = "lenient"
     maxSessions: int = 0
+    waits: bool = False
     isUncertain: Callable[[Request], bool] = _never
     calls: dict[DialogID, Call] = field(factory=dict, init=False)
     ended: Ended = field(factory=Ended, init=False)
@@ -150,10 +159,14 @@ class Recorder:
 
     def stopCalls(self, cause: int, reason: str) -> None:
         """
-        End every call from our side.
+        End every call from our side; those that others may have taken are let
+        go of without a word.
         """
         for call in list(self.calls.values()):
-            call.stop(cause, reason)
+            if self._around.isCutOff() and call.live is not None:
+                self.letGo(call.live.recording.id)
+            else:
+                call.stop(cause, reason)
 
     def signs(self) -> list[Signs]:
         """
@@ -164,6 +177,9 @@ class Recorder:
             if call.live is not None:
                 interval = call.timer.agreed.interval
                 until = None if interval is None else now + interval - call.timer.elapsed
+                if self._around.isCutOff():
+                    # It may be elsewhere that it lives.
+                    until = inf
                 live = call.live
                 found.append(Signs(live.recording.id, live.lastArrival(), call.heard, until))
         return found
@@ -186,7 +202,7 @@ class Recorder:
         call = self.callOf(key)
         if call is not None and call.live is not None:
             call.live.event("noSignOfLife")
-            call.stop(408, "timeout")
+            call.timedOut("timeout")
 
     def letGo(self, key: str) -> None:
         """
@@ -209,6 +225,35 @@ class Recorder:
             if call.live is not None and call.live.recording.id == key:
                 return call
         return None
+
+    @property
+    def moves(self) -> Counter[str]:
+        """
+        See L{Surroundings.moves}.
+        """
+        return self._around.moves
+
+    @property
+    def peers(self) -> Peers:
+        """
+        See L{Surroundings.peers}.
+        """
+        return self._around.peers
+
+    def suspend(self, call: Call) -> None:
+        """
+        Take no requests in a call's dialog, as another node is about to have it.
+        """
+        self._ended(call)
+        call.suspend()
+
+    def restore(self, call: Call) -> None:
+        """
+        Undo L{suspend}, unless the call has ended meanwhile.
+        """
+        if not call.over:
+            self._register(call)
+            call.restore()
 
     async def resume(self, snapshot: CallSnapshot, live: LiveRecording) -> Call:
         """
@@ -260,8 +305,10 @@ class Recorder:
 
     def _register(self, call: Call) -> None:
         dialog = call.dialog
-        self.calls[dialog.callID, dialog.localTag, dialog.remoteTag] = call
-        self._begun[dialog.callID, dialog.remoteTag] += 1
+        key = (dialog.callID, dialog.localTag, dialog.remoteTag)
+        if key not in self.calls:
+            self._begun[dialog.callID, dialog.remoteTag] += 1
+        self.calls[key] = call
 
     def _find(self, request: Request) -> Call | None:
         return self.calls.get((request.callID, request.toTag or "", request.fromTag or ""))
@@ -279,7 +326,7 @@ class Recorder:
 
     def _options(self, transaction: IServerTransaction) -> None:
         # The same as an INVITE would get (RFC 3261 section 11.2).
-        reasons = self.notReady()
+        reasons = self._lacking(transaction.flow)
         if reasons:
             self._refuse(transaction, self._unavailable(reasons))
             return
@@ -321,6 +368,18 @@ class Recorder:
         beginning = call.begin(transaction, bodies)
         beginning.addCallback(lambda _: self._opening.pop(transaction, None))
 
+    def _lacking(self, flow: Flow, offered: bool = True) -> list[str]:
+        """
+        @param offered: whether the peer makes the first offer; only that says what
+            there is to be received later.
+        @return: why a call of this peer cannot be taken, not even to be received later.
+        """
+        reasons = self.notReady()
+        onlyFull = len(reasons) == 1 and self._around.service.full
+        # One that takes no re-INVITE would never send.
+        takes = self._around.peers.takesReinvite(flow.remote[0]) is not False
+        return [] if onlyFull and self.waits and takes and offered else reasons
+
     def _admit(
         self, request: Request, flow: Flow
     ) -> tuple[Admission, Bodies, Call | None] | Refusal:
@@ -346,7 +405,7 @@ class Recorder:
         old = None if wanted is None else self.ended.replaced(wanted, self.calls, flow)
         if isinstance(old, Refusal):
             return old
-        reasons = self.notReady() if old is None else []
+        reasons = [] if old is not None else self._lacking(flow, bodies.description is not None)
         if reasons:
             return self._unavailable(reasons)
         return admission, bodies, old
@@ -369,9 +428,13 @@ class Recorder:
     def _ended(self, call: Call) -> None:
         dialog = call.dialog
         key = (dialog.callID, dialog.localTag, dialog.remoteTag)
-        if self.calls.pop(key, None) is not None:
+        # A call that left this node may be back, and that is another one.
+        if self.calls.get(key) is not call:
+            return
+        del self.calls[key]
+        if call.over and not call.fenced:
             self.ended.add(key)
-            begun = (dialog.callID, dialog.remoteTag)
-            self._begun[begun] -= 1
-            if not self._begun[begun]:
-                del self._begun[begun]
+        begun = (dialog.callID, dialog.remoteTag)
+        self._begun[begun] -= 1
+        if not self._begun[begun]:
+            del self._begun[begun]

@@ -26,6 +26,7 @@ from siprec.values import (
     size,
     storeURL,
     takeoverWays,
+    textPatterns,
     upToSeconds,
     whole,
 )
@@ -101,6 +102,13 @@ SETTINGS: tuple[Setting, ...] = (
         0,
         whole(0, 1_000_000),
         "Calls at a time above which new ones are refused; 0: no limit.",
+    ),
+    Setting(
+        "sip.not_ready",
+        None,
+        "refuse",
+        choice("refuse", "inactive"),
+        "What a call gets while only disk space is lacking: refuse (503), or inactive for now.",
     ),
     Setting(
         "media.address",
@@ -192,7 +200,7 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "tcp:0",
         clusterListen,
-        "Where other nodes connect to: tcp:PORT[:interface=IP]; port 0: any; empty: nowhere.",
+        "Where other nodes connect to: tcp:PORT[:interface=IP]; port 0: any that is free.",
     ),
     Setting(
         "cluster.advertise",
@@ -272,6 +280,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Format of the finished audio.",
     ),
     Setting(
+        "recordings.split",
+        None,
+        "none",
+        choice("none", "session"),
+        "Further audio files: none, or session, one for each communication session.",
+    ),
+    Setting(
         "recordings.min_free",
         None,
         "256MiB",
@@ -290,7 +305,21 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         [],
         headerPatterns,
-        "Names of SIP headers that are not stored; * stands for any text.",
+        "Names of SIP headers and vendor fields that are not stored; * stands for any text.",
+    ),
+    Setting(
+        "metadata.mask",
+        None,
+        [],
+        textPatterns,
+        "Regular expressions: digits that they match are stored as *.",
+    ),
+    Setting(
+        "metadata.snapshot_request",
+        None,
+        "lost",
+        choice("never", "lost", "errors"),
+        "When a full document is asked for: never, after lost state, or after any error.",
     ),
     Setting(
         "http.listen",

@@ -18,8 +18,9 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python import usage
 
+from siprec.assembly import makeNode
 from siprec.config import SETTINGS, ConfigError, Settings, loadSettings
-from siprec.node import Node, makeNode
+from siprec.node import Node
 from siprec.session.running import NodeInUse
 from siprec.sip.errors import SipError
 from siprec.store.interfaces import StoreError
@@ -168,10 +169,14 @@ class Program(Service):
 def makeService(options: Options) -> IService:
     """
     @return: the node, to be started by twistd.
+    @raise SystemExit: a file that the configuration names cannot be used.
     """
     from twisted.internet import reactor
 
     twistd = options.parent
     daemon = twistd is not None and not twistd["nodaemon"]
-    node = makeNode(reactor, options.settings)
+    try:
+        node = makeNode(reactor, options.settings)
+    except ConfigError as error:
+        raise SystemExit(f"siprec: {error}") from error
     return Program(node, reactor, daemon, reread=options.reread)

@@ -278,6 +278,23 @@ def headerPatterns(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def textPatterns(value: object) -> tuple[str, ...]:
+    """
+    Check a list of regular expressions.
+    """
+    expected = r"a list of regular expressions, such as ['\d{6,}']"
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+        raise ValueError(expected)
+    for item in value:
+        try:
+            re.compile(item)
+        except re.error as error:
+            raise ValueError(f"{expected}; {item!r}: {error}") from None
+        if re.fullmatch(item, ""):
+            raise ValueError(f"{expected}; {item!r} matches no text at all")
+    return tuple(value)
+
+
 def ipAddress(value: object, expected: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """
     @param expected: what the error says.

@@ -14,12 +14,17 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from siprec.cluster.continuing import Continuation
+from siprec.cluster.membership import Member
+from siprec.cluster.places import Places
 from siprec.config import Settings, loadSettings
-from siprec.ids import nodeID
+from siprec.ids import NodeID, nodeID
+from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metrics import Metrics
 from siprec.node import Node
 from siprec.session.manifest import Manifest
 from siprec.session.model import CallSnapshot, NodeLease
+from siprec.session.resume import MediaPlan
 from siprec.session.running import Orphan, RunningRecordings
 from siprec.testing.control import ImmediateWorkers
 from tests.session.recordings import NODE, START
@@ -86,17 +91,20 @@ class SessionsPart:
     draining: bool = False
     minFree: int = 0
     exclude: tuple[str, ...] = ()
+    mask: Mask = NO_MASK
     recordings: dict[str, Any] = field(factory=dict)
     waiting: list[Deferred[None]] = field(factory=list)
     broken: set[str] = field(factory=set)
 
-    async def resume(
-        self, snapshot: CallSnapshot, epoch: int, bind: str | None, advertise: str | None
-    ) -> LivePart:
+    async def resume(self, snapshot: CallSnapshot, epoch: int, plan: MediaPlan) -> LivePart:
         if snapshot.key in self.broken:
             raise ValueError("no")
         self.notes.append(f"resume {snapshot.key}")
         return LivePart(snapshot.recording)
+
+    async def end(self, snapshot: CallSnapshot, epoch: int, reason: str) -> None:
+        self.notes.append(f"end {snapshot.key} {reason}")
+        self.recordings[snapshot.key] = LivePart(snapshot.recording)
 
     def drained(self) -> Deferred[None]:
         self.notes.append("drained?")
@@ -104,19 +112,6 @@ class SessionsPart:
             return succeed(None)
         self.waiting.append(Deferred())
         return self.waiting[-1]
-
-
-@define(eq=False)
-class KeeperPart:
-    """
-    Forgets what it is told to.
-    """
-
-    deleted: list[str] = field(factory=list)
-
-    def delete(self, key: str) -> Deferred[None]:
-        self.deleted.append(key)
-        return succeed(None)
 
 
 @define(eq=False, slots=False)
@@ -130,8 +125,14 @@ class StatePart(Part):
 
     begun: Deferred[None] = field(factory=lambda: succeed(None))
     calls: list[CallSnapshot] = field(factory=list)
-    keeper: KeeperPart = field(factory=KeeperPart)
     store: Any = None
+
+    @property
+    def heartbeat(self) -> StatePart:
+        return self
+
+    def beatNow(self) -> None:
+        self.notes.append("beat")
 
     async def begin(self) -> None:
         await self.begun
@@ -209,6 +210,7 @@ class RecorderPart:
     reasons: list[str] = field(factory=list)
     profile: str = "lenient"
     maxSessions: int = 0
+    waits: bool = False
 
     def callOf(self, key: str) -> CallPart | None:
         found = (
@@ -241,6 +243,74 @@ class LayerPart:
 
     def stop(self) -> None:
         self.notes.append("-layer")
+
+
+@define(eq=False)
+class LeftoversPart:
+    """
+    Keeps back what another node goes on with.
+    """
+
+    others: set[str] = field(factory=set)
+
+    async def ours(self, orphans: list[Orphan]) -> list[Orphan]:
+        return [each for each in orphans if each.id not in self.others]
+
+
+@define(eq=False)
+class MembershipPart:
+    """
+    Knows other nodes.
+    """
+
+    members: dict[NodeID, Member] = field(factory=dict)
+
+
+@define(eq=False)
+class ClusterPart:
+    """
+    The others, as far as they matter to a node's start and stop.
+
+    @ivar failure: what its opening raises, or C{None}.
+    @ivar leaving: what its leaving waits for.
+    @ivar until: until when calls were to be given away.
+    """
+
+    notes: list[str]
+    continuation: Continuation
+    failure: Exception | None = None
+    leaving: Deferred[None] = field(factory=lambda: succeed(None))
+    until: list[float] = field(factory=list)
+    giving: Deferred[None] = field(factory=lambda: succeed(None))
+    leftovers: LeftoversPart = field(factory=LeftoversPart)
+    membership: MembershipPart = field(factory=MembershipPart)
+
+    def open(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.notes.append("+links")
+
+    async def arrive(self) -> None:
+        self.notes.append("arrive")
+
+    def startService(self) -> None:
+        self.notes.append("+cluster")
+
+    async def giveAway(self, until: float) -> None:
+        self.notes.append("give away")
+        self.until.append(until)
+        await self.giving
+
+    async def leave(self) -> None:
+        self.notes.append("-cluster")
+        await self.leaving
+
+    def close(self) -> Deferred[None]:
+        self.notes.append("-links")
+        return succeed(None)
+
+    async def ours(self, orphans: list[Orphan]) -> list[Orphan]:
+        return await self.leftovers.ours(orphans)
 
 
 @define(eq=False)
@@ -280,6 +350,29 @@ class NodeTestCase(SynchronousTestCase):
         }
         self.addCleanup(lambda: self.assertEqual(self.reactor.getDelayedCalls(), []))
         self.node = self.makeNode()
+
+    def join(self) -> ClusterPart:
+        """
+        Make the node, which is still to be made, one of a cluster.
+        """
+        parts, running = self.parts, RunningRecordings(self.root, NODE)
+        continuation = Continuation(
+            NODE,
+            parts["sessions"],
+            parts["recorder"],
+            parts["transport"],
+            parts["state"].store,
+            running,
+            parts["workers"],
+            self.reactor,
+            lambda: START,
+            Places(None),
+            None,
+            None,
+            timeout=3600.0,
+        )
+        self.parts["cluster"] = cluster = ClusterPart(self.notes, continuation)
+        return cluster
 
     def makeNode(self, **overrides: object) -> Node:
         """

@@ -7,6 +7,7 @@ a skip as a failure, so that it cannot go unnoticed.
 """
 
 import importlib.util
+import platform
 import shutil
 import sys
 from collections.abc import Callable
@@ -47,7 +48,7 @@ MODULES = {
 }
 """
 Clients of other projects that come as Python modules, each with its package;
-PJSIP's has wheels for Python 3.11 and 3.12 only.
+PJSIP's has wheels for Python 3.11 and 3.12 on x86_64 only, Sipral's for Linux.
 """
 
 NAMESPACES = "needs network namespaces (root, or CAP_SYS_ADMIN and CAP_NET_ADMIN)"
@@ -97,8 +98,7 @@ def isMissingProgram(reason: str) -> bool:
     @return: whether a test was skipped because something is missing that CI has
         to have: one of the programs, or the right to make network namespaces.
     """
-    modules = [each for each in MODULES if each != "pjsua2" or sys.version_info < (3, 13)]
-    missing = {*map(_reason, PACKAGES), *map(_needed, modules)}
+    missing = {*map(_reason, PACKAGES), *map(_needed, filter(_hasWheel, MODULES))}
     return reason in missing or reason.startswith(NAMESPACES)
 
 
@@ -108,6 +108,18 @@ def _missing(programs: tuple[str, ...]) -> str:
         if shutil.which(program) is None:
             return reason
     return ""
+
+
+def _hasWheel(module: str) -> bool:
+    """
+    @return: whether C{pip install .[test]} brings a module here: the markers in
+        C{setup.cfg} say the same.
+    """
+    if sys.platform != "linux":
+        return False
+    if module == "pjsua2":
+        return platform.machine() == "x86_64" and sys.version_info < (3, 13)
+    return platform.machine() in ("x86_64", "aarch64")
 
 
 def _needed(module: str) -> str:

@@ -13,7 +13,7 @@ import sys
 from typing import Any, TextIO
 
 import coverage
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from twisted.python.filepath import FilePath
 from twisted.trial.reporter import TextReporter
 from twisted.trial.runner import TestLoader, TrialRunner
@@ -140,7 +140,13 @@ def _runTests(names: list[str]) -> CountingReporter:
     os.chdir(ROOT.path)
     CountingReporter.requirePrograms = os.environ.get("SIPREC_REQUIRE_PROGRAMS") == "1"
     # A busy machine is not a failure; and CI is to find the same every time.
-    settings.register_profile("run", deadline=None, derandomize="CI" in os.environ)
+    settings.register_profile(
+        "run",
+        deadline=None,
+        derandomize="CI" in os.environ,
+        # How fast a shared machine makes examples says nothing of the program.
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     settings.load_profile("run")
     # Of a folder with this name trial takes another one if it is in use.
     folder = ROOT.descendant([".trial", "_trial_temp"])

@@ -16,9 +16,9 @@ from siprec.session.manifest import Manifest, readManifest, writeManifest
 from tests.render.journals import audioOf, talk, writeRecording
 
 
-class RenderTests(SynchronousTestCase):
+class CommandTestCase(SynchronousTestCase):
     """
-    C{siprec render DIRECTORY}.
+    A command, and a directory to use it on.
     """
 
     def setUp(self) -> None:
@@ -59,6 +59,12 @@ class RenderTests(SynchronousTestCase):
         writeManifest(self.directory, manifest)
         return manifest
 
+
+class RenderTests(CommandTestCase):
+    """
+    C{siprec render DIRECTORY}.
+    """
+
     def test_fetched(self) -> None:
         """
         A recording whose journals were with another node is complete when they have
@@ -94,6 +100,27 @@ class RenderTests(SynchronousTestCase):
         self.assertEqual(found[0]["state"], "complete")
         self.assertEqual([each["packets"] for each in found[0]["streams"]], [50, 25])
         self.assertEqual(audioOf(self.directory).shape, (2, 8000))
+
+    def test_split(self) -> None:
+        """
+        Each communication session gets a file of its own if that is asked for, and then
+        again with each rendering.
+        """
+        started = {
+            "at": 0.0,
+            "time": "2026-01-05T09:00:00.000000Z",
+            "type": "session",
+            "source": "metadata",
+            "event": "sessionStarted",
+            "session": "S",
+        }
+        self.record(timeline=[started])
+        for arguments in (["--split", "session"], []):
+            self.assertEqual(self.run_("render", *arguments, self.directory)[0], 0)
+            [part] = readManifest(self.directory)["audio"]["parts"]
+            self.assertEqual((part["session"], part["duration"]), ("S", 1.0))
+        self.run_("render", "--split", "none", self.directory)
+        self.assertNotIn("parts", readManifest(self.directory)["audio"])
 
     def test_renderHadFailed(self) -> None:
         """
@@ -160,8 +187,57 @@ class RenderTests(SynchronousTestCase):
         """
         Wrong arguments end with status 2 and the usage; C{--version} tells.
         """
-        for arguments in ((), ("render",), ("nonsense",)):
+        for arguments in ((), ("render",), ("show",), ("nonsense",)):
             status, _, errors = self.run_(*arguments)
             self.assertEqual(status, 2)
             self.assertIn("usage: siprec", errors)
         self.assertEqual(self.run_("--version"), (0, f"siprec {__version__}\n", ""))
+
+
+class ShowTests(CommandTestCase):
+    """
+    C{siprec show DIRECTORY}.
+    """
+
+    def test_show(self) -> None:
+        """
+        A recording is printed, also while it runs, and nothing is changed.
+        """
+        before = self.record("recording")
+        status, output, errors = self.run_("show", self.directory)
+        self.assertEqual((status, errors), (0, ""))
+        self.assertIn(before["id"], output)
+        self.assertIn("Streams", output)
+        self.assertNotIn("\x1b", output)
+        self.assertEqual(readManifest(self.directory), before)
+
+    def test_noRecording(self) -> None:
+        """
+        What is no recording is named, as is what it lacks.
+        """
+        self.assertIn(self.directory, self.error("show", self.directory))
+        manifest = self.record()
+        del manifest["sip"]
+        writeManifest(self.directory, manifest)
+        self.assertIn("the manifest has no 'sip'", self.error("show", self.directory))
+
+    def test_plainTerminal(self) -> None:
+        """
+        A terminal that knows no other letters than ASCII gets escapes, not an error.
+        """
+        self.record(participants=[{"id": "p", "name": "J\xf8rg", "aor": None, "streams": []}])
+        with open(self.mktemp(), "w+", encoding="ascii") as output:
+            with contextlib.redirect_stdout(output):
+                self.assertEqual(cli.main(["show", self.directory]), 0)
+            output.seek(0)
+            self.assertIn("J\\xf8rg", output.read())
+
+    def test_readerGone(self) -> None:
+        """
+        Whoever reads may stop reading.
+        """
+        self.record()
+        reader, writer = os.pipe()
+        os.close(reader)
+        with open(writer, "w") as output, contextlib.redirect_stdout(output):
+            self.assertEqual(cli.main(["show", self.directory]), 0)

@@ -49,6 +49,7 @@ class LoadSettingsTests(SynchronousTestCase):
                     "advertise": None,
                     "profile": "lenient",
                     "maxSessions": 0,
+                    "notReady": "refuse",
                 },
                 "media": {
                     "address": None,
@@ -83,10 +84,11 @@ class LoadSettingsTests(SynchronousTestCase):
                 "recordings": {
                     "directory": os.path.abspath("recordings"),
                     "format": "wav",
+                    "split": "none",
                     "minFree": 256 << 20,
                     "workers": 1,
                 },
-                "metadata": {"exclude": ()},
+                "metadata": {"exclude": (), "mask": (), "snapshotRequest": "lost"},
                 "http": {"listen": "tcp:8080:interface=127.0.0.1"},
                 "manhole": {
                     "listen": "",

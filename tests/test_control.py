@@ -6,11 +6,15 @@ from __future__ import annotations
 
 import os
 
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import capturedLogs
 from zope.interface.verify import verifyObject
 
+from siprec.cluster.membership import Member, Standing
+from siprec.ids import nodeID
 from siprec.session.archive import NoSuchRecording
 from siprec.session.manifest import describe, writeManifest
+from siprec.session.model import NodeLease
 from siprec.web.interfaces import INodeControl, NotRunning
 from tests.nodeparts import CallPart, LivePart, NodeTestCase, settingsFor
 from tests.session.recordings import identity, session
@@ -63,6 +67,45 @@ class ControlTests(NodeTestCase):
         self.assertTrue(self.parts["sessions"].draining)
         self.assertEqual(self.notes, ["calls 503 drained"])
 
+    def test_nodesOfCluster(self) -> None:
+        """
+        With others it says what it thinks of each, and names those that have
+        died, whose leases are gone.
+        """
+        cluster = self.join()
+        for name, standing in (("node-b", Standing.SUSPECTED), ("node-c", Standing.DEAD)):
+            lease = NodeLease(nodeID(name), "i", "there", 7, sessions=3)
+            cluster.membership.members[lease.nodeID] = Member(lease, standing, 0.0)
+        node = self.makeNode()
+        found = {each["id"]: each for each in self.successResultOf(node.nodes())}
+        self.assertEqual(
+            {name: each["standing"] for name, each in found.items()},
+            {"node-a": "alive", "node-b": "suspected", "node-c": "dead"},
+        )
+        self.assertEqual((found["node-c"]["sessions"], found["node-c"]["host"]), (3, "there"))
+
+    def test_giveAway(self) -> None:
+        """
+        With others a drain gives the calls to them, and ends the rest only then.
+        """
+        cluster = self.join()
+        cluster.giving = Deferred()
+        node = self.makeNode()
+        self.successResultOf(node.drain())
+        self.assertEqual((self.notes, cluster.until), (["give away"], [25.0]))
+        self.successResultOf(node.drain())
+        cluster.giving.callback(None)
+        self.assertEqual(self.notes, ["give away", "calls 503 drained"])
+
+    def test_giveAwayFails(self) -> None:
+        """
+        An error of that is logged.
+        """
+        cluster = self.join()
+        cluster.giving = fail(ValueError("bug"))
+        self.successResultOf(self.makeNode().drain())
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
     def test_stopRunning(self) -> None:
         """
         A recording that runs is ended, with who did it, and shown.
@@ -100,6 +143,9 @@ class ControlTests(NodeTestCase):
             sip__max_sessions=7,
             recordings__min_free=5,
             metadata__exclude=["X-*"],
+            metadata__mask=["\\d{6,}"],
+            metadata__snapshot_request="errors",
+            sip__not_ready="inactive",
             node__drain_timeout=3,
         )
         with capturedLogs() as logs:
@@ -107,6 +153,7 @@ class ControlTests(NodeTestCase):
         recorder, sessions = self.parts["recorder"], self.parts["sessions"]
         self.assertEqual((recorder.profile, recorder.maxSessions), ("strict", 7))
         self.assertEqual((sessions.minFree, sessions.exclude), (5, ("X-*",)))
+        self.assertEqual((recorder.waits, sessions.mask.patterns), (True, ("\\d{6,}",)))
         self.assertEqual(self.node.settings.sip.profile, "strict")
         self.assertNotEqual(self.node.settings.node.drainTimeout, 3)
-        self.assertEqual(logs[0]["waiting"], "node")
+        self.assertEqual(logs[0]["waiting"], "node, metadata")

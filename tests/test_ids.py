@@ -53,6 +53,20 @@ class NewIdentifierTests(SynchronousTestCase):
         for tag in tags:
             self.assertRegex(tag, r"\A[0-9a-f]{16,}\Z")
 
+    def test_ourTags(self) -> None:
+        """
+        A tag that was made here is known as one; hardly any other is, whatever its
+        form.
+        """
+        for _ in range(200):
+            tag = ids.newTag()
+            self.assertTrue(ids.isOurTag(tag))
+            other = tag[:-1] + ("0" if tag[-1] != "0" else "1")
+            for text in (other, tag[:16], tag.upper() + "g", tag + "0", f"{tag}\n", ""):
+                self.assertFalse(ids.isOurTag(text))
+        self.assertFalse(ids.isOurTag("0123456789abcdef"))
+        self.assertFalse(ids.isOurTag("\u0660" * 24))
+
     def test_branches(self) -> None:
         """
         A branch begins with the magic cookie (RFC 3261 section 8.1.1.7).

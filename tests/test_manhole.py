@@ -18,9 +18,9 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from siprec.assembly import makeNode
 from siprec.config import loadSettings
 from siprec.manhole import ManholeService
-from siprec.node import makeNode
 from siprec.shell.interfaces import IShellNode
 from tests.shell.kit import ShellNode
 from tests.uas.house import House

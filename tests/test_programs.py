@@ -3,6 +3,7 @@ Tests of L{tests.programs}.
 """
 
 import importlib.util
+import platform
 import re
 import shutil
 import sys
@@ -52,6 +53,8 @@ class RequireTests(SynchronousTestCase):
         Modules are told of in the same way, and missed where there is a wheel.
         """
         self.patch(importlib.util, "find_spec", lambda name: None)
+        self.patch(sys, "platform", "linux")
+        self.patch(platform, "machine", lambda: "x86_64")
         error = self.assertRaises(SkipTest, programs.requireModule, "sipral")
         self.assertEqual(str(error), "needs sipral (Python package sipral)")
         self.assertTrue(programs.isMissingProgram(str(error)))
@@ -60,6 +63,12 @@ class RequireTests(SynchronousTestCase):
         self.assertTrue(programs.isMissingProgram(str(other)))
         self.patch(sys, "version_info", (3, 13))
         self.assertFalse(programs.isMissingProgram(str(other)))
+        self.patch(sys, "version_info", (3, 12))
+        self.patch(platform, "machine", lambda: "aarch64")
+        self.assertTrue(programs.isMissingProgram(str(error)))
+        self.assertFalse(programs.isMissingProgram(str(other)))
+        self.patch(sys, "platform", "darwin")
+        self.assertFalse(programs.isMissingProgram(str(error)))
         self.patch(importlib.util, "find_spec", lambda name: name)
         programs.requireModule("sipral")
 

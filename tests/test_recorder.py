@@ -10,6 +10,7 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.ids import newBranch
+from siprec.metadata.masking import Mask
 from siprec.recorder import describeDialog
 from siprec.sip.flow import Flow
 from siprec.sip.headers import Headers
@@ -324,6 +325,10 @@ class DescribeTests(SynchronousTestCase):
         )
         self.assertEqual(found["headers"]["X-Customer"], ["7"])
         self.assertNotIn("X-Secret", found["headers"])
+        masked = describeDialog(request, flow, (), Mask((r"[0-9]",)))
+        self.assertEqual(masked["headers"]["X-Customer"], ["*"])
+        self.assertEqual(masked["from"], "<sip:a@example.com>;tag=*")
+        self.assertEqual(masked["remoteAddress"], f"{PEER}:40000")
 
 
 class KeepingTests(RecorderTestCase):

@@ -197,6 +197,16 @@ class CheckTests(SynchronousTestCase):
         wrong = ("X-*", ["a b"], [""], [1], ["X:"], None)
         self.refused(values.headerPatterns, "a list of header names", *wrong)
 
+    def test_textPatterns(self) -> None:
+        """
+        Patterns are regular expressions, perhaps none, and none that matches nothing.
+        """
+        self.assertEqual(values.textPatterns([]), ())
+        self.assertEqual(values.textPatterns([r"\d{6,}"]), (r"\d{6,}",))
+        self.refused(values.textPatterns, "a list of regular expressions", "x", [1], None)
+        self.refused(values.textPatterns, "unterminated", ["(["], ["[0-9"])
+        self.refused(values.textPatterns, "matches no text at all", [r"\d*"])
+
     def test_upToSeconds(self) -> None:
         """
         A duration that may be none is 0, or a duration as any other.
@@ -213,5 +223,14 @@ class CheckTests(SynchronousTestCase):
         self.assertEqual(check("address,reinvite"), ("address", "reinvite"))
         self.assertEqual(check("reinvite , address"), ("reinvite", "address"))
         self.assertEqual(check(["address"]), ("address",))
-        wrong = ("", "dns", "address,address", [], [1], ["address", "x"], 5, None)
+        wrong: tuple[object, ...] = (
+            "",
+            "dns",
+            "address,address",
+            [],
+            [1],
+            ["address", "x"],
+            5,
+            None,
+        )
         self.refused(check, "'address', 'reinvite', or both", *wrong)

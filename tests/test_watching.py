@@ -12,7 +12,8 @@ from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from siprec.node import Node, makeNode
+from siprec.assembly import makeNode
+from siprec.node import Node
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IServerTransaction, ITransactionUser
 from siprec.sip.message import Request, parseMessage

@@ -5,9 +5,11 @@ go on sending there.
 
 from __future__ import annotations
 
+import re
+
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -35,7 +37,7 @@ def addressesOf(lease: NodeLease) -> list[_Address]:
     for text in lease.addresses:
         kind, _, rest = text.partition(":")
         host, _, port = rest.rpartition(":")
-        if kind in _TRANSPORTS and port.isdecimal():
+        if kind in _TRANSPORTS and re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) <= 65535:
             found.append((_TRANSPORTS[kind], host, int(port)))
     return found
 
@@ -54,7 +56,10 @@ class Addresses(Service):
     # Seconds between two attempts to have an address that is not here yet.
     _interval: float = 1.0
     _dead: dict[NodeID, NodeLease] = field(factory=dict, init=False)
-    _held: dict[NodeID, list[_Address]] = field(factory=dict, init=False)
+    # For whom each address is held: the dead may have had the same one.
+    _held: dict[_Address, NodeID] = field(factory=dict, init=False)
+    # What nodes have that are back; it may have been that of another dead one, too.
+    _given: set[_Address] = field(factory=set, init=False)
     _loop: LoopingCall | None = field(default=None, init=False)
 
     def startService(self) -> None:
@@ -74,7 +79,7 @@ class Addresses(Service):
         if self._loop is not None:
             self._loop.stop()
             self._loop = None
-        closing = [self.giveBack(node) for node in list(self._dead)]
+        closing = [self.giveBack(node) for node in {*self._dead, *self._held.values()}]
         return DeferredList(closing).addCallback(lambda _: None)
 
     @property
@@ -82,28 +87,41 @@ class Addresses(Service):
         """
         The addresses of other nodes that are listened at here.
         """
-        return {node: list(each) for node, each in self._held.items() if each}
+        held: dict[NodeID, list[_Address]] = {}
+        for address, node in self._held.items():
+            held.setdefault(node, []).append(address)
+        return held
 
     def take(self, lease: NodeLease) -> None:
         """
         A node is dead: have its addresses, now or when they come here.
         """
+        self._dead[lease.nodeID] = lease
+        self._given.difference_update(addressesOf(lease))
         if self.running:
-            self._dead[lease.nodeID] = lease
             self._try(lease)
 
-    def giveBack(self, node: NodeID) -> Deferred[None]:
+    def giveBack(self, node: NodeID, lease: NodeLease | None = None) -> Deferred[None]:
         """
         A node is back, or is about to start.
 
+        @param lease: its new one, if it is known: what it listens at is no dead
+            node's any more.
         @return: fires when it can bind its addresses.
         """
-        self._dead.pop(node, None)
-        held = self._held.pop(node, [])
-        if not held:
-            return succeed(None)
-        log.info("{node}: gets its SIP addresses back", node=node)
-        closing = [self._transport.abandon(*each) for each in held]
+        dead = self._dead.pop(node, None)
+        for each in (dead, lease):
+            self._given.update(() if each is None else addressesOf(each))
+        held = [
+            address
+            for address, owner in self._held.items()
+            if owner == node or address in self._given
+        ]
+        if held:
+            log.info("{node}: gets its SIP addresses back", node=node)
+        for address in held:
+            del self._held[address]
+        closing = [self._transport.abandon(*address) for address in held]
         return DeferredList(closing).addCallback(lambda _: None)
 
     def _tryAll(self) -> None:
@@ -111,14 +129,21 @@ class Addresses(Service):
             self._try(lease)
 
     def _try(self, lease: NodeLease) -> None:
-        held = self._held.setdefault(lease.nodeID, [])
-        for address in addressesOf(lease):
-            if address in held or not self._places.isHere(address[1], lease):
-                continue
-            try:
-                self._transport.adopt(*address)
-            except ListenFailed as error:
-                # In use: by another survivor, or its process is only frozen.
-                log.debug("{node}: {why}", node=lease.nodeID, why=str(error))
-            else:
-                held.append(address)
+        # Nothing may leave here: it would end the loop.
+        try:
+            for address in addressesOf(lease):
+                taken = address in self._held or address in self._given
+                if not taken and self._places.isHere(address[1], lease):
+                    self._adopt(address, lease.nodeID)
+        except Exception:
+            log.failure("{node}: its SIP addresses were not taken", node=lease.nodeID)
+
+    def _adopt(self, address: _Address, node: NodeID) -> None:
+        try:
+            self._transport.adopt(*address)
+        except (ListenFailed, ValueError) as error:
+            # In use: by another survivor, or its process is only frozen.
+            log.debug("{node}: {why}", node=node, why=str(error))
+        # It takes nothing while it does not run itself.
+        if address in self._transport.adopted:
+            self._held[address] = node

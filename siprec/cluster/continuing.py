@@ -27,7 +27,7 @@ from siprec.session.running import RunningRecordings
 from siprec.sip.errors import SipError
 from siprec.sip.flow import Flow
 from siprec.sip.transport import TransportService
-from siprec.store.interfaces import ISessionStore, StoreError
+from siprec.store.interfaces import ISessionStore, SessionNotFound, StoreError
 from siprec.uas.call import Call
 from siprec.uas.finals import plainFlow
 from siprec.uas.snapshot import flowOf
@@ -98,7 +98,16 @@ class Continuation:
             log.info("{recording}: has no call to go on with", recording=record.sessionID)
             return
         before = snapshot.recording.segments[-1].node
-        await self._workers.run(self._running.forget, before, snapshot.recording.id)
+        try:
+            await self._workers.run(self._running.forget, before, snapshot.recording.id)
+        except OSError as error:
+            # Its own marker comes next; and who finds this one asks the store.
+            log.info(
+                "{recording}: marker of {node}: {why}",
+                recording=snapshot.key,
+                node=before,
+                why=str(error),
+            )
         if await self._isSuperseded(record, snapshot):
             await self._discard(record)
             return
@@ -190,7 +199,10 @@ class Continuation:
             for key in await self._store.listByCallID(record.callID):
                 if key == record.sessionID:
                     continue
-                other = await self._store.get(key)
+                try:
+                    other = await self._store.get(key)
+                except SessionNotFound:
+                    continue
                 if (
                     other.snapshot is not None
                     and other.snapshot.dialog.remoteTag == snapshot.dialog.remoteTag
@@ -207,10 +219,20 @@ class Continuation:
         assert snapshot is not None, "only records of calls are compared"
         self._finish(snapshot, record.epoch, "superseded")
 
+    def _byAddress(self, snapshot: CallSnapshot) -> bool:
+        """
+        @return: whether the address is tried first: so it is configured, or
+            this peer is known to refuse the other way.
+        """
+        if self.ways[0] == "address":
+            return True
+        host = flowOf(snapshot.dialog).remote[0]
+        return "address" in self.ways and self._recorder.peers.takesReinvite(host) is False
+
     async def _whichAreHere(
         self, snapshot: CallSnapshot, lease: NodeLease | None
     ) -> Callable[[str], bool]:
-        if self.ways[0] != "address":
+        if not self._byAddress(snapshot):
             return lambda host: False
 
         def here(host: str) -> bool:

@@ -6,6 +6,7 @@ does not know whether its calls are still its own.
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
@@ -23,8 +24,18 @@ __all__ = ["Gate"]
 
 log = Logger()
 
+# How responses begin, and the request that is part of an answer.
+_ANSWERS = (b"SIP/2.0 ", b"ACK ")
+
 # Messages that are held at most.  Peers on UDP repeat what is dropped.
 _MOST = 2000
+
+
+def _never() -> bool:
+    """
+    Others are always within reach.
+    """
+    return False
 
 
 @implementer(IMessageReceiver, ISipTransport)
@@ -33,14 +44,17 @@ class Gate:
     """
     Holds what comes, and drops what would be sent, while the node is asleep:
     timers of transactions that run out then must not speak for a call that is
-    another node's.
+    another node's.  While it is cut off it answers, and asks nothing.
 
-    @ivar counters: C{held}, C{overflow} and C{suppressed} messages.
-    @ivar receiver: what is behind the gate; set once it is there.
+    @ivar counters: C{held} messages, C{overflow}: dropped as too many were held,
+        C{suppressed}: not sent, or not answered as they made no sense.
+    @ivar transport: what is before the gate; set once it is there.
+    @ivar receiver: what is behind it; likewise.
     """
 
-    _transport: ISipTransport
     _wakefulness: Wakefulness
+    _isCutOff: Callable[[], bool] = _never
+    transport: ISipTransport = field(init=False)
     receiver: IMessageReceiver = field(init=False)
     counters: Counter[str] = field(factory=Counter, init=False)
     _held: deque[tuple[Request | Response, Flow]] = field(factory=deque, init=False)
@@ -57,7 +71,7 @@ class Gate:
             self.counters["held"] += 1
             self._held.append((message, flow))
             if len(self._held) == 1:
-                self._wakefulness.whenAwake().addCallback(self._open)
+                self._wait()
 
     def badMessage(self, error: BadMessage, flow: Flow) -> None:
         """
@@ -65,13 +79,17 @@ class Gate:
         """
         if self._wakefulness.awake:
             self.receiver.badMessage(error, flow)
+        else:
+            # It is answered at once or never: the connection may be closed next.
+            self.counters["suppressed"] += 1
 
     def send(self, flow: Flow, data: bytes) -> None:
         """
         See L{ISipTransport.send}.
         """
-        if self._wakefulness.awake:
-            self._transport.send(flow, data)
+        silent = self._isCutOff() and not data.startswith(_ANSWERS)
+        if self._wakefulness.awake and not silent:
+            self.transport.send(flow, data)
         else:
             self.counters["suppressed"] += 1
 
@@ -79,21 +97,32 @@ class Gate:
         """
         See L{ISipTransport.connect}.
         """
-        return self._transport.connect(transport, host, port)
+        return self.transport.connect(transport, host, port)
 
     def reply(self, via: Via, flow: Flow) -> Deferred[Flow]:
         """
         See L{ISipTransport.reply}.
         """
-        return self._transport.reply(via, flow)
+        return self.transport.reply(via, flow)
 
     def advertised(self, flow: Flow) -> tuple[str, int]:
         """
         See L{ISipTransport.advertised}.
         """
-        return self._transport.advertised(flow)
+        return self.transport.advertised(flow)
+
+    def _wait(self) -> None:
+        waiting = self._wakefulness.whenAwake().addCallback(self._open)
+        waiting.addErrback(lambda failure: log.failure("the gate did not open", failure))
 
     def _open(self, _: None) -> None:
-        while self._held:
+        # What comes meanwhile comes behind them.
+        while self._held and self._wakefulness.awake:
             message, flow = self._held.popleft()
-            self.receiver.messageReceived(message, flow)
+            try:
+                self.receiver.messageReceived(message, flow)
+            except Exception:
+                # The others must not be held for ever because of it.
+                log.failure("a message that was held was not taken")
+        if self._held:
+            self._wait()

@@ -95,6 +95,7 @@ class Link(Protocol):
     @ivar isOpen: whether anything can be sent.
     @ivar broken: whether it was lost although no side closed it on purpose.
     @ivar lastUse: when something was last sent or received, by the clock.
+    @ivar lastHeard: when something was last received, likewise.
     """
 
     # A TCP connection, or TLS around one.
@@ -107,7 +108,7 @@ class Link(Protocol):
         self.schema = 0
         self.isOpen = False
         self.broken = False
-        self.lastUse = around.clock.seconds()
+        self.lastUse = self.lastHeard = around.clock.seconds()
         self._handshake = handshake
         self._around = around
         self._reader = FrameReader()
@@ -267,6 +268,7 @@ class Link(Protocol):
             return
         self._used()
         self._heard = True
+        self.lastHeard = self.lastUse
         if self.peer is None:
             self._run(self._handshake.feed(data))
         else:

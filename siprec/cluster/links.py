@@ -183,6 +183,14 @@ class ClusterLinks(Service):
         host, port = self._advertise or (own.host, None)
         return joinAddress(host, own.port if port is None else port)
 
+    @property
+    def lastHeard(self) -> float | None:
+        """
+        When another node was heard last, by the clock; C{None} if there is no
+        connection to any.
+        """
+        return max((each.lastHeard for each in self._links), default=None)
+
     def leaseData(self) -> dict[str, Any]:
         """
         @return: what goes into C{NodeLease.data["cluster"]}; see L{address}.

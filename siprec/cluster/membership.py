@@ -2,102 +2,65 @@
 Which nodes there are, and which of them have died.
 
 A node lives while its lease is in the store; the store's clock decides, so that
-no two hosts' clocks are ever compared.  Two things make that faster and safer:
+no two hosts' clocks are ever compared.  Three things make that faster and safer:
 
 - Nodes hold connections to their neighbours.  One that breaks, and whose port
   then refuses, is that of a process that has ended: no lease has to run out.
-- A node whose lease has run out is asked first whether it lives: it may be cut
-  off from the store, and then its calls go on where they are.
+- A lease is known to have been renewed between two looks at the store, on this
+  node's own clock; so it is looked again just when it may run out.
+- A node whose lease runs out is asked first whether it lives: it may be cut off
+  from the store, and then its calls go on where they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from enum import Enum
+import math
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from typing import TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, succeed
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, gatherResults
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from siprec.cluster.interfaces import IClusterLinks, Liveness
+from siprec.cluster.inquiry import Inquiry
+from siprec.cluster.interfaces import IClusterLinks
+from siprec.cluster.members import Listeners, Member, Standing
+from siprec.cluster.orphans import Orphans
+from siprec.cluster.pauses import Pauses
 from siprec.cluster.ring import neighbours
 from siprec.ids import NodeID
 from siprec.session.model import NodeLease
 from siprec.session.processes import isGone
 from siprec.store.interfaces import ISessionStore, StoreError
 
-__all__ = ["Member", "Membership", "Standing"]
+__all__ = ["Listeners", "Member", "Membership", "Standing"]
 
 log = Logger()
 
-# Seconds between two looks at a port whose connection broke.
-_AGAIN = 0.05
+_Told = TypeVar("_Told")
 
-# So many looks at the leases go by between two looks at who owns calls.
+# So many intervals lie between two looks at who owns calls.
 _OWNERS = 5
 
-# Seconds after which a dead node without calls is not worth remembering.
+# A lease outlives this many intervals.
+_BEATS = 3
+
+# Seconds after which a dead node is not worth remembering.
 _FORGET = 3600.0
 
 # So many processes that have said good-bye are remembered.
 _REMEMBERED = 100
 
 
-class Standing(Enum):
-    """
-    What is thought of another node.
-    """
-
-    ALIVE = "alive"
-    #: Its connection broke; it is being looked at.
-    SUSPECTED = "suspected"
-    #: It lives, but has lost the store: its calls are its own.
-    ISOLATED = "isolated"
-    DEAD = "dead"
-
-
-@define(eq=False)
-class Member:
-    """
-    Another node.
-
-    @ivar lease: as it was seen last.
-    @ivar since: when C{standing} became what it is, by the clock.
-    @ivar certain: whether its process is known to have ended, rather than to be
-        silent.
-    """
-
-    lease: NodeLease
-    standing: Standing
-    since: float
-    certain: bool = False
-
-
-@frozen
-class Listeners:
-    """
-    Who is told what; none may raise.
-
-    @ivar joined: a process of this lease has turned up, or is back.
-    @ivar suspected: a node's connection broke.
-    @ivar died: a node is dead; C{Member.certain} says how sure that is.
-    @ivar orphaned: there are calls of a node that has no lease, and that this
-        process has never seen alive.
-    """
-
-    joined: Callable[[NodeLease], None]
-    suspected: Callable[[NodeLease], None]
-    died: Callable[[Member], None]
-    orphaned: Callable[[NodeID], None]
-
-
 @define(eq=False, repr=False, slots=False)
 class Membership(Service):
     """
-    Looks at the leases once per heartbeat, and at broken connections at once.
+    Looks at the leases once per heartbeat, when one may run out, and at broken
+    connections at once.
 
     @ivar members: the other nodes by NodeID, dead ones until they are back.
     """
@@ -108,7 +71,7 @@ class Membership(Service):
     _listeners: Listeners
     # Of none where nodes do not connect to each other: then leases decide alone.
     _links: IClusterLinks | None = None
-    # Seconds between two looks at the leases.
+    # Seconds between two looks at the leases, which is that between two heartbeats.
     _interval: float = 1.0
     # For how long, in seconds, a node whose connection broke is looked at before
     # only its lease can tell.
@@ -119,13 +82,36 @@ class Membership(Service):
     # dead for want of a lease: the others renew theirs in that time.
     _grace: float = 6.0
     _isGone: Callable[[NodeLease], bool] = isGone
+    # Seconds for which a lease holds.
+    _lease: float = field()
     members: dict[NodeID, Member] = field(factory=dict, init=False)
     _settled: float = field(default=0.0, init=False)
     _loop: LoopingCall | None = field(default=None, init=False)
-    _ended: Deferred[LoopingCall] | None = field(default=None, init=False)
-    _pauses: set[Deferred[None]] = field(factory=set, init=False)
-    _looks: int = field(default=0, init=False)
-    _gone: tuple[str, ...] = field(default=(), init=False)
+    _planned: IDelayedCall | None = field(default=None, init=False)
+    _turn: DeferredLock = field(factory=DeferredLock, init=False)
+    _inquiry: Inquiry = field(init=False)
+    # When the last look that had an answer began, and the next one at owners is due.
+    _lastLook: float = field(default=-math.inf, init=False)
+    _nextOwners: float = field(default=-math.inf, init=False)
+    _orphans: Orphans = field(factory=Orphans, init=False)
+    _gone: deque[str] = field(factory=lambda: deque(maxlen=_REMEMBERED), init=False)
+
+    @_lease.default
+    def _threeBeats(self) -> float:
+        return _BEATS * self._interval
+
+    @_inquiry.default
+    def _makeInquiry(self) -> Inquiry:
+        return Inquiry(
+            self._clock,
+            Pauses(self._clock, lambda: bool(self.running)),
+            self._links,
+            self._isGone,
+            self._confirm,
+            self._patience,
+            self._isOpen,
+            lambda member: self._die(member, certain=True),
+        )
 
     def startService(self) -> None:
         """
@@ -135,20 +121,19 @@ class Membership(Service):
         self._settled = self._clock.seconds() + self._grace
         self._loop = LoopingCall(self._look)
         self._loop.clock = self._clock
-        self._ended = self._loop.start(self._interval)
+        self._loop.start(self._interval)
 
     def stopService(self) -> Deferred[None]:
         """
-        @return: fires when the look that is under way has ended.
+        @return: fires when the looks that are under way have ended.
         """
         super().stopService()
-        for each in list(self._pauses):
-            each.cancel()
-        loop, ended, self._loop, self._ended = self._loop, self._ended, None, None
-        if loop is None or ended is None:
-            return succeed(None)
-        loop.stop()
-        return ended.addCallback(lambda _: None)
+        self._cancelPlan()
+        if self._loop is not None:
+            self._loop.stop()
+            self._loop = None
+        ends = [*self._inquiry.stop(), self._turn.run(lambda: None)]
+        return DeferredList(ends).addCallback(lambda _: None)
 
     @property
     def living(self) -> dict[NodeID, NodeLease]:
@@ -171,18 +156,21 @@ class Membership(Service):
     def isDead(self, node: NodeID) -> bool:
         """
         @return: whether a node is dead, as far as this one can tell; one that
-            it has never seen is not until it has had the time to be seen.
+            it has never seen is not until it has had the time to be seen.  It
+            may have come back since the last look.
         """
         member = self.members.get(node)
         if member is not None:
             return member.standing is Standing.DEAD
-        return node != self._node and self._clock.seconds() >= self._settled
+        settled = bool(self.running) and self._clock.seconds() >= self._settled
+        return settled and node != self._node
 
     def lookNow(self) -> Deferred[None]:
         """
         Look at the leases out of turn.
 
-        @return: fires when that is done; it never fails.
+        @return: fires when a look that begins now, or after the one that is
+            under way, has ended; it never fails.
         """
         return self._look()
 
@@ -192,10 +180,11 @@ class Membership(Service):
         """
         A process has said that it ends; its calls are others' already.
         """
+        if instance not in self._gone:
+            self._gone.append(instance)
         member = self.members.get(node)
         if member is not None and member.lease.instance == instance:
             del self.members[node]
-            self._gone = (*self._gone[-_REMEMBERED:], instance)
             log.info("{node}: has left", node=node)
             self._watch()
 
@@ -204,70 +193,42 @@ class Membership(Service):
         The connection to a node broke without our closing it.
         """
         member = self.members.get(node)
-        if member is None or member.standing is not Standing.ALIVE or not self.running:
+        if member is None or member.standing is Standing.DEAD or not self.running:
             return
-        self._become(member, Standing.SUSPECTED)
-        log.info("{node}: its connection broke", node=node)
-        self._listeners.suspected(member.lease)
-        Deferred.fromCoroutine(self._confirmed(member)).addErrback(
-            lambda failure: log.failure("{node}: not looked at", failure, node=node)
-        )
+        if member.standing is Standing.ALIVE:
+            member.become(Standing.SUSPECTED, self._clock.seconds())
+        self._inquiry.confirm(member, lambda: self._suspected(member))
 
-    async def _confirmed(self, member: Member) -> None:
+    def _suspected(self, member: Member) -> None:
+        log.info("{node}: its connection broke", node=member.lease.nodeID)
+        self._tell(self._listeners.suspected, member.lease)
+
+    def _isOpen(self, member: Member) -> bool:
         """
-        See whether the process behind a broken connection has ended.
+        @return: whether it is still a question if that node lives.
         """
-        end = self._clock.seconds() + self._confirm
-        while self._isSuspected(member):
-            left = end - self._clock.seconds()
-            liveness = await self._liveness(member.lease, max(left, _AGAIN))
-            if not self._isSuspected(member):
-                return
-            if liveness is Liveness.ALIVE:
-                self._become(member, Standing.ALIVE)
-            elif liveness is Liveness.REFUSED:
-                self._die(member, certain=True)
-            elif self._clock.seconds() >= end:
-                return  # its lease will tell
-            else:
-                await self._pause(_AGAIN)
-
-    def _isSuspected(self, member: Member) -> bool:
-        known = self.members.get(member.lease.nodeID)
-        return self.running and known is member and member.standing is Standing.SUSPECTED
-
-    async def _liveness(self, lease: NodeLease, timeout: float) -> Liveness:
-        if self._isGone(lease):
-            return Liveness.REFUSED
-        if self._links is None:
-            return Liveness.SILENT
-        return await self._links.probe(lease, timeout)
-
-    async def _pause(self, seconds: float) -> None:
-        pause = deferLater(self._clock, seconds)
-        self._pauses.add(pause)
-        try:
-            await pause
-        finally:
-            self._pauses.discard(pause)
+        known = self.running and self.members.get(member.lease.nodeID)
+        return known is member and member.standing is not Standing.DEAD
 
     # What the store tells.
 
     def _look(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._lookOnce())
+        # One after the other: what an older answer says must not come later.
+        return self._turn.run(lambda: Deferred.fromCoroutine(self._lookOnce()))
 
     async def _lookOnce(self) -> None:
         # Nothing may leave here: it would end the loop.
         try:
-            leases = {each.nodeID: each for each in await self._store.nodes()}
-            leases.pop(self._node, None)
-            for lease in leases.values():
-                self._seen(lease)
-            absent = [each for name, each in self.members.items() if name not in leases]
-            await DeferredList([Deferred.fromCoroutine(self._absent(each)) for each in absent])
-            self._looks += 1
-            if self._looks % _OWNERS == 1 and self._clock.seconds() >= self._settled:
-                await self._lookForOrphans()
+            if self.running:
+                self._settleAfterPause()
+                # Calls are counted first: a node has its lease before its calls.
+                counts = await self._counted()
+                asked = self._clock.seconds()
+                leases = {each.nodeID: each for each in await self._store.nodes()}
+                leases.pop(self._node, None)
+                await self._compare(leases, asked)
+                self._tellOfOrphans(counts, leases)
+                self._plan(leases)
         except StoreError as error:
             # What a store says after an outage of leases that ran out in it is
             # no news of the nodes.
@@ -276,28 +237,57 @@ class Membership(Service):
         except Exception:
             log.failure("leases not seen")
 
-    def _seen(self, lease: NodeLease) -> None:
+    def _settleAfterPause(self) -> None:
+        # What stopped this process may have stopped the store and the others.
+        now = self._clock.seconds()
+        if -math.inf < self._lastLook < now - self._lease:
+            self._settled = max(self._settled, now + self._grace)
+
+    async def _compare(self, leases: Mapping[NodeID, NodeLease], asked: float) -> None:
+        now = self._clock.seconds()
+        # After a long time without a look nothing is known of when it was.
+        after = self._lastLook if self._lastLook > now - 2 * self._interval else now
+        self._lastLook = asked
+        for lease in leases.values():
+            if self.running:
+                self._seen(lease, after, now)
+        if now - asked > self._interval:
+            # What kept the answer may have kept the others from renewing theirs.
+            self._settled = max(self._settled, now + self._interval)
+        absent = []
+        for name, member in list(self.members.items()):
+            if not self.running:
+                break
+            if name not in leases:
+                absent.append(Deferred.fromCoroutine(self._absent(member)))
+            elif member.isDue(now, self._lease, self._patience) and self._isStale(member):
+                self._inquiry.ask(member)
+        await gatherResults(absent, consumeErrors=True)
+
+    def _seen(self, lease: NodeLease, after: float, before: float) -> None:
         if lease.instance in self._gone:
             return  # it is about to give its lease back
+        now = self._clock.seconds()
         member = self.members.get(lease.nodeID)
         if member is None or member.lease.instance != lease.instance:
-            self.members[lease.nodeID] = Member(lease, Standing.ALIVE, self._clock.seconds())
-            log.info("{node}: joined, on {host}", node=lease.nodeID, host=lease.host)
-            self._listeners.joined(lease)
-            self._watch()
+            member = Member(lease, Standing.ALIVE, now, False, 0, after, before)
+            self.members[lease.nodeID] = member
+            if self._isGone(lease):
+                self._die(member, certain=True)
+            else:
+                log.info("{node}: joined, on {host}", node=lease.nodeID, host=lease.host)
+                self._joined(member)
             return
-        renewed = lease.expires > member.lease.expires
-        member.lease = lease
+        member.seen(lease, after, before)
         if member.standing is Standing.DEAD:
-            if renewed and not member.certain:
-                self._become(member, Standing.ALIVE)
+            if member.hasProven and not self._isGone(lease):
+                member.become(Standing.ALIVE, now)
                 log.info("{node}: is back", node=lease.nodeID)
-                self._listeners.joined(lease)
-                self._watch()
+                self._joined(member)
         elif self._isGone(lease):
             self._die(member, certain=True)
-        elif renewed and member.standing is not Standing.ALIVE:
-            self._become(member, Standing.ALIVE)
+        elif member.standing is not Standing.ALIVE and member.hasProven:
+            member.become(Standing.ALIVE, now)
 
     async def _absent(self, member: Member) -> None:
         """
@@ -306,33 +296,78 @@ class Membership(Service):
         if member.standing is Standing.DEAD:
             self._forget(member)
             return
-        liveness = await self._liveness(member.lease, self._patience)
-        known = self.members.get(member.lease.nodeID)
-        if known is not member or member.standing is Standing.DEAD or not self.running:
+        settled = self._clock.seconds() >= self._settled
+        if member.standing is Standing.ISOLATED or self._isStale(member) or not settled:
+            await self._inquiry.ask(member)
+        if not self._isOpen(member):
             return
-        if liveness is Liveness.REFUSED:
-            self._die(member, certain=True)
-        elif liveness in (Liveness.ALIVE, Liveness.OTHER):
-            if member.standing is not Standing.ISOLATED:
+        now = self._clock.seconds()
+        if member.answered >= member.asked:
+            # Just after an outage it may not have renewed it yet.
+            if member.standing is not Standing.ISOLATED and settled:
                 log.warn(
                     "{node}: has no lease, but lives: its calls are its own",
                     node=member.lease.nodeID,
                 )
-                self._become(member, Standing.ISOLATED)
-        elif self._clock.seconds() >= self._settled:
+                member.become(Standing.ISOLATED, now)
+        elif settled and now - member.answered >= self._lease:
+            # As without a store its answers are all that it has, they hold as long.
             self._die(member, certain=False)
 
-    async def _lookForOrphans(self) -> None:
-        for owner in await self._store.owners():
-            if owner != self._node and owner not in self.living:
-                self._listeners.orphaned(owner)
+    def _plan(self, leases: Collection[NodeID]) -> None:
+        """
+        Look again when a node that has not renewed its lease should be asked
+        whether it lives, when its lease may run out, and then until it has.
+        """
+        self._cancelPlan()
+        now = self._clock.seconds()
+        turns = [
+            member.nextTurn(now, self._lease, self._patience)
+            for name, member in self.members.items()
+            if name in leases
+        ]
+        turn = min(turns, default=math.inf)
+        if turn < math.inf and self.running:
+            self._planned = self._clock.callLater(turn - now, self._look)
 
-    def _become(self, member: Member, standing: Standing) -> None:
-        member.standing, member.since = standing, self._clock.seconds()
+    def _cancelPlan(self) -> None:
+        if self._planned is not None and self._planned.active():
+            self._planned.cancel()
+        self._planned = None
+
+    def _isStale(self, member: Member) -> bool:
+        """
+        @return: whether it has not been asked just now.
+        """
+        return self._clock.seconds() - member.asked > self._interval + self._patience
+
+    async def _counted(self) -> Mapping[NodeID, int] | None:
+        now = self._clock.seconds()
+        if now < max(self._settled, self._nextOwners):
+            return None
+        counts = await self._store.owners()
+        self._nextOwners = now + _OWNERS * self._interval
+        return counts
+
+    def _tellOfOrphans(
+        self, counts: Mapping[NodeID, int] | None, leases: Collection[NodeID]
+    ) -> None:
+        if counts is None:
+            return
+        present = {self._node, *leases, *self.living}
+        without = {owner: count for owner, count in counts.items() if owner not in present}
+        for owner in self._orphans.news(without, self._clock.seconds()):
+            if self.running:
+                self._tell(self._listeners.orphaned, owner)
+
+    # What comes of it.
+
+    def _joined(self, member: Member) -> None:
+        self._watch()
+        self._tell(self._listeners.joined, member.lease)
 
     def _die(self, member: Member, certain: bool) -> None:
-        self._become(member, Standing.DEAD)
-        member.certain = certain
+        member.become(Standing.DEAD, self._clock.seconds(), certain)
         log.warn(
             "{node}: is dead, process {pid} on {host} {how}",
             node=member.lease.nodeID,
@@ -341,12 +376,19 @@ class Membership(Service):
             how="has ended" if certain else "is silent",
         )
         self._watch()
-        self._listeners.died(member)
+        self._tell(self._listeners.died, member)
+
+    def _tell(self, whom: Callable[[_Told], None], what: _Told) -> None:
+        try:
+            whom(what)
+        except Exception:
+            log.failure("what happened to a node could not be told")
 
     def _forget(self, member: Member) -> None:
-        if self._clock.seconds() - member.since > _FORGET:
-            del self.members[member.lease.nodeID]
+        name = member.lease.nodeID
+        if self._clock.seconds() - member.since > _FORGET and self.members.get(name) is member:
+            del self.members[name]
 
     def _watch(self) -> None:
         if self._links is not None:
-            self._links.keep(neighbours(self._node, self.living))
+            self._tell(self._links.keep, neighbours(self._node, self.living))

@@ -6,49 +6,57 @@ The relay keeps no transactions: each copy of a request is passed on, and the
 owner's transaction layer treats it as its own, with the addresses that it really
 came by.  The connection between the nodes carries what a Via would (RFC 3261
 section 16.11), so that a copy that reaches the owner itself is known as one.
+
+What has come from a node is never passed on again: a node that does not have the
+dialog says so, and the one that asked looks where it is now.
 """
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from siprec.cluster.interfaces import IClusterLinks
-from siprec.ids import NodeID
-from siprec.session.model import DialogInfo, SessionData
+from siprec.cluster.passing import packed, packedFlow, unpackedRequest, unpackedResponse
+from siprec.cluster.wakefulness import Wakefulness
+from siprec.cluster.whereabouts import DialogID, Place, Whereabouts, dialogOf
+from siprec.ids import NodeID, isOurTag
+from siprec.session.model import SessionData
 from siprec.sip.errors import BadMessage, SipError
 from siprec.sip.flow import Flow
-from siprec.sip.framing import parseDatagram
 from siprec.sip.headers import Via
 from siprec.sip.interfaces import FlowGone, IMessageReceiver, ISipTransport
-from siprec.sip.matching import replyAddress
 from siprec.sip.message import Request, Response
-from siprec.store.interfaces import ISessionStore, SessionNotFound, StoreError
+from siprec.store.interfaces import ISessionStore, StoreError
 
 __all__ = ["IN", "OUT", "Owners", "Relay"]
 
 log = Logger()
 
-#: Kinds of messages between nodes: a request for a dialog of the other node;
-#: what is to be sent for it.
+#: Kinds of messages between nodes: a request for a dialog of the other node,
+#: answered with whether it is that; what is to be sent for it.
 IN, OUT = "sip.in", "sip.out"
 
-#: What a dialog is known by: Call-ID, our tag, the peer's.
-DialogID = tuple[str, str, str]
+# How many dialogs may be looked up at once: a flood of invented ones must not
+# become one of the store.
+_MOST_LOOKUPS = 200
 
-# Seconds for which the owner of a dialog is remembered.
-_REMEMBER = 10.0
+# How many dialogs may have requests that wait, for an answer or for a take-over,
+# and how many each.
+_MOST_QUEUES, _MOST_QUEUED = 2000, 16
 
-# How many dialogs are remembered, and how many may be looked up at once: a
-# flood of invented ones must not become one of the store.
-_MOST_KNOWN, _MOST_LOOKUPS = 5000, 200
+# How often it is looked where a dialog is, for one request, and how many seconds
+# are left to a node that does not answer, to come back or to be found dead.
+_LOOKS, _PAUSE = 3, 1.0
 
 
 class Owners(Protocol):
@@ -90,11 +98,13 @@ class Owners(Protocol):
 @define(eq=False, repr=False)
 class Relay:
     """
-    Stands between the transport and the transaction layer.
+    Stands between the transport and the transaction layer.  Requests of one
+    dialog stay in the order in which they came.
 
     @ivar receiver: the layer; set once it is there.
-    @ivar counters: requests C{relayed} and C{received} from other nodes,
-        C{unanswered} as nobody could be asked about them, C{overflow}.
+    @ivar counters: requests C{relayed} to other nodes and C{received} from them,
+        C{refused} of those as their dialogs are not here, C{unanswered} as nobody
+        could be asked about them, C{overflow}: too many at once.
     """
 
     _transport: ISipTransport
@@ -105,22 +115,35 @@ class Relay:
     _owners: Owners
     # Gives a flow from this node to the peer of one of another node.
     _ours: Callable[[Flow], Flow]
+    # What other nodes send comes by no gate.
+    _wakefulness: Wakefulness | None = None
     receiver: IMessageReceiver = field(init=False)
     counters: Counter[str] = field(factory=Counter, init=False)
-    _known: OrderedDict[DialogID, tuple[NodeID, float]] = field(factory=OrderedDict, init=False)
+    _where: Whereabouts = field(init=False)
+    _queues: dict[DialogID, deque[tuple[Request, Flow]]] = field(factory=dict, init=False)
     _uncertain: set[DialogID] = field(factory=set, init=False)
-    _lookups: int = field(default=0, init=False)
+    _pauses: set[Deferred[None]] = field(factory=set, init=False)
+    _stopped: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._where = Whereabouts(self._store, self._clock)
         self._links.handle(IN, self._relayedRequest)
         self._links.handle(OUT, self._relayedResponse)
+
+    def stop(self) -> None:
+        """
+        Wait for no node any more.
+        """
+        self._stopped = True
+        for pause in list(self._pauses):
+            pause.cancel()
 
     def isUncertain(self, request: Request) -> bool:
         """
         @return: whether there may be such a dialog although this node does not
             know it: the peer must not be told that there is none.
         """
-        return _dialogOf(request) in self._uncertain
+        return dialogOf(request) in self._uncertain
 
     # From the network.
 
@@ -128,16 +151,25 @@ class Relay:
         """
         See L{IMessageReceiver.messageReceived}.
         """
-        if isinstance(message, Response) or not self._isForeign(message):
+        if isinstance(message, Response):
             self.receiver.messageReceived(message, flow)
             return
-        known = self._known.get(_dialogOf(message))
-        if known is not None and known[1] > self._clock.seconds():
-            Deferred.fromCoroutine(self._pass(message, flow, known[0])).addErrback(self._broken)
-        elif self._lookups >= _MOST_LOOKUPS:
-            self.counters["overflow"] += 1
+        dialog = dialogOf(message)
+        queue = self._queues.get(dialog)
+        if queue is not None:
+            if len(queue) < _MOST_QUEUED:
+                queue.append((message, flow))
+            else:
+                self.counters["overflow"] += 1
+        elif not self._isForeign(message):
+            self.receiver.messageReceived(message, flow)
+        elif len(self._queues) >= _MOST_QUEUES or (
+            self._where.lookups >= _MOST_LOOKUPS and self._where.remembered(message) is None
+        ):
+            self._overflow(message, flow)
         else:
-            Deferred.fromCoroutine(self._find(message, flow)).addErrback(self._broken)
+            self._queues[dialog] = deque([(message, flow)])
+            Deferred.fromCoroutine(self._work(dialog)).addErrback(self._broken)
 
     def badMessage(self, error: BadMessage, flow: Flow) -> None:
         """
@@ -152,76 +184,114 @@ class Relay:
         if self._owners.has(request):
             return False
         if request.toTag is not None:
-            return True
+            return isOurTag(request.toTag)
         return request.method in ("INVITE", "CANCEL") and self._owners.unsettled()
 
-    async def _find(self, request: Request, flow: Flow) -> None:
-        self._lookups += 1
-        try:
-            record = await self._recordOf(request)
-        except StoreError as error:
-            log.warn("{callID}: owner not known: {why}", callID=request.callID, why=str(error))
+    def _overflow(self, request: Request, flow: Flow) -> None:
+        self.counters["overflow"] += 1
+        # By itself a peer repeats only what it sends over UDP; and to record a
+        # call twice is better than not to record it.
+        if flow.reliable or request.toTag is None:
             self._give(request, flow, uncertain=True)
-            return
+
+    async def _work(self, dialog: DialogID) -> None:
+        queue = self._queues[dialog]
+        try:
+            while queue:
+                request, flow = queue.popleft()
+                try:
+                    await self._route(request, flow)
+                except Exception:
+                    log.failure("{callID}: request not passed on", callID=request.callID)
+                    self._give(request, flow, uncertain=True)
         finally:
-            self._lookups -= 1
-        if record is None:
-            self._give(request, flow, uncertain=False)
-        else:
-            await self._toOwner(request, flow, record)
+            del self._queues[dialog]
 
-    async def _recordOf(self, request: Request) -> SessionData | None:
+    async def _route(self, request: Request, flow: Flow) -> None:
         """
-        @return: the record of the request's dialog, or C{None} if there is none.
-        @raise StoreError: that cannot be known.
+        Bring a request to where its dialog is.
         """
-        for key in await self._store.listByCallID(request.callID):
+        place = self._where.remembered(request)
+        if place is not None and self._owners.isDead(place.owner):
+            place = None
+        denied: set[NodeID] = set()
+        # What a node has sent here was looked for there.
+        for _ in range(0 if flow.relay else _LOOKS):
+            if self._owners.has(request):
+                break  # it was taken up for the request before this one
             try:
-                record = await self._store.get(key)
-            except SessionNotFound:
-                continue
-            if record.snapshot is not None and _isOf(request, record.snapshot.dialog):
-                return record
-        return None
+                place = place or await self._where.find(request)
+            except StoreError as error:
+                log.warn("{callID}: owner not known: {why}", callID=request.callID, why=str(error))
+                break
+            if place is None:
+                self._give(request, flow, uncertain=False)
+                return
+            if await self._toOwner(request, flow, place, denied):
+                return
+            place = None
+        self._give(request, flow, uncertain=True)
 
-    async def _toOwner(self, request: Request, flow: Flow, record: SessionData) -> None:
-        owner = record.nodeID
-        if owner != self._node and not self._owners.isDead(owner):
-            if request.toTag is not None:
-                self._remember(_dialogOf(request), owner)
-            await self._pass(request, flow, owner)
-            return
-        taking = self._owners.beingTakenUp(record.sessionID)
-        if taking is None and owner != self._node:
-            taking = self._owners.claim(record)
+    async def _toOwner(
+        self, request: Request, flow: Flow, place: Place, denied: set[NodeID]
+    ) -> bool:
+        """
+        @param denied: nodes that have said of themselves that they do not have it.
+        @return: whether nothing more is to be done; else the dialog is elsewhere
+            by now, or its node may be dead.
+        """
+        record, owner = place.record, place.owner
+        if record is None or (owner != self._node and not self._owners.isDead(owner)):
+            return await self._pass(request, flow, place, denied)
+        taking = self._owners.beingTakenUp(place.key)
         if taking is not None:
             await taking
-        # If somebody else was faster, the peer's next copy goes there.
-        self._give(request, flow, uncertain=not self._owners.has(request))
+        elif owner != self._node:
+            await self._owners.claim(record)
+        elif not self._owners.has(request) and place.isOver:
+            # Nobody will take it up: only the files are still being finished.
+            self._give(request, flow, uncertain=False)
+            return True
+        if not self._owners.has(request):
+            if owner == self._node:
+                await self._denied(owner, denied)
+            return False
+        self._give(request, flow, uncertain=False)
+        return True
 
-    async def _pass(self, request: Request, flow: Flow, owner: NodeID) -> None:
-        body = {"message": request.serialize(), "flow": _plain(flow)}
+    async def _pass(self, request: Request, flow: Flow, place: Place, denied: set[NodeID]) -> bool:
+        """
+        @return: whether the owner has taken the request.
+        """
+        body = packed(request, flow, place.key)
         try:
-            await self._links.notify(owner, IN, body)
+            taken = await self._links.request(place.owner, IN, body) is True
         except Exception as error:
             log.info(
                 "{callID}: {method} not passed on to {owner}: {why}",
                 callID=request.callID,
                 method=request.method,
-                owner=owner,
-                why=str(error),
+                owner=place.owner,
+                why=str(error) or type(error).__name__,
             )
-            self._known.pop(_dialogOf(request), None)
-            self._give(request, flow, uncertain=True)
-        else:
-            self.counters["relayed"] += 1
+            self._where.forget(request)
+            await self._pause()
+            return False
+        if not taken:
+            self._where.forget(request)
+            await self._denied(place.owner, denied)
+            return False
+        self.counters["relayed"] += 1
+        if place.record is not None and request.toTag is not None:
+            self._where.remember(request, place)
+        return True
 
     def _give(self, request: Request, flow: Flow, uncertain: bool) -> None:
         """
         Give a request to this node's own layer after all.
         """
-        dialog = _dialogOf(request)
-        if uncertain and not self._owners.has(request):
+        dialog = dialogOf(request)
+        if uncertain and request.toTag is not None and not self._owners.has(request):
             self.counters["unanswered"] += 1
             self._uncertain.add(dialog)
         try:
@@ -229,34 +299,57 @@ class Relay:
         finally:
             self._uncertain.discard(dialog)
 
-    def _remember(self, dialog: DialogID, owner: NodeID) -> None:
-        self._known[dialog] = (owner, self._clock.seconds() + _REMEMBER)
-        self._known.move_to_end(dialog)
-        if len(self._known) > _MOST_KNOWN:
-            self._known.popitem(last=False)
+    async def _denied(self, owner: NodeID, denied: set[NodeID]) -> None:
+        # It has just given the call away; or, if the store insists, is about to have it.
+        if owner in denied:
+            await self._pause()
+        denied.add(owner)
 
-    def _broken(self, failure: Any) -> None:
+    async def _pause(self) -> None:
+        if self._stopped:
+            return
+        pause: Deferred[None] = deferLater(self._clock, _PAUSE)
+        self._pauses.add(pause)
+        # Cancelled by the stop: then there is nothing to wait for.
+        await pause.addErrback(lambda failure: None)
+        self._pauses.discard(pause)
+
+    def _broken(self, failure: Failure) -> None:
         log.failure("a request was not passed on", failure)
 
     # From other nodes.
 
-    def _relayedRequest(self, peer: Any, body: Any) -> None:
-        message = parseDatagram(body["message"])
-        if isinstance(message, Request):
-            self.counters["received"] += 1
-            self.receiver.messageReceived(message, evolve(_flow(body["flow"]), relay=peer.nodeID))
+    def _relayedRequest(self, peer: Any, body: Any) -> Deferred[bool]:
+        request, flow, key = unpackedRequest(body)
+        self.counters["received"] += 1
+        flow = evolve(flow, relay=peer.nodeID)
+        return Deferred.fromCoroutine(self._take(request, flow, key))
+
+    async def _take(self, request: Request, flow: Flow, key: str) -> bool:
+        """
+        @return: whether the request is one for this node.
+        """
+        if self._wakefulness is not None:
+            await self._wakefulness.whenAwake()
+        # First of all: a call has its requests in their order once it is here.
+        taking = self._owners.beingTakenUp(key)
+        if taking is not None:
+            await taking
+        if not self._owners.has(request):
+            self.counters["refused"] += 1
+            return False
+        self.receiver.messageReceived(request, flow)
+        return True
 
     def _relayedResponse(self, peer: Any, body: Any) -> Deferred[None]:
-        flow, data = _flow(body["flow"]), body["data"]
-        try:
-            self._transport.send(flow, data)
-        except FlowGone:
-            if flow.transport == "UDP":
-                raise
-            # As for a response of our own (RFC 3261 section 18.2.2).
-            again = self._transport.connect(flow.transport, *flow.remote)
-            return again.addCallback(self._transport.send, data)
-        return succeed(None)
+        response, flow, data = unpackedResponse(body)
+        # As a response of this node's own (RFC 3261 section 18.2.2).
+        sending = self._transport.reply(response.via, flow)
+        return sending.addCallback(self._transport.send, data).addErrback(self._unsent)
+
+    def _unsent(self, failure: Failure) -> None:
+        failure.trap(FlowGone)
+        log.info("response of another node not sent: {why}", why=failure.getErrorMessage())
 
     # To the network.
 
@@ -267,7 +360,10 @@ class Relay:
         if not flow.relay:
             self._transport.send(flow, data)
             return
-        telling = self._links.notify(NodeID(flow.relay), OUT, {"flow": _plain(flow), "data": data})
+        if self._wakefulness is not None and not self._wakefulness.awake:
+            return
+        body = {"flow": packedFlow(flow), "data": data}
+        telling = self._links.notify(NodeID(flow.relay), OUT, body)
         telling.addErrback(
             # The peer asks again, and perhaps by another way.
             lambda failure: log.info(
@@ -285,13 +381,10 @@ class Relay:
 
     def reply(self, via: Via, flow: Flow) -> Deferred[Flow]:
         """
-        See L{ISipTransport.reply}.
+        See L{ISipTransport.reply}: of a request that came by another node, that
+        node knows best how the response gets back.
         """
-        if not flow.relay:
-            return self._transport.reply(via, flow)
-        if flow.transport != "UDP":
-            return succeed(flow)
-        return succeed(evolve(flow, remote=replyAddress(via, flow)))
+        return succeed(flow) if flow.relay else self._transport.reply(via, flow)
 
     def advertised(self, flow: Flow) -> tuple[str, int]:
         """
@@ -304,28 +397,3 @@ class Relay:
             except SipError:
                 flow = evolve(flow, relay="")
         return self._transport.advertised(flow)
-
-
-def _dialogOf(request: Request) -> DialogID:
-    return (request.callID, request.toTag or "", request.fromTag or "")
-
-
-def _isOf(request: Request, dialog: DialogInfo) -> bool:
-    """
-    @return: whether a request is one of the dialog, or the one that made it.
-    """
-    if (request.callID, request.fromTag or "") != (dialog.callID, dialog.remoteTag):
-        return False
-    if request.toTag is None:
-        # Another INVITE of that Call-ID would be another call.
-        return request.cseq.number == dialog.remoteCSeq
-    return request.toTag == dialog.localTag
-
-
-def _plain(flow: Flow) -> list[Any]:
-    return [flow.transport, *flow.local, *flow.remote, flow.connection]
-
-
-def _flow(plain: Any) -> Flow:
-    transport, localHost, localPort, remoteHost, remotePort, connection = plain
-    return Flow(transport, (localHost, localPort), (remoteHost, remotePort), connection)

@@ -5,6 +5,7 @@ drafts of RFC 7865 and the products of the field have them.
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 from siprec.metadata.model import NameID, Time
 
@@ -51,6 +52,7 @@ def isKnownNamespace(namespace: str) -> bool:
     return not plain or _NAMESPACES.fullmatch(plain) is not None
 
 
+@lru_cache(1024)
 def parseTime(raw: str, zone: tzinfo = UTC) -> Time:
     """
     Read a time in any form of ISO 8601, of which RFC 3339 is one: the field
@@ -78,9 +80,9 @@ def makeNameID(aor: str, name: str | None = None, language: str | None = None) -
         hang on it as a parameter.
     """
     aor, name = aor.strip(), (name or "").strip()
-    if found := _ADDRESS.match(aor):
+    if "<" in aor and (found := _ADDRESS.match(aor)):
         quoted, plain, aor = found.groups()
         name, aor = name or (quoted or plain or "").strip(), aor.strip()
-    if found := _LANGUAGE.search(name):
+    if "lang=" in name and (found := _LANGUAGE.search(name)):
         name, language = name[: found.start()].strip(), language or found[1]
     return NameID(aor, name or None, (language or "").strip() or None)

@@ -32,6 +32,9 @@ _CONTENT = {
     "participantstreamassoc": _TIMES | {"send", "recv"},
     "requestsnapshot": frozenset(("requestreason",)),
 }
+#: What of it is more than a text.
+_COMPOUND = frozenset(("nameid", "reason", "param", "requestreason"))
+_PLAIN = {kind: content - _COMPOUND for kind, content in _CONTENT.items()}
 
 
 @lru_cache(4096)
@@ -51,16 +54,18 @@ class Parts:
     @ivar kind: its plain name (L{plainName}).
     @ivar attributes: by plain name, without surrounding blanks.
     @ivar texts: of the children that have a text only, by plain name.
+    @ivar timed: whether there is any time among them.
     """
 
     kind: str
     attributes: dict[str, str]
-    texts: dict[str, list[str]] = Factory(dict)
+    texts: dict[str, list[str]]
     extensions: list[Extension] = Factory(list)
     names: list[NameID] = Factory(list)
     reasons: list[Reason] = Factory(list)
     params: list[tuple[str, str]] = Factory(list)
     language: str | None = None
+    timed: bool = False
 
     def text(self, *names: str) -> str | None:
         """
@@ -85,7 +90,12 @@ class Parts:
         """
         @return: the texts under this name, each once.
         """
-        return tuple(dict.fromkeys(text for text in self.texts.get(name, ()) if text))
+        texts = self.texts.get(name)
+        if texts is None:
+            return ()
+        if len(texts) > 1:
+            return tuple(dict.fromkeys(text for text in texts if text))
+        return tuple(texts) if texts[0] else ()
 
 
 @define
@@ -100,6 +110,9 @@ class PartsReader:
     _zone: tzinfo
     notes: dict[str, None]
     _extensions: ExtensionReader = Factory(ExtensionReader)
+    # The same few names come again and again in one document.
+    _elements: dict[object, str | None] = Factory(dict)
+    _attributes: dict[object, str | None] = Factory(dict)
 
     def note(self, text: str) -> None:
         """
@@ -114,19 +127,36 @@ class PartsReader:
             in a foreign namespace.
         """
         for child in element:
-            tag = child.tag
+            name = self._elementName(child.tag)
+            if name is not None:
+                yield child, name
+
+    def _elementName(self, tag: object) -> str | None:
+        """
+        @param tag: a name, or what lxml has in its place for what is no element.
+        """
+        try:
+            return self._elements[tag]
+        except KeyError:
+            plain = None
             if isinstance(tag, str):
                 namespace, name, known = _classify(tag)
-                yield child, name if known or namespace == self._namespace else ""
+                plain = name if known or namespace == self._namespace else ""
+            self._elements[tag] = plain
+            return plain
 
     def attributes(self, element: etree._Element) -> dict[str, str]:
         """
         @return: the attributes without a foreign namespace, by plain name.
         """
         found = {}
+        names = self._attributes
         for attribute, value in element.items():
-            _, name, known = _classify(str(attribute))
-            if known:
+            if attribute not in names:
+                _, plain, known = _classify(str(attribute))
+                names[attribute] = plain if known else None
+            name = names[attribute]
+            if name is not None:
                 found[name] = str(value).strip()
         return found
 
@@ -134,23 +164,38 @@ class PartsReader:
         """
         @param kind: the element's plain name.
         """
-        parts = Parts(kind, self.attributes(element))
-        content = _CONTENT[kind]
-        for child, name in self.children(element):
-            if name not in content:
-                self.extend(child, name, parts.extensions)
-            elif name == "nameid":
-                self._takeNameID(child, parts)
-            elif name == "reason":
-                self._takeReason(child, parts)
-            elif name == "param":
-                given = self.attributes(child)
-                parts.params.append((given.get("pname", ""), given.get("pval", "")))
-            else:
-                parts.texts.setdefault(name, []).append(_text(child))
-                if name == "requestreason":
-                    parts.language = child.get(_LANGUAGE)
+        texts: dict[str, list[str]] = {}
+        parts = Parts(kind, self.attributes(element), texts)
+        plain, names = _PLAIN[kind], self._elements
+        for child in element:
+            tag = child.tag
+            name = names[tag] if tag in names else self._elementName(tag)
+            if name in plain:
+                if name in texts:
+                    texts[name].append(_text(child))
+                else:
+                    texts[name] = [_text(child)]
+            elif name is not None:
+                self._takeCompound(child, name, parts)
+        parts.timed = not _TIMES.isdisjoint(texts)
         return parts
+
+    def _takeCompound(self, child: etree._Element, name: str, parts: Parts) -> None:
+        """
+        Take what is more than a text.
+        """
+        if name not in _CONTENT[parts.kind]:
+            self.extend(child, name, parts.extensions)
+        elif name == "nameid":
+            self._takeNameID(child, parts)
+        elif name == "reason":
+            self._takeReason(child, parts)
+        elif name == "param":
+            given = self.attributes(child)
+            parts.params.append((given.get("pname", ""), given.get("pval", "")))
+        else:
+            parts.texts.setdefault(name, []).append(_text(child))
+            parts.language = child.get(_LANGUAGE)
 
     def extend(self, element: etree._Element, name: str, into: list[Extension]) -> None:
         """
@@ -168,7 +213,7 @@ class PartsReader:
         """
         @return: the first of these times that is there and not blank.
         """
-        raw = parts.text(*names) if parts.texts else None
+        raw = parts.text(*names) if parts.timed else None
         if raw is None:
             return None
         time = parseTime(raw, self._zone)
@@ -180,7 +225,7 @@ class PartsReader:
 
     def _takeNameID(self, element: etree._Element, parts: Parts) -> None:
         aor = self.attributes(element).get("aor") or ""
-        names = []
+        names: list[tuple[str, str | None]] = []
         for child, name in self.children(element):
             if name == "name":
                 names.append((_text(child), child.get(_LANGUAGE) or child.get("lang")))
@@ -190,9 +235,8 @@ class PartsReader:
                 self.extend(child, name, parts.extensions)
         aor = aor or (element.text or "").strip()
         if not names:
-            parts.names.append(makeNameID(aor))
-        for text, language in names:
-            parts.names.append(makeNameID(aor, text, language))
+            names.append(("", None))
+        parts.names += [makeNameID(aor, text, language) for text, language in names]
 
     def _takeReason(self, element: etree._Element, parts: Parts) -> None:
         attributes = self.attributes(element)
@@ -207,7 +251,7 @@ def _text(element: etree._Element) -> str:
     """
     @return: its text, or its first child's: a draft has C{<send><id>x</id></send>}.
     """
-    text = (element.text or "").strip()
-    if not text and len(element):
-        text = (element[0].text or "").strip()
-    return text
+    text = element.text
+    if text is not None and (text := text.strip()):
+        return text
+    return (element[0].text or "").strip() if len(element) else ""

@@ -35,6 +35,9 @@ from siprec.metadata.xml import readTree
 
 __all__ = ["parseMetadata"]
 
+# Where drafts put what RFC 7865 has in a nameID.
+_DRAFT_NAMES = frozenset(("aor", "name"))
+
 
 def parseMetadata(body: bytes, charset: str | None = None, zone: tzinfo = UTC) -> MetadataDocument:
     """
@@ -173,13 +176,13 @@ class _DocumentReader:
             self._recordings.append(SessionRecording(sessionID, associated, disassociated))
 
     def _participant(self, parts: Parts) -> None:
-        names = parts.names + self._draftNames(parts)
+        names = (*parts.names, *self._draftNames(parts))
         participantID = parts.attribute("participantid", "id")
         if participantID is None:
             participantID = f"aor:{names[0].aor}" if names else ""
             self._parts.note("participant without an identifier")
         self._participants.append(
-            Participant(participantID, tuple(names), self._extensions(parts, participantID))
+            Participant(participantID, names, self._extensions(parts, participantID))
         )
         associated, disassociated = self._times(parts)
         sessionID = parts.attribute("sessionid", "session")
@@ -194,6 +197,8 @@ class _DocumentReader:
             self._uses.append(ParticipantStream(participantID, send, recv))
 
     def _draftNames(self, parts: Parts) -> list[NameID]:
+        if not (_DRAFT_NAMES & parts.texts.keys() or _DRAFT_NAMES & parts.attributes.keys()):
+            return []
         aors = parts.texts.get("aor") or [parts.attributes.get("aor", "")]
         names = parts.texts.get("name") or [parts.attributes.get("name", "")]
         names += [""] * (len(aors) - len(names))
@@ -270,17 +275,23 @@ class _DocumentReader:
                 self._participations.append(ParticipantSession(participant.id, sessionID))
 
     def _identifier(self, parts: Parts, *names: str) -> str:
-        value = parts.attribute(*names, "id")
+        value = parts.attributes.get(names[0])
+        if value is None:
+            value = parts.attribute(*names[1:], "id")
         if value is None:
             self._parts.note(f"{parts.kind} without an identifier")
         return value or ""
 
     def _times(self, parts: Parts) -> tuple[Time | None, Time | None]:
+        if not parts.timed:
+            return None, None
         return (
             self._parts.time(parts, "associate", "start"),
             self._parts.time(parts, "disassociate", "stop"),
         )
 
     def _extensions(self, parts: Parts, identifier: str) -> tuple[Extension, ...]:
+        if not self._adopted:
+            return tuple(parts.extensions)
         # popped, so that the first of two elements with one name has them
         return (*parts.extensions, *self._adopted.pop(identifier, ()))

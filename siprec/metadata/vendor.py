@@ -64,6 +64,7 @@ _LISTED = frozenset(GENERIC_HEADERS).union(
 )
 _COMMENT = re.compile(r"\([^()]*\)")
 _NIL = "0" * 32
+_AVAYA_UCID = re.compile(r"[0-9]{20}", re.ASCII)
 _GENERIC = "generic"
 
 
@@ -121,9 +122,15 @@ def vendorFields(
         ucids.update(dict.fromkeys(ucidsOf(value)))
     for document in documents:
         _addExtensions(fields, ucids, document)
+    fields["type"] = fields["sip_vendor_type"] = type = _detect(index, documents)
+    if type == "avaya":
+        # Its border controllers name a communication session by the call's UCID.
+        sessions = (each.id for document in documents for each in document.sessions)
+        for session in filter(_AVAYA_UCID.fullmatch, sessions):
+            fields.setdefault("sip_avaya_ucid", session)
+            ucids[session] = None
     for nothing in ("", _NIL):
         ucids.pop(nothing, None)
-    fields["type"] = fields["sip_vendor_type"] = _detect(index, documents)
     fields["ucid"] = fields["sip_ucid"] = list(ucids)
     excluded = _matcher(tuple(exclude))
     return {key: value for key, value in fields.items() if not excluded(key.lower())}

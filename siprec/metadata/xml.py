@@ -107,7 +107,7 @@ def readTree(body: bytes, charset: str | None = None) -> Tree:
         return Tree(None, notes=(*notes, "no element can be made out"))
     if _TOO_DEEP(root):
         return Tree(None, notes=(*notes, f"more than {MAX_DEPTH} levels deep"))
-    if _TOO_WIDE(root):
+    if data.count(b"=") > MAX_ATTRIBUTES and _TOO_WIDE(root):
         return Tree(None, notes=(*notes, f"more than {MAX_ATTRIBUTES} attributes"))
     if recovered:
         _tidy(root)

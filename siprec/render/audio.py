@@ -13,15 +13,15 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import numpy as np
 import soundfile
-from attrs import define, field
+from attrs import define, field, frozen
 from numpy.typing import NDArray
 
-__all__ = ["WAV_LIMIT", "AudioError", "Track", "writeAudio"]
+__all__ = ["WAV_LIMIT", "AudioError", "Samples", "Track", "Window", "writeAudio"]
 
 #: The lengths in a WAV file are of 32 bits; longer ones are RF64 (EBU Tech 3306).
 WAV_LIMIT = (1 << 32) - 4096
@@ -87,8 +87,45 @@ class Track:
         self._file.close()
 
 
+class Samples(Protocol):
+    """
+    What a channel of a file is made of.
+    """
+
+    @property
+    def frames(self) -> int:
+        """
+        How many samples there are.
+        """
+
+    def read(self, position: int, count: int) -> NDArray[np.int16]:
+        """
+        @return: C{count} samples.
+        """
+
+
+@frozen(eq=False)
+class Window:
+    """
+    A part of a track.
+
+    @ivar first: the track's first sample in it.
+    @ivar frames: how many there are; none of them is beyond the track's end.
+    """
+
+    track: Track
+    first: int
+    frames: int
+
+    def read(self, position: int, count: int) -> NDArray[np.int16]:
+        """
+        See L{Track.read}.
+        """
+        return self.track.read(self.first + position, count)
+
+
 def writeAudio(
-    directory: str, name: str, tracks: Sequence[Track], rate: int, limit: int = WAV_LIMIT
+    directory: str, name: str, tracks: Sequence[Samples], rate: int, limit: int = WAV_LIMIT
 ) -> str:
     """
     Write a 16-bit WAV file with one channel per track; it appears under its name
@@ -122,7 +159,7 @@ def writeAudio(
     return digest
 
 
-def _fill(descriptor: int, tracks: Sequence[Track], rate: int, limit: int) -> None:
+def _fill(descriptor: int, tracks: Sequence[Samples], rate: int, limit: int) -> None:
     frames = tracks[0].frames
     container = "RF64" if frames * len(tracks) * _WIDTH > limit else "WAV"
     with soundfile.SoundFile(

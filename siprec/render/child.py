@@ -45,11 +45,13 @@ class Job:
     """
     A recording that is to be rendered.
 
+    @ivar split: see L{siprec.render.recording.renderDirectory}.
     @ivar done: what was promised for it; to cancel it calls C{cancel} with the job.
     """
 
     directory: str
     _cancel: Callable[["Job"], None]
+    split: str = "none"
     done: Deferred[dict[str, Any]] = field(init=False)
 
     @done.default
@@ -111,7 +113,10 @@ class Child(ProcessProtocol):
         self.job, self._length, self._errors = job, 0, b""
         self._answer.clear()
         self._limit(timeout, self._failure(f"it took longer than {timeout:g} seconds"))
-        self.transport.write(json.dumps({"directory": job.directory}).encode() + b"\n")
+        asked = {"directory": job.directory}
+        if job.split != "none":
+            asked["split"] = job.split
+        self.transport.write(json.dumps(asked).encode() + b"\n")
 
     def kill(self, verdict: Exception | None = None) -> None:
         """

@@ -42,6 +42,8 @@ class Renderer(Service):
     @ivar timeout: seconds that one recording may take.
     @ivar jobs: how many recordings one child renders.
     @ivar idle: seconds that a child waits for the next one.
+    @ivar split: what files there are beside the whole: see
+        L{siprec.render.recording.renderDirectory}.
     """
 
     _reactor: IReactorProcess
@@ -50,6 +52,7 @@ class Renderer(Service):
     timeout: float = TIMEOUT
     jobs: int = JOBS
     idle: float = IDLE
+    split: str = "none"
     _waiting: deque[Job] = field(factory=deque, init=False)
     #: Who had work last is last, and gets it first: so those too many become idle.
     _children: list[Child] = field(factory=list, init=False)
@@ -68,7 +71,7 @@ class Renderer(Service):
         """
         if not self.running:
             return fail(RendererStopped(directory))
-        job = Job(directory, self._cancel)
+        job = Job(directory, self._cancel, self.split)
         self._waiting.append(job)
         self._next()
         return job.done

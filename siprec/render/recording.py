@@ -4,31 +4,34 @@ Make the audio file of a recording, and find out all that its journals tell.
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from attrs import define, field
 
-from siprec.render.audio import AudioError, Track, writeAudio
+from siprec.render.audio import AudioError, Track, Window, writeAudio
 from siprec.render.clocks import corrections
+from siprec.render.events import MAX_EVENTS, eventsOf, moment
+from siprec.render.pauses import Pause, isPaused, silences
 from siprec.render.runs import MAX_GAPS
 from siprec.render.seams import SegmentTimes, seams, uncaptured
+from siprec.render.sessions import Span, spansOf
 from siprec.render.stream import Stream
 from siprec.render.timeline import gaps
 from siprec.session.manifest import (
     NODE_CHANGE,
+    PAUSE,
     BadManifest,
     formatTime,
     parseTime,
     readManifest,
 )
+from siprec.session.pauses import pausesOf
 
 __all__ = ["MAX_EVENTS", "MAX_SECONDS", "RenderError", "renderDirectory"]
 
 #: No call is longer; what seems to be has a wrong time in it.
 MAX_SECONDS = 31 * 86400
-#: How many events of one type are listed for one stream; the rest is counted.
-MAX_EVENTS = 100
 
 _RATE = 8000  # of a file in which nothing was decoded
 _JOURNAL = re.compile(r"([0-9]{1,9})-([0-9]{1,9})\.rtpdump", re.ASCII)
@@ -41,12 +44,14 @@ class RenderError(Exception):
     """
 
 
-def renderDirectory(directory: str, format: str = "wav") -> dict[str, Any]:
+def renderDirectory(directory: str, format: str = "wav", split: str = "none") -> dict[str, Any]:
     """
     Read C{recording.json} and the journals of a recording, and write its audio.
 
     @param directory: the recording's folder; its manifest is not changed.
     @param format: of the audio file; C{"wav"} is what there is.
+    @param split: C{"session"}: also write a file for each communication session, and
+        list them as C{parts} of C{audio}; C{"none"}: do not.
     @return: the manifest's C{duration}, C{streams} (what was counted), C{gaps},
         C{events} (found in the journals) and C{audio}; plain values, ready for
         JSON.  C{packets} are all that came, C{duplicates} among them; times are
@@ -57,7 +62,7 @@ def renderDirectory(directory: str, format: str = "wav") -> dict[str, Any]:
     if format != "wav":
         raise RenderError(f"cannot write {format!r}: the format is 'wav'")
     try:
-        return _Rendering.of(directory).run(f"audio.{format}")
+        return _Rendering.of(directory, split == "session").run("audio", format)
     except (AudioError, BadManifest, OSError) as error:
         raise RenderError(str(error)) from error
 
@@ -74,7 +79,10 @@ class _Rendering:
     @ivar segments: start and end of each, in nanoseconds.
     @ivar lacking: names of the journals that are not there.
     @ivar clocks: what to add to the times of each segment, nanoseconds.
+    @ivar pauses: of each stream, begin and end in seconds since the epoch.
+    @ivar sessions: what is also to be written by itself.
     @ivar omitted: how many gaps of each stream are not listed.
+    @ivar unsent: how many missing packets of each stream were never sent.
     """
 
     directory: str
@@ -83,14 +91,17 @@ class _Rendering:
     streams: list[Stream]
     segments: list[tuple[int, int | None]]
     lacking: list[str]
+    pauses: dict[int, list[tuple[float, float | None]]]
+    sessions: list[Span]
     clocks: dict[int, int] = field(factory=dict, init=False)
     rate: int = field(default=_RATE, init=False)
     zero: int = field(default=0, init=False)
     end: int = field(default=0, init=False)
     omitted: dict[int, int] = field(factory=dict, init=False)
+    unsent: dict[int, int] = field(factory=dict, init=False)
 
     @classmethod
-    def of(cls, directory: str) -> "_Rendering":
+    def of(cls, directory: str, split: bool) -> "_Rendering":
         manifest = readManifest(directory)
         try:
             start = _nanoseconds(manifest["startTime"])
@@ -104,31 +115,27 @@ class _Rendering:
                 (_nanoseconds(each["start"]), each["end"] and _nanoseconds(each["end"]))
                 for each in manifest["segments"]
             ]
-            return cls(directory, start, end, streams, segments, _lacking(directory, manifest))
+            lacking = _lacking(directory, manifest)
+            spans = spansOf(manifest) if split else []
+            pauses = {each.index: pausesOf(manifest, each.index) for each in streams}
+            return cls(directory, start, end, streams, segments, lacking, pauses, spans)
         except (KeyError, TypeError, ValueError) as error:
             raise RenderError(f"{directory}: the manifest is damaged: {error!r}") from error
 
-    def run(self, name: str) -> dict[str, Any]:
+    def run(self, stem: str, format: str) -> dict[str, Any]:
         for stream in self.streams:
             stream.survey()
         self._place()
-        digest = self._write(name)
+        audio = self._write(stem, format)
         duration = (self.end - self.zero) / self.rate
         found = [gap for stream in self.streams for gap in self._gaps(stream)]
         return {
             "duration": duration,
-            "streams": [_describe(stream) for stream in self.streams],
+            "streams": [_describe(stream, self.unsent[stream.index]) for stream in self.streams],
             "gaps": sorted(found, key=lambda gap: (gap["start"], gap["stream"])),
             "events": sorted(self._events(), key=lambda event: str(event["time"])),
             "missing": self.lacking,
-            "audio": {
-                "file": name,
-                "sampleRate": self.rate,
-                "channels": max(len(self.streams), 1),
-                "sha256": digest,
-                "startTime": self._time(self.zero),
-                "duration": duration,
-            },
+            "audio": audio,
         }
 
     def _place(self) -> None:
@@ -169,9 +176,13 @@ class _Rendering:
                 f"{self._time(self.zero)} on cannot be right"
             )
 
-    def _write(self, name: str) -> str:
+    def _write(self, stem: str, format: str) -> dict[str, Any]:
+        """
+        @return: the manifest's C{audio}.
+        """
         frames = self.end - self.zero
         tracks: list[Track] = []
+        name = f"{stem}.{format}"
         try:
             for stream in self.streams:
                 tracks.append(Track.create(self.directory, frames))
@@ -179,24 +190,89 @@ class _Rendering:
             if not tracks:
                 # A WAV file has one channel at least.
                 tracks.append(Track.create(self.directory, frames))
-            return writeAudio(self.directory, name, tracks, self.rate)
+            written = {
+                "file": name,
+                "sampleRate": self.rate,
+                "channels": max(len(self.streams), 1),
+                "sha256": writeAudio(self.directory, name, tracks, self.rate),
+                "startTime": self._time(self.zero),
+                "duration": frames / self.rate,
+            }
+            if self.sessions:
+                written["parts"] = list(self._parts(tracks, stem, format))
+            return written
         finally:
             for track in tracks:
                 track.close()
 
+    def _parts(self, tracks: list[Track], stem: str, format: str) -> Iterator[dict[str, Any]]:
+        for number, span in enumerate(self.sessions, 1):
+            begin = self._within(span.begin)
+            end = self.end if span.end is None else self._within(span.end)
+            windows = [Window(each, begin - self.zero, end - begin) for each in tracks]
+            name = f"{stem}-{number}.{format}"
+            yield {
+                "session": span.session,
+                "file": name,
+                "start": self._time(begin),
+                "end": self._time(end),
+                "duration": (end - begin) / self.rate,
+                "sha256": writeAudio(self.directory, name, windows, self.rate),
+            }
+
+    def _within(self, moment: float) -> int:
+        return min(max(self._sample(round(moment * _SECOND)), self.zero), self.end)
+
     def _gaps(self, stream: Stream) -> list[dict[str, Any]]:
+        pauses = self._pauses(stream.index)
         pairs = zip(stream.surveys, stream.placements, strict=False)
-        found = [gap for one, at in pairs if at is not None for gap in gaps(one, at)]
-        found += [(begin, end, True) for begin, end in self._uncaptured(stream)]
+        found: list[tuple[int, int, str]] = []
+        paused: list[tuple[int, int]] = []
+        unsent = 0
+        for begin, end, between, packets in (
+            gap for one, at in pairs if at is not None for gap in gaps(one, at)
+        ):
+            if isPaused(begin, end, pauses, self.rate):
+                unsent += packets
+                paused.append((begin, end))
+            else:
+                found.append((begin, end, NODE_CHANGE if between else "loss"))
+        found += [(begin, end, NODE_CHANGE) for begin, end in self._uncaptured(stream)]
         self.omitted[stream.index] = max(len(found) - MAX_GAPS, 0)
+        self.unsent[stream.index] = unsent
+        played = [
+            times
+            for each in stream.placements
+            if each is not None
+            for times in zip(*each.activity.tolist(), strict=True)
+        ]
+        silent = silences(played, pauses, self.zero, self.end, self.rate)
+        # One of less than a second only its numbers may tell.
+        silent += [
+            one
+            for one in paused
+            if not any(one[0] < end and begin < one[1] for begin, end in silent)
+        ]
         return [
             {
                 "start": self._time(begin),
                 "end": self._time(end),
                 "stream": stream.index,
-                "cause": NODE_CHANGE if between else "loss",
+                "cause": cause,
             }
-            for begin, end, between in found[:MAX_GAPS]
+            for begin, end, cause in (
+                *found[:MAX_GAPS],
+                *((begin, end, PAUSE) for begin, end in silent),
+            )
+        ]
+
+    def _pauses(self, index: int) -> list[Pause]:
+        return [
+            Pause(
+                self._sample(round(begin * _SECOND)),
+                self.end if end is None else self._sample(round(end * _SECOND)),
+            )
+            for begin, end in self.pauses[index]
         ]
 
     def _uncaptured(self, stream: Stream) -> Iterator[tuple[int, int]]:
@@ -210,14 +286,7 @@ class _Rendering:
 
     def _events(self) -> Iterator[dict[str, Any]]:
         for stream in self.streams:
-            found = [
-                *_journalEvents(stream, self._time(0)),
-                *_payloadEvents(stream),
-                *_limited(_sourceEvents(stream)),
-                *_limited(_restartEvents(stream)),
-                *_countEvents(stream, self._time(0), self.omitted[stream.index]),
-            ]
-            for event in found:
+            for event in eventsOf(stream, self._time(0), self.omitted[stream.index]):
                 yield {**event, "stream": stream.index}
 
     def _sample(self, moment: int) -> int:
@@ -227,8 +296,9 @@ class _Rendering:
         return formatTime((self.start + sample * _SECOND // self.rate) / _SECOND)
 
 
-def _describe(stream: Stream) -> dict[str, Any]:
+def _describe(stream: Stream, unsent: int) -> dict[str, Any]:
     """
+    @param unsent: how many of the packets that are missing were never sent.
     @return: what the manifest says of a stream once it is rendered.
     """
     runs, main = stream.runs, stream.mainFormat
@@ -240,101 +310,18 @@ def _describe(stream: Stream) -> dict[str, Any]:
         "clockRate": stream.entry.get("clockRate"),
         "ssrcs": [f"{ssrc:#010x}" for ssrc in dict.fromkeys(run.ssrc for run in runs)],
         "packets": stream.payloadTypes.total(),
-        "lost": sum(run.lost for run in runs),
+        "lost": sum(run.lost for run in runs) - unsent,
         "duplicates": sum(run.duplicates for run in runs),
         "reordered": sum(run.reordered for run in runs),
         "jitter": round(longest.jitter, 6) if longest else 0.0,
-        "firstPacket": _moment(stream.firstArrival),
-        "lastPacket": _moment(stream.lastArrival),
+        "firstPacket": moment(stream.firstArrival),
+        "lastPacket": moment(stream.lastArrival),
     }
     if main is not None:
         described["codec"] = main.codec
         described["payloadType"] = main.payloadType
         described["clockRate"] = main.clockRate
     return described
-
-
-def _journalEvents(stream: Stream, time: str) -> Iterator[dict[str, Any]]:
-    """
-    Journals that could not be read.
-    """
-    for each in stream.unreadable:
-        yield {
-            "time": time,
-            "type": "journalUnreadable",
-            "file": each.file,
-            "reason": each.reason,
-        }
-
-
-def _payloadEvents(stream: Stream) -> Iterator[dict[str, Any]]:
-    """
-    Payload types whose audio is missing.
-    """
-    for number, count in sorted(stream.payloadTypes.items()):
-        known = stream.formats.get(number)
-        if known is None or not known.known:
-            yield {
-                "time": _moment(stream.firstSeen[number]),
-                "type": "payloadNotDecoded",
-                "payloadType": number,
-                "codec": known.codec if known else None,
-                "packets": count,
-            }
-
-
-def _countEvents(stream: Stream, time: str, omitted: int) -> Iterator[dict[str, Any]]:
-    """
-    Packets that are not rendered, holes that are in no gap, and corrections of a drifting clock.
-    """
-    counts = {
-        "packetsIgnored": stream.ignored,
-        "gapsOmitted": omitted + sum(run.omitted for run in stream.runs),
-        "driftCorrected": sum(each.corrections for each in stream.placements if each),
-    }
-    for kind, count in counts.items():
-        if count:
-            yield {"time": time, "type": kind, "count": count}
-
-
-def _sourceEvents(stream: Stream) -> Iterator[dict[str, Any]]:
-    """
-    Where another SSRC, or other sequence numbers of the same one, begin.
-    """
-    previous = None
-    for run in stream.runs:
-        if previous is not None and run.confirmed:
-            yield {
-                "time": _moment(run.firstArrival),
-                "type": "sequenceRestarted" if previous.ssrc == run.ssrc else "sourceChanged",
-                "ssrc": f"{run.ssrc:#010x}",
-                "previous": f"{previous.ssrc:#010x}",
-            }
-        previous = run
-
-
-def _restartEvents(stream: Stream) -> Iterator[dict[str, Any]]:
-    """
-    Where the timestamps of one source begin anew.
-    """
-    for run, placement in zip(stream.runs, stream.placements, strict=False):
-        for segment in placement.segments[1:] if placement is not None else ():
-            if not segment.aside:
-                yield {
-                    "time": _moment(segment.arrival),
-                    "type": "timestampRestarted",
-                    "ssrc": f"{run.ssrc:#010x}",
-                }
-
-
-def _limited(events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    count = 0
-    last: dict[str, Any] = {}
-    for count, last in enumerate(events, 1):
-        if count <= MAX_EVENTS:
-            yield last
-    if count > MAX_EVENTS:
-        yield {**last, "omitted": count - MAX_EVENTS - 1}
 
 
 def _journals(directory: str, manifest: Mapping[str, Any], index: int) -> dict[int, str]:
@@ -367,7 +354,3 @@ def _channel(entry: Mapping[str, Any]) -> tuple[int, int]:
 
 def _nanoseconds(text: str) -> int:
     return round(parseTime(text) * 1_000_000) * 1000
-
-
-def _moment(nanoseconds: int | None) -> str | None:
-    return None if nanoseconds is None else formatTime(nanoseconds / _SECOND)

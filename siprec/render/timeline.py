@@ -283,11 +283,11 @@ def place(survey: Survey, zero: int, rate: int) -> Placement | None:
     )
 
 
-def gaps(survey: Survey, placement: Placement) -> list[tuple[int, int, bool]]:
+def gaps(survey: Survey, placement: Placement) -> list[tuple[int, int, bool, int]]:
     """
     @return: each time in which packets of the run were lost, begin and end in samples;
-        one per hole, however many packets are missing there; and whether it lies
-        between two journals.
+        one per hole, however many packets are missing there; whether it lies between
+        two journals; and how many packets those are.
     """
     holes = survey.run.missing
     columns = [(hole.first, hole.last, hole.begin, hole.end) for hole in holes]
@@ -300,7 +300,8 @@ def gaps(survey: Survey, placement: Placement) -> list[tuple[int, int, bool]]:
     some = end > begin
     between = survey.fileOf(first - 1) != survey.fileOf(last + 1)
     times = begin[some].tolist(), end[some].tolist()
-    return list(zip(*times, between[some].tolist(), strict=True))
+    missing = (last - first + 1)[some].tolist()
+    return list(zip(*times, between[some].tolist(), missing, strict=True))
 
 
 def _widen(bins: _Ints, late: _Ints) -> None:

@@ -29,7 +29,8 @@ _COMPANIONS = frozenset(("telephone-event", "cn"))
 _CLEAR = frozenset(("RTP/AVP", "RTP/AVPF"))
 _SECURE = frozenset(("RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"))
 
-_SENDING = frozenset(("sendonly", "sendrecv"))
+#: The directions of a peer that sends.
+SENDING = frozenset(("sendonly", "sendrecv"))
 
 # What an offer of ours has, in order of preference: G.711, what static payload types
 # (RFC 3551) stand for besides, and a dynamic one for telephone events.
@@ -117,7 +118,7 @@ def choose(offer: SessionDescription, policy: Policy) -> tuple[Choice, ...]:
             continue
         taken += 1
         # A line that the peer does not send on stays inactive (RFC 3264 section 6.1).
-        sends = offer.direction(index) in _SENDING
+        sends = offer.direction(index) in SENDING
         rtcpMux = media.attribute("rtcp-mux") is not None
         remote = _remote(offer, index)
         choices.append(
@@ -180,7 +181,7 @@ def _answeredLine(choice: Choice, answer: SessionDescription) -> Choice:
     media = answer.media[choice.index]
     if media.port == 0:
         return choice.refused("port 0 in the peer's answer")
-    sends = answer.direction(choice.index) in _SENDING
+    sends = answer.direction(choice.index) in SENDING
     rtcpMux = choice.rtcpMux and media.attribute("rtcp-mux") is not None
     remote = _remote(answer, choice.index)
     return evolve(

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from siprec.ids import NodeID, newRecordingID
 from siprec.media.interfaces import ICapture, IPortPool
+from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metrics import Metrics
 from siprec.session.files import RecordingFiles, createRecording, removeRecording
 from siprec.session.interfaces import IWorkers
@@ -49,6 +50,7 @@ class Beginning:
 
     @ivar root: the recordings directory, absolute.
     @ivar exclude: patterns of header names that must not be kept.
+    @ivar mask: for what is kept.
     """
 
     node: NodeID
@@ -60,6 +62,7 @@ class Beginning:
     now: Callable[[], float]
     metrics: Metrics
     exclude: tuple[str, ...]
+    mask: Mask = NO_MASK
 
     async def begin(
         self,
@@ -104,8 +107,9 @@ class Beginning:
             bind=bind,
             taps=Taps(self.ports, self.capture),
             now=self.now,
-            headers=headers,
+            headers=self.mask.values(headers),
             exclude=self.exclude,
+            mask=self.mask,
         )
 
     def files(self, live: LiveRecording) -> RecordingFiles:
@@ -130,7 +134,7 @@ class Beginning:
             for document in documents:
                 live.receive(document)
             live.rebind()
-            await self._createFiles(live, documents)
+            await self._createFiles(live)
             try:
                 live.startCapture()
             except BaseException:
@@ -147,9 +151,9 @@ class Beginning:
         except OSError as error:
             raise NoRoom(f"no media socket: {error}") from error
 
-    async def _createFiles(self, live: LiveRecording, documents: list[Document]) -> None:
+    async def _createFiles(self, live: LiveRecording) -> None:
         names = [each.file for each in live.recording.metadata]
-        bodies = [each.body for each in documents]
+        bodies = [each.body for each in live.documents]
         try:
             await self.workers.run(
                 createRecording,

@@ -96,6 +96,13 @@ class HeartbeatService(Service):
             self._loop = None
         return self._turn.run(lambda: Deferred.fromCoroutine(self._release()))
 
+    def beatNow(self) -> None:
+        """
+        Beat out of turn, as the lease says something new.
+        """
+        if self._loop is not None:
+            self._beat()
+
     def _beat(self) -> Deferred[None]:
         return self._turn.run(lambda: Deferred.fromCoroutine(self._renew()))
 

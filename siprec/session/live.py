@@ -4,22 +4,25 @@ One recording while its call runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 from twisted.logger import Logger
 
 from siprec.ids import NodeID
+from siprec.metadata.changes import changes
+from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metadata.merge import merge
-from siprec.metadata.model import MetadataDocument
 from siprec.metadata.state import RecordingMetadata
 from siprec.metadata.storing import toDict
-from siprec.metadata.vendor import vendorFields, withEarlier
+from siprec.metadata.vendor import keptHeaders, vendorFields, withEarlier
+from siprec.session.brought import MEDIA_TYPE, Document, StreamRequest
 from siprec.session.correlation import correlationKeys
 from siprec.session.files import RecordingFiles
-from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe
+from siprec.session.later import withLater
+from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe, formatTime
 from siprec.session.model import (
     Format,
     MetadataRecord,
@@ -29,34 +32,31 @@ from siprec.session.model import (
 from siprec.session.speakers import communicationSessions, withSpeakers
 from siprec.session.taps import Taps
 
+__all__ = ["Document", "LiveRecording", "StreamRequest"]
+
 log = Logger()
 
+# How much of what the metadata told is kept: more than any call has, and a bound for
+# what a hostile peer can make each save cost.
+_MOST_HISTORY = 2000
 
-@frozen
-class StreamRequest:
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def keysOf(
+    headers: list[tuple[str, str]], documents: Sequence[Document], exclude: tuple[str, ...]
+) -> tuple[str, ...]:
     """
-    A stream that is to be recorded.
-
-    @ivar mediaIndex: its m-line, from 0.
-    @ivar formats: the payload types that our answer will accept.
-    @ivar direction: of our answer, C{recvonly} or C{inactive}.
+    @return: the correlation keys of a session that is about to begin.
     """
-
-    mediaIndex: int
-    label: str | None
-    formats: tuple[Format, ...]
-    kind: str = "audio"
-    direction: str = "recvonly"
-
-
-@frozen
-class Document:
-    """
-    An rs-metadata document: what came and what was understood of it.
-    """
-
-    body: bytes = field(repr=False)
-    parsed: MetadataDocument
+    state = RecordingMetadata()
+    for document in documents:
+        if document.parsed.status != "error":
+            state = merge(state, document.parsed, datetime.fromtimestamp(0, UTC))
+    vendor = vendorFields(headers, [each.parsed for each in documents], exclude)
+    return correlationKeys(state, vendor)
 
 
 @define(eq=False, repr=False)
@@ -68,7 +68,10 @@ class LiveRecording:
     @ivar state: the merged metadata.
     @ivar documents: every metadata document that came to this process, in order.
     @ivar taps: its sockets and captures.
+    @ivar mask: for what is stored of the metadata.
     @ivar before: the vendors' fields that an earlier process found.
+    @ivar lacks: what a complete document of the peer would set right: C{state}, that of
+        an earlier process being lost, or C{metadata}; else empty.
     @ivar moved: the streams whose ports are others than those of an earlier
         process, as they were there.
     """
@@ -83,6 +86,8 @@ class LiveRecording:
     exclude: tuple[str, ...] = ()
     state: RecordingMetadata = field(factory=RecordingMetadata)
     before: Mapping[str, Any] = field(factory=dict)
+    mask: Mask = NO_MASK
+    lacks: str = field(default="", init=False)
     moved: dict[int, StreamInfo] = field(factory=dict, init=False)
     documents: list[Document] = field(factory=list, init=False)
     files: RecordingFiles | None = field(default=None, init=False)
@@ -109,6 +114,30 @@ class LiveRecording:
         )
         self._evolve(streams=(*self.recording.streams, stream))
         return stream
+
+    def rebindStream(self, request: StreamRequest) -> StreamInfo:
+        """
+        Bind a port pair for a stream of another dialog: the one that had its
+        label before, or a new one.
+
+        @raise siprec.media.ports.NoFreePorts: there is none.
+        """
+        for each in self.recording.streams:
+            if request.label is not None and each.label == request.label and not each.active:
+                break
+        else:
+            return self.bindStream(request)
+        port = self.taps.allocate(each.index, self._bind)
+        self.changeStream(
+            each.index,
+            mediaIndex=request.mediaIndex,
+            host=self.advertise,
+            port=port,
+            direction=request.direction,
+            active=True,
+        )
+        self.addFormats(each.index, request.formats)
+        return self.recording.streams[each.index]
 
     def reclaimStream(
         self, stream: StreamInfo, bind: str | None = None, shared: bool = False
@@ -152,7 +181,10 @@ class LiveRecording:
         @return: whether that could be done for all of them.
         """
         for index, before in list(self.moved.items()):
-            if keeps(before.host) and await self.taps.replace(index, before.host, before.port):
+            # Where the address of the SDP is another one than that of the sockets,
+            # only the latter is of this host.
+            bind = before.host if self._bind == self.advertise else self._bind
+            if keeps(before.host) and await self.taps.replace(index, bind, before.port):
                 self.moved.pop(index, None)
                 self.changeStream(index, host=before.host, port=before.port)
         return not self.moved
@@ -243,7 +275,8 @@ class LiveRecording:
         @return: its entry in the manifest.
         """
         now = self._now()
-        parsed = document.parsed
+        parsed, body = self.mask.document(document.parsed, document.body)
+        document = evolve(document, parsed=parsed, body=body)
         record = MetadataRecord(
             file=f"metadata-{len(self.recording.metadata) + 1}.xml",
             time=now,
@@ -256,23 +289,44 @@ class LiveRecording:
         if parsed.status == "error":
             reason = "; ".join(parsed.notes)
             self.event("metadataError", file=record.file, reason=reason)
+            self.lacks = self.lacks or "metadata"
         else:
-            self.state = merge(self.state, parsed, datetime.fromtimestamp(now, UTC))
-        self.rebind()
+            baseless = parsed.mode == "partial" and not self.state.based
+            self.lacks = (self.lacks or "metadata") if baseless else ""
+            before, self.state = self.state, merge(self.state, parsed, _moment(now))
+            told = (
+                {"time": now, "type": each.type, **each.facts}
+                for each in changes(before, self.state)
+            )
+            self._evolve(history=(*self.recording.history, *told)[-_MOST_HISTORY:])
+        self.rebind(now)
         if self.files is not None:
             self.files.writeDocument(record.file, document.body)
         return record
 
-    def rebind(self) -> None:
+    def noteHeaders(self, method: str, headers: Sequence[tuple[str, str]]) -> None:
+        """
+        Keep what is new in the headers of a later request.
+        """
+        kept = self.mask.values(keptHeaders(headers, self.exclude))
+        sip, added = withLater(self.recording.sip, kept, formatTime(self._now()), method)
+        if added:
+            self.headers += added
+            self._evolve(sip=sip)
+            self.rebind()
+
+    def rebind(self, at: float | None = None) -> None:
         """
         Work out again who is heard on which stream.
+
+        @param at: since when it is so; C{None}: now.
         """
         documents = [each.parsed for each in self.documents]
         found = vendorFields(self.headers, documents, self.exclude)
         vendor = withEarlier(self.before, found)
         known = self.state.participants
         lost = (each for each in self.recording.participants if each.id not in known)
-        recording = withSpeakers(self.recording, self.state)
+        recording = withSpeakers(self.recording, self.state, self._now() if at is None else at)
         self.recording = evolve(
             recording,
             # Where the state of an earlier process is lost, its people are still
@@ -288,6 +342,13 @@ class LiveRecording:
             vendor=vendor,
         )
         self.changed()
+
+    @property
+    def mediaType(self) -> str:
+        """
+        The media type of metadata as the peer sends it.
+        """
+        return self.documents[-1].mediaType if self.documents else MEDIA_TYPE
 
     # The rest of what the manifest says.
 
@@ -313,6 +374,19 @@ class LiveRecording:
         for stream in manifest["streams"]:
             stream.update(self.taps.counted(stream["index"]))
         return manifest
+
+    def segmentEnded(self, number: int, end: float, files: tuple[str, ...]) -> None:
+        """
+        Another node has closed the segment that it had before.
+
+        @param number: of the segment, from 1.
+        @param end: when its last packet came, seconds since the epoch.
+        @param files: its journals.
+        """
+        segments = list(self.recording.segments)
+        if 0 < number < len(segments):
+            segments[number - 1] = evolve(segments[number - 1], end=end, files=files)
+            self._evolve(segments=tuple(segments))
 
     # The end.
 

@@ -9,11 +9,32 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 from siprec.session.model import RecordingSession, StreamInfo
+from siprec.session.timeline import PAUSE, metadataOf, timelineOf
+from siprec.session.times import formatTime, parseTime
+
+__all__ = [
+    "JOURNAL_ERROR",
+    "NAME",
+    "NODE_CHANGE",
+    "PAUSE",
+    "RECOVERED",
+    "SCHEMA",
+    "BadManifest",
+    "Manifest",
+    "describe",
+    "describeStream",
+    "formatTime",
+    "isWhole",
+    "parseTime",
+    "readManifest",
+    "syncDirectory",
+    "withRendering",
+    "writeManifest",
+]
 
 #: The manifest's file name inside a recording's directory.
 NAME = "recording.json"
@@ -54,35 +75,13 @@ class BadManifest(Exception):
     """
 
 
-def formatTime(seconds: float) -> str:
-    """
-    @param seconds: since the Unix epoch.
-    @return: RFC 3339, UTC, with microseconds: C{2026-01-05T09:00:00.000000Z}.
-    """
-    # Rounded here, because datetime truncates and 0.1 + 0.2 would lose one.
-    moment = datetime.fromtimestamp(round(seconds * 1_000_000) // 1_000_000, UTC)
-    micro = round(seconds * 1_000_000) % 1_000_000
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{micro:06d}Z"
-
-
-def parseTime(text: str) -> float:
-    """
-    @param text: what L{formatTime} wrote, or any RFC 3339 time with a zone.
-    @return: seconds since the Unix epoch.
-    @raise ValueError: it is not such a time.
-    """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone")
-    return moment.timestamp()
-
-
 def _optionalTime(seconds: float | None) -> str | None:
     return None if seconds is None else formatTime(seconds)
 
 
-def describeStream(stream: StreamInfo) -> Manifest:
+def describeStream(stream: StreamInfo, end: float | None = None) -> Manifest:
     """
+    @param end: of the recording, seconds since the epoch; C{None} while it runs.
     @return: the manifest's entry of a stream before it is rendered.
     """
     first = stream.formats[0] if stream.formats else None
@@ -92,6 +91,16 @@ def describeStream(stream: StreamInfo) -> Manifest:
         "channel": stream.channel,
         "participant": stream.participant,
         "confidence": stream.confidence,
+        "speakers": [
+            {
+                "participant": each.participant,
+                "label": each.label,
+                "start": formatTime(each.start),
+                "end": _optionalTime(end if each.end is None else each.end),
+                "confidence": each.confidence,
+            }
+            for each in stream.speakers
+        ],
         "kind": stream.kind,
         "mediaIndex": stream.mediaIndex,
         "direction": stream.direction,
@@ -120,7 +129,7 @@ def describe(recording: RecordingSession) -> Manifest:
         the journals can tell (counts, gaps, audio) is empty until
         L{withRendering}.
     """
-    return {
+    described: Manifest = {
         "schema": SCHEMA,
         "id": recording.id,
         "state": recording.state,
@@ -134,7 +143,7 @@ def describe(recording: RecordingSession) -> Manifest:
             {"id": each.id, "name": each.name, "aor": each.aor, "streams": list(each.streams)}
             for each in recording.participants
         ],
-        "streams": [describeStream(each) for each in recording.streams],
+        "streams": [describeStream(each, recording.endTime) for each in recording.streams],
         "segments": [
             {
                 "node": each.node,
@@ -162,6 +171,9 @@ def describe(recording: RecordingSession) -> Manifest:
         "audio": None,
         "endReason": recording.endReason,
     }
+    history = [{**each, "time": formatTime(each["time"])} for each in recording.history]
+    described["timeline"] = timelineOf(described, history)
+    return described
 
 
 def withRendering(
@@ -185,7 +197,7 @@ def withRendering(
     # What an earlier rendering had found is found again by this one.
     events = [each for each in manifest["events"] if each.get("source") != "journal"]
     events += [{**each, "source": "journal"} for each in rendering["events"]]
-    return {
+    rendered = {
         **kept,
         "state": state,
         "duration": rendering["duration"],
@@ -194,6 +206,7 @@ def withRendering(
         "events": sorted(events, key=lambda event: str(event["time"])),
         "audio": rendering["audio"],
     }
+    return {**rendered, "timeline": timelineOf(rendered, metadataOf(rendered))}
 
 
 def _missing(segments: Sequence[Mapping[str, Any]], names: Collection[str]) -> list[Manifest]:
@@ -209,6 +222,8 @@ def _explained(gap: Mapping[str, Any], segments: Sequence[Mapping[str, Any]]) ->
     """
     @return: the gap; its cause is C{nodeChange} if nobody captured then.
     """
+    if gap["cause"] == PAUSE:
+        return dict(gap)
     begin, end = parseTime(gap["start"]), parseTime(gap["end"])
     for before, after in pairwise(segments):
         if not before["end"]:
@@ -229,6 +244,18 @@ def isWhole(manifest: Mapping[str, Any]) -> bool:
         and not any(each["type"] in (JOURNAL_ERROR, RECOVERED) for each in manifest["events"])
         and not any(each.get("unwritten") for each in manifest["streams"])
         and not manifest.get("missing")
+    )
+
+
+def nodeChangeSeconds(manifest: Mapping[str, Any]) -> float:
+    """
+    @return: how long streams were without media because the call changed its
+        node, summed over them.
+    """
+    return sum(
+        max(parseTime(each["end"]) - parseTime(each["start"]), 0.0)
+        for each in manifest["gaps"]
+        if each.get("cause") == NODE_CHANGE
     )
 
 

@@ -48,6 +48,23 @@ class Format:
 
 
 @frozen
+class Speaker:
+    """
+    Somebody who was heard on a stream for a while.
+
+    @ivar participant: their id.
+    @ivar label: of the stream at that time.
+    @ivar end: C{None} while it lasts.
+    """
+
+    participant: str
+    label: str | None
+    start: float
+    end: float | None = None
+    confidence: Confidence = "none"
+
+
+@frozen
 class StreamInfo:
     """
     One recorded stream: one channel of the finished audio.
@@ -60,7 +77,9 @@ class StreamInfo:
     @ivar host: our RTP address, as in the SDP that we sent.
     @ivar port: our RTP port.
     @ivar active: false once its m-line has been given up.
-    @ivar participant: id of who is heard on it, or C{None}.
+    @ivar participant: id of who is heard on it; C{None}: not known, or several.
+    @ivar speakers: who was heard on it and when, the earliest first; several at a
+        time on a mixed stream.
     """
 
     index: int
@@ -74,6 +93,7 @@ class StreamInfo:
     active: bool = True
     participant: str | None = None
     confidence: Confidence = "none"
+    speakers: tuple[Speaker, ...] = ()
 
     @property
     def channel(self) -> int:
@@ -145,6 +165,8 @@ class RecordingSession:
         C{remoteAddress}, C{headers}.
     @ivar metadataState: the merged RFC 7865 state, as plain values.
     @ivar events: each with at least C{time} (seconds) and C{type}.
+    @ivar history: what the metadata told of the call, like C{events}; types and facts
+        are those of L{siprec.metadata.changes}.
     """
 
     id: RecordingID
@@ -164,6 +186,7 @@ class RecordingSession:
     sip: Mapping[str, Any] = _NOTHING
     vendor: Mapping[str, Any] = _NOTHING
     correlations: tuple[str, ...] = ()
+    history: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def nodes(self) -> tuple[NodeID, ...]:

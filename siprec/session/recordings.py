@@ -6,47 +6,54 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from attrs import define, evolve, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from siprec.ids import NodeID, RecordingID
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPool
+from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metrics import Metrics
 from siprec.session.beginning import Beginning, NoRoom
+from siprec.session.disk import Disk
 from siprec.session.files import RecordingFiles
 from siprec.session.interfaces import IRenderer, IWorkers, RendererStopped
+from siprec.session.joining import Joining, reopened
 from siprec.session.keeper import SnapshotKeeper
 from siprec.session.live import Document, LiveRecording, StreamRequest
-from siprec.session.manifest import JOURNAL_ERROR, isWhole, withRendering
+from siprec.session.manifest import (
+    JOURNAL_ERROR,
+    Manifest,
+    isWhole,
+    nodeChangeSeconds,
+    withRendering,
+)
 from siprec.session.model import CallSnapshot, DialogInfo
 from siprec.session.resume import SAME_PLACE, MediaPlan, Resumption
 from siprec.session.running import RunningRecordings
+from siprec.session.taps import COUNTS
 from siprec.store.interfaces import ISnapshotStore
 
 __all__ = ["LINGER", "NoRoom", "Recordings"]
 
 log = Logger()
 
+#: Reasons for an end that the client did not wish for: it may open another
+#: session for the same call.
+ABANDONED = frozenset(("peerGone", "sessionExpired", "timeout", "noAck", "nodeDied"))
+
 #: How long media is still captured after the end of a call, in seconds
 #: (CONFORMANCE E1).
 LINGER = 0.3
 
-#: How often the free space is looked at, in seconds.
-_DISK_INTERVAL = 2.0
-
-# What is counted of the media, by name.
-_COUNTS: Mapping[str, Callable[[ICapturedStream], int]] = {
-    "packets": lambda each: each.packets + each.controlPackets - each.unwritten,
-    "octets": lambda each: each.octets,
-    "kernelDrops": lambda each: each.kernelDrops,
-}
+# Seconds between two looks whether a recording goes on in another session.
+_LOOK = 0.25
 
 
 @define(eq=False, repr=False, slots=False)
@@ -56,9 +63,14 @@ class Recordings(Service):
 
     @ivar root: the recordings directory, absolute.
     @ivar minFree: octets of free disk below which no new recording is begun.
-    @ivar exclude: patterns of header names that must not be kept.
+    @ivar exclude: patterns of header names that must not be kept; C{mask} for the rest.
+    @ivar disk: knows how much room there is.
+    @ivar window: for how many seconds a recording that ends for one of the
+        reasons in L{ABANDONED} waits for another session of its call.
     @ivar recordings: what is being recorded or finished, by id.
     @ivar draining: set when no new recording may be begun.
+    @ivar onFinished: called with directory and manifest of each recording that was
+        finished, or C{None}; its marker stays until that has fired.  It must not fail.
     """
 
     node: NodeID
@@ -74,24 +86,35 @@ class Recordings(Service):
     _now: Callable[[], float]
     _metrics: Metrics
     exclude: tuple[str, ...] = ()
+    window: float = 0.0
+    mask: Mask = NO_MASK
     recordings: dict[RecordingID, LiveRecording] = field(factory=dict, init=False)
     draining: bool = field(default=False, init=False)
-    diskFree: int | None = field(default=None, init=False)
-    _finishing: dict[RecordingID, list[Deferred[None]]] = field(factory=dict, init=False)
+    disk: Disk = field(init=False)
+    onFinished: Callable[[str, Manifest], Deferred[None]] | None = field(default=None, init=False)
+    _finishing: dict[LiveRecording, list[Deferred[None]]] = field(factory=dict, init=False)
+    _waiting: set[LiveRecording] = field(factory=set, init=False)
     _counted: Counter[str] = field(factory=Counter, init=False)
     _beginning: int = field(default=0, init=False)
     _idle: list[Deferred[None]] = field(factory=list, init=False)
-    _looks: list[Deferred[bool]] = field(factory=list, init=False)
-    _disk: LoopingCall | None = field(default=None, init=False)
+
+    @disk.default
+    def _makeDisk(self) -> Disk:
+        return Disk(self.root, self._clock)
 
     def startService(self) -> None:
         """
         See L{twisted.application.service.IService.startService}.
         """
         super().startService()
-        self._disk = LoopingCall(self._lookAtDisk)
-        self._disk.clock = self._clock
-        self._disk.start(_DISK_INTERVAL)
+        self.disk.startService()
+
+    @property
+    def diskFree(self) -> int | None:
+        """
+        See L{Disk.free}.
+        """
+        return self.disk.free
 
     def drained(self) -> Deferred[None]:
         """
@@ -115,10 +138,7 @@ class Recordings(Service):
         whoever owns their dialogs.
         """
         super().stopService()
-        if self._disk is not None:
-            self._disk.stop()
-            self._disk = None
-        self._looked(again=False)
+        self.disk.stopService()
 
     def media(self, name: str) -> int:
         """
@@ -126,9 +146,16 @@ class Recordings(Service):
             C{kernelDrops}.
         @return: how many, of all recordings since the start.
         """
-        count = _COUNTS[name]
+        count = COUNTS[name]
         running = (each for live in self.recordings.values() for each in live.taps.captured)
         return self._counted[name] + sum(map(count, running))
+
+    @property
+    def full(self) -> bool:
+        """
+        Whether so little room is left on the disk that nothing more should be received.
+        """
+        return self.diskFree is not None and self.diskFree < max(self.minFree, 1)
 
     def notReady(self) -> list[str]:
         """
@@ -139,7 +166,7 @@ class Recordings(Service):
             reasons.append("the node is draining")
         if self.diskFree is None:
             reasons.append(f"the recordings directory {self.root} cannot be read")
-        elif self.diskFree < max(self.minFree, 1):
+        elif self.full:
             reasons.append(f"only {self.diskFree} octets are free in {self.root}")
         if not self._ports.free:
             reasons.append("every RTP port is taken")
@@ -184,6 +211,43 @@ class Recordings(Service):
         """
         return await self._begun(Resumption(self._resources(), snapshot, epoch, plan).run())
 
+    async def join(
+        self,
+        snapshot: CallSnapshot,
+        epoch: int,
+        callID: str,
+        headers: list[tuple[str, str]],
+        streams: list[StreamRequest],
+        documents: list[Document],
+        advertise: str,
+        bind: str,
+    ) -> LiveRecording:
+        """
+        Go on with a recording in another dialog; arguments as of L{begin}.
+
+        @param snapshot: of the recording, which is this node's.
+        @raise siprec.media.ports.NoFreePorts: not all ports could be had.
+        @raise NoRoom: sockets or files could not be had.
+        """
+        joining = Joining(
+            self._resources(),
+            reopened(snapshot),
+            epoch,
+            MediaPlan(bind, advertise),
+            streams=streams,
+            documents=documents,
+            headers=headers,
+            callID=callID,
+        )
+        return await self._begun(joining.run())
+
+    def isWaiting(self, live: LiveRecording) -> bool:
+        """
+        @return: whether a recording whose call is over could still go on in
+            another session.
+        """
+        return live in self._waiting
+
     async def end(self, snapshot: CallSnapshot, epoch: int, reason: str) -> None:
         """
         Finish a recording that another process had, and whose call is over.
@@ -216,6 +280,7 @@ class Recordings(Service):
             now=self._now,
             metrics=self._metrics,
             exclude=self.exclude,
+            mask=self.mask,
         )
 
     async def save(self, live: LiveRecording, dialog: DialogInfo) -> None:
@@ -258,15 +323,15 @@ class Recordings(Service):
         if identity not in self.recordings:
             return succeed(None)
         done: Deferred[None] = Deferred()
-        if identity in self._finishing:
-            self._finishing[identity].append(done)
+        if live in self._finishing:
+            self._finishing[live].append(done)
         else:
-            self._finishing[identity] = [done]
+            self._finishing[live] = [done]
             Deferred.fromCoroutine(self._finish(live, reason)).addErrback(
                 lambda failure: log.failure(
                     "{recording}: not finished", failure, recording=identity
                 )
-            ).addCallback(lambda _: self._forget(identity))
+            ).addCallback(lambda _: self._forget(live))
         return done
 
     def letGo(self, live: LiveRecording) -> None:
@@ -275,7 +340,12 @@ class Recordings(Service):
         of it but what its journals still hold back.
         """
         identity = live.recording.id
-        if self.recordings.pop(identity, None) is None or identity in self._finishing:
+        if live in self._waiting:
+            # It is closed already; whoever waits sees that it is gone.
+            self._waiting.discard(live)
+            del self.recordings[identity]
+            return
+        if live in self._finishing or self.recordings.pop(identity, None) is None:
             return
         live.files = None
         stopping = Deferred.fromCoroutine(live.stopCapture(0.0, "fenced"))
@@ -285,11 +355,34 @@ class Recordings(Service):
         )
         self._checkIdle()
 
-    def _forget(self, identity: RecordingID) -> None:
-        live = self.recordings.pop(identity)
-        for name, count in _COUNTS.items():
+    async def leave(self, live: LiveRecording, linger: float, quiet: float | None) -> None:
+        """
+        Another node has this recording, and media may still come in here:
+        capture that, then close the last segment.
+
+        @param linger: as of L{LiveRecording.stopCapture}, as is C{quiet}.
+        """
+        identity = live.recording.id
+        live.files = None
+        try:
+            await live.stopCapture(linger, "handedOver", quiet)
+            await self._workers.run(self._running.remove, identity)
+        finally:
+            if self.recordings.get(identity) is live:
+                self._count(live)
+                del self.recordings[identity]
+            self._checkIdle()
+
+    def _count(self, live: LiveRecording) -> None:
+        for name, count in COUNTS.items():
             self._counted[name] += sum(map(count, live.taps.captured))
-        for done in self._finishing.pop(identity):
+
+    def _forget(self, live: LiveRecording) -> None:
+        self._count(live)
+        # Another session may have gone on with it meanwhile.
+        if self.recordings.get(live.recording.id) is live:
+            del self.recordings[live.recording.id]
+        for done in self._finishing.pop(live):
             done.callback(None)
         self._checkIdle()
 
@@ -297,8 +390,10 @@ class Recordings(Service):
         try:
             await self._complete(live, reason)
         finally:
-            # The dialog is over whatever became of the files.
-            await self._forgetSnapshot(live)
+            # The dialog is over whatever became of the files; but where another
+            # one goes on with the recording, the record is its own.
+            if live.files is not None:
+                await self._forgetSnapshot(live)
 
     async def _forgetSnapshot(self, live: LiveRecording) -> None:
         try:
@@ -308,10 +403,28 @@ class Recordings(Service):
 
     async def _complete(self, live: LiveRecording, reason: str) -> None:
         await live.stopCapture(LINGER, reason)
+        if reason in ABANDONED and not await self._stayed(live):
+            return
         files = live.files
         assert files is not None, "only what has files is in self.recordings"
         if await self._written(live, files):
             await self._render(live, files)
+
+    async def _stayed(self, live: LiveRecording) -> bool:
+        """
+        Wait whether another session of the call goes on with a recording.
+
+        @return: whether it is still this node's, to be finished.
+        """
+        end = self._clock.seconds() + self.window
+        self._waiting.add(live)
+        while live in self._waiting and self._clock.seconds() < end and not self.draining:
+            await deferLater(self._clock, _LOOK)
+        stayed = live in self._waiting
+        self._waiting.discard(live)
+        if not stayed:
+            live.files = None
+        return stayed
 
     async def _written(self, live: LiveRecording, files: RecordingFiles) -> bool:
         """
@@ -328,24 +441,8 @@ class Recordings(Service):
                     log.failure("{recording}: manifest not written", recording=live.recording.id)
                     live.event("manifestLate", reason=str(error))
                     self._metrics.journalErrors.inc()
-            if not await self._nextLook():
+            if not await self.disk.nextLook():
                 return False
-
-    def _nextLook(self) -> Deferred[bool]:
-        """
-        @return: fires with true after the next look at the disk, with false if
-            there is none any more.
-        """
-        if not self.running:
-            return succeed(False)
-        look: Deferred[bool] = Deferred()
-        self._looks.append(look)
-        return look
-
-    def _looked(self, again: bool) -> None:
-        looks, self._looks = self._looks, []
-        for look in looks:
-            look.callback(again)
 
     async def _render(self, live: LiveRecording, files: RecordingFiles) -> None:
         recording = live.recording
@@ -369,8 +466,11 @@ class Recordings(Service):
             manifest = withRendering(found, rendering, state)
         self._metrics.renderSeconds.observe(self._clock.seconds() - started)
         await files.finish(manifest)
+        if self.onFinished is not None:
+            await self.onFinished(recording.directory, manifest)
         await self._workers.run(self._running.remove, recording.id)
         self._metrics.recordings.labels(manifest["state"]).inc()
+        self._metrics.gapSeconds.inc(nodeChangeSeconds(manifest))
         log.info(
             "{recording}: {state} after {duration} s, {reason}",
             recording=recording.id,
@@ -380,14 +480,3 @@ class Recordings(Service):
             callID=recording.callID,
             node=self.node,
         )
-
-    def _lookAtDisk(self) -> None:
-        try:
-            # The dot: a file in the place of the directory must not count.
-            found = os.statvfs(os.path.join(self.root, "."))
-        except OSError:
-            # Logged where it hurts: at the next call, and in /readyz.
-            self.diskFree = None
-        else:
-            self.diskFree = found.f_bavail * found.f_frsize
-        self._looked(again=True)

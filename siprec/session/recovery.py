@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import define
+from attrs import define, field
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from siprec.media.journal import BadJournal
@@ -157,6 +158,8 @@ def close(orphan: Orphan, now: float) -> Manifest | None:
 class Recovery:
     """
     Finishes, one after the other, what processes that died left behind.
+
+    @ivar onFinished: as of L{siprec.session.recordings.Recordings}.
     """
 
     _running: RunningRecordings
@@ -164,6 +167,7 @@ class Recovery:
     _workers: IWorkers
     _now: Callable[[], float]
     _metrics: Metrics
+    onFinished: Callable[[str, Manifest], Deferred[None]] | None = field(default=None, init=False)
 
     async def run(self, orphans: list[Orphan]) -> None:
         """
@@ -181,15 +185,17 @@ class Recovery:
     async def _recover(self, orphan: Orphan) -> None:
         manifest = await self._workers.run(close, orphan, self._now())
         if manifest is not None and manifest["state"] == "finishing":
-            finished = await self._rendered(orphan, manifest)
-            await self._workers.run(writeManifest, orphan.directory, finished)
-            self._metrics.recordings.labels(finished["state"]).inc()
+            manifest = await self._rendered(orphan, manifest)
+            await self._workers.run(writeManifest, orphan.directory, manifest)
+            self._metrics.recordings.labels(manifest["state"]).inc()
             log.info(
                 "{recording}: recovered, {state}",
                 recording=orphan.id,
-                state=finished["state"],
+                state=manifest["state"],
                 node=orphan.node,
             )
+        if manifest is not None and self.onFinished is not None:
+            await self.onFinished(orphan.directory, manifest)
         await self._workers.run(self._running.remove, orphan.id)
 
     async def _rendered(self, orphan: Orphan, manifest: Manifest) -> dict[str, Any]:

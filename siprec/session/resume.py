@@ -20,9 +20,10 @@ from siprec.metadata.state import RecordingMetadata
 from siprec.metadata.storing import fromDict
 from siprec.session.beginning import Beginning, NoRoom, directoryOf
 from siprec.session.live import Document, LiveRecording
-from siprec.session.manifest import JOURNAL_ERROR, BadManifest, readManifest
+from siprec.session.manifest import JOURNAL_ERROR, RECOVERED, BadManifest, readManifest
 from siprec.session.model import CallSnapshot, RecordingSession, Segment, StreamInfo
 from siprec.session.recovery import journalsOf, lastArrival
+from siprec.session.replay import readDocuments, replayed
 from siprec.session.running import RunningRecordings
 
 _P = ParamSpec("_P")
@@ -257,7 +258,8 @@ class Resumption:
             found = await self._work(recording, look, recording, entered)
             live.recording = closed(live.recording, found, len(recording.segments))
             live.files = around.files(live)
-            self._tell(live, found, state is None)
+            lost = state is None and not await self._replay(live, recording)
+            self._tell(live, found, lost)
             live.event("resumed", node=around.node, moved=list(live.moved))
         except BaseException:
             await live.abandon()
@@ -286,10 +288,27 @@ class Resumption:
         live.recording = withSegment(live.recording, entered, segment)
         found = await self._work(recording, look, recording, entered)
         ended = closed(live.recording, found, len(recording.segments))
-        live.recording = evolve(ended, segments=ended.segments[:-1])
+        segments = ended.segments[:-1]
+        # A call that was cut off ended with what was captured of it last.
+        until = ended.endTime or segments[-1].end
+        live.recording = evolve(ended, segments=segments, endTime=until)
         live.files = around.files(live)
-        self._tell(live, found, state is None)
+        lost = state is None and not await self._replay(live, recording)
+        self._tell(live, found, lost)
+        if any(each.end is None for each in recording.segments):
+            # Its last packets may have died with the process.
+            live.event(RECOVERED, node=recording.segments[-1].node)
         return live
+
+    async def _replay(self, live: LiveRecording, recording: RecordingSession) -> bool:
+        """
+        Make the state of the metadata from the documents that were kept.
+
+        @return: whether all of them are there.
+        """
+        documents = await self._work(recording, readDocuments, recording)
+        live.state, whole = replayed(recording, documents)
+        return whole
 
     def _live(self, recording: RecordingSession, state: RecordingMetadata | None) -> LiveRecording:
         around, plan = self._around, self._plan
@@ -340,6 +359,7 @@ class Resumption:
             live.event("metadataLost", file=name)
         if stateLost:
             live.event("metadataStateLost")
+            live.lacks = "" if live.state.based else "state"
         # Until now the recording could not be told.
         for each in live.taps.handles():
             if each.error is not None:

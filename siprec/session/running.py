@@ -109,6 +109,12 @@ class RunningRecordings:
         except FileNotFoundError:
             return
 
+    def has(self, recording: RecordingID) -> bool:
+        """
+        @return: whether a recording is marked as one that this node has not finished.
+        """
+        return os.path.exists(self._path(self.node, recording))
+
     def forget(self, node: NodeID, recording: RecordingID) -> None:
         """
         A recording is not another node's any more.  That node need not have

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from attrs import define, field
 from twisted.application.service import Service
@@ -28,6 +28,7 @@ from siprec.session.liveness import LivenessService, Signs
 from siprec.session.model import CallSnapshot, NodeLease
 from siprec.session.processes import thisProcess
 from siprec.session.recordings import Recordings
+from siprec.store.adapter import SnapshotAdapter
 from siprec.store.interfaces import (
     ISessionStore,
     ISnapshotStore,
@@ -50,6 +51,12 @@ def _nowhere() -> tuple[str, ...]:
     No peer can reach this node.
     """
     return ()
+
+
+def _nothingAtAll() -> None:
+    """
+    Nobody wants to know.
+    """
 
 
 def _nothing(key: str) -> None:
@@ -81,6 +88,8 @@ class SessionService(Service):
         starts and stops with the service; C{None} where only the state is kept.
     @ivar keeper: writes snapshots, and waits for a store that is away.
     @ivar snapshots: the same store as the SIP side sees it.
+    @ivar adapter: the same, for who claims calls of other nodes.
+    @ivar instance: of this process: a lease with another one is somebody else's.
     """
 
     store: ISessionStore
@@ -102,13 +111,18 @@ class SessionService(Service):
     _onFenced: Callable[[str], None] = field(default=_nothing, kw_only=True)
     # Called with the key of a call that has given no sign of life.
     _onDead: Callable[[str], None] = field(kw_only=True)
+    # Called when this node's lease was over for a while, so that others may have
+    # taken it for dead.
+    _onLapsed: Callable[[], None] = field(default=_nothingAtAll, kw_only=True)
+    # Gives what else other nodes should read in the lease.
+    _leaseData: Callable[[], dict[str, Any]] = field(default=dict, kw_only=True)
+    adapter: SnapshotAdapter = field(init=False)
     snapshots: ISnapshotStore = field(init=False)
     keeper: SnapshotKeeper = field(init=False)
     heartbeat: HeartbeatService = field(init=False)
     cleaning: CleaningService = field(init=False)
     liveness: LivenessService = field(init=False)
-    # Of this process: a lease with another instance is somebody else's.
-    _instance: str = field(factory=lambda: uuid.uuid4().hex, init=False)
+    instance: str = field(factory=lambda: uuid.uuid4().hex, kw_only=True)
     _process: dict[str, Any] = field(factory=thisProcess, init=False)
     # The last snapshot of each call that was given to us.
     _given: dict[str, CallSnapshot] = field(factory=dict, init=False)
@@ -142,7 +156,9 @@ class SessionService(Service):
         """
         if self.nodeID != self.store.nodeID:
             raise ValueError(f"node {self.nodeID}: the store is for node {self.store.nodeID}")
+        # By adaptation, as any program that embeds the store may do it.
         self.snapshots = ISnapshotStore(self.store)
+        self.adapter = cast(SnapshotAdapter, self.snapshots)
         self.keeper = SnapshotKeeper(
             self.snapshots, self._clock, self._fenced, patience=max(self.store.timeout, 0.1)
         )
@@ -153,6 +169,7 @@ class SessionService(Service):
             self.heartbeatInterval,
             onLost=self._lost,
             onBack=self.saveAgain,
+            onLapsed=self._onLapsed,
         )
         self.cleaning = CleaningService(self.store, self._clock, self.cleanupInterval)
         self.liveness = LivenessService(
@@ -162,13 +179,13 @@ class SessionService(Service):
     def _lease(self) -> NodeLease:
         return NodeLease(
             nodeID=self.nodeID,
-            instance=self._instance,
+            instance=self.instance,
             host=os.uname().nodename,
             pid=os.getpid(),
             addresses=self._addresses(),
             sessions=len(list(self._signs())),
             version=__version__,
-            data=self._process,
+            data={**self._process, **self._leaseData()},
         )
 
     def _fenced(self, key: str) -> None:

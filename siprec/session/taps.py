@@ -5,7 +5,7 @@ captures that empty them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,28 +16,39 @@ from twisted.python.failure import Failure
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair, IPortPool
 from siprec.session.manifest import formatTime
 
-__all__ = ["Taps"]
+__all__ = ["COUNTS", "Taps"]
+
+#: What is counted of the media of all recordings, by name.
+COUNTS: Mapping[str, Callable[[ICapturedStream], int]] = {
+    "packets": lambda each: each.packets + each.controlPackets - each.unwritten,
+    "octets": lambda each: each.octets,
+    "kernelDrops": lambda each: each.kernelDrops,
+}
 
 
 @define(eq=False, repr=False)
 class _Tap:
     """
     A stream's sockets and, once attached, its capture.
+
+    @ivar earlier: captures at other sockets, into the same journal.
     """
 
     pair: IPortPair
     handle: ICapturedStream | None = None
+    earlier: tuple[ICapturedStream, ...] = ()
 
 
-def _described(handle: ICapturedStream) -> dict[str, Any]:
-    first, last = handle.firstArrival, handle.lastArrival
+def _described(handles: Sequence[ICapturedStream]) -> dict[str, Any]:
+    first = min((each.firstArrival for each in handles if each.firstArrival), default=None)
+    last = max((each.lastArrival for each in handles if each.lastArrival), default=None)
     return {
-        "packets": handle.packets,
+        "packets": sum(each.packets for each in handles),
         "firstPacket": None if first is None else formatTime(first),
         "lastPacket": None if last is None else formatTime(last),
-        "kernelDrops": handle.kernelDrops,
-        "unwritten": handle.unwritten,
-        "truncated": handle.truncated,
+        "kernelDrops": sum(each.kernelDrops for each in handles),
+        "unwritten": sum(each.unwritten for each in handles),
+        "truncated": sum(each.truncated for each in handles),
     }
 
 
@@ -54,6 +65,7 @@ class Taps:
     captured: list[ICapturedStream] = field(factory=list, init=False)
     _taps: dict[int, _Tap] = field(factory=dict, init=False)
     _counts: dict[int, dict[str, Any]] = field(factory=dict, init=False)
+    _ended: bool = field(default=False, init=False)
 
     def allocate(self, index: int, host: str) -> int:
         """
@@ -107,7 +119,7 @@ class Taps:
         tap = self._taps.get(index)
         if tap is None or tap.handle is None:
             return self._counts.get(index, {})
-        return _described(tap.handle)
+        return _described((*tap.earlier, tap.handle))
 
     def stop(self, linger: float, quiet: float | None = None) -> Deferred[list[Failure]]:
         """
@@ -119,6 +131,7 @@ class Taps:
         @return: fires with what went wrong, when all that had come is on the
             disk.
         """
+        self._ended = True
         ends = [
             self._capture.detach(each, linger)
             if quiet is None
@@ -154,18 +167,23 @@ class Taps:
 
         @return: whether those can be had; else it stays as it is.
         """
-        tap = self._taps[index]
+        before = self._taps[index]
         try:
             pair = self._ports.claim(host, port)
         except (OSError, ValueError):
             return False
-        before, self._taps[index] = tap, _Tap(pair)
-        if before.handle is not None:
-            await self._capture.detach(before.handle, 0)
-            if self._taps.get(index) is None:
-                return False  # all has ended meanwhile
-            self.attach(index, before.handle.path)
-        self._ports.release(before.pair)
+        # From here on the kernel keeps what comes there.
+        tap = self._taps[index] = _Tap(pair, before.handle, before.earlier)
+        try:
+            if before.handle is not None:
+                # A journal is written by one capture at a time.
+                await self._capture.detach(before.handle, 0)
+                if self._ended or self._taps.get(index) is not tap:
+                    return False
+                tap.handle, tap.earlier = None, (*before.earlier, before.handle)
+                self.attach(index, before.handle.path)
+        finally:
+            self._ports.release(before.pair)
         return True
 
     # From this process to another one.

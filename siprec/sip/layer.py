@@ -20,6 +20,7 @@ from siprec.sip.errors import BadHeader, BadMessage
 from siprec.sip.flow import Flow
 from siprec.sip.headers import Via, quote
 from siprec.sip.interfaces import (
+    Abandoned,
     FlowGone,
     IMessageReceiver,
     IServerTransaction,
@@ -203,6 +204,27 @@ class SipLayer:
         if transaction is not None:
             transaction.stop()
             self._serverEnded(transaction)
+
+    def forgetDialog(self, callID: str, ours: str, theirs: str) -> None:
+        """
+        Send nothing more in any transaction of a dialog, as another process
+        goes on with it: neither responses, nor copies of our requests, nor a
+        CANCEL or ACK of them.
+
+        @param ours: our tag.
+        @param theirs: the peer's tag; empty if it has none.
+        """
+        tags = (callID, ours, theirs)
+        for transactions in list(self._servers.values()):
+            for server in list(transactions.values()):
+                asked = server.request
+                if (asked.callID, server.toTag, asked.fromTag or "") == tags:
+                    server.stop()
+                    self._serverEnded(server)
+        for client in list(self._clients.values()):
+            sent = client.request
+            if (sent.callID, sent.fromTag, sent.toTag or "") == tags:
+                client.abandon(Abandoned("another process has the dialog"))
 
     def merged(self, request: Request) -> bool:
         """

@@ -107,7 +107,7 @@ class ServerTransaction:
 
         @param flow: what it came by.
         """
-        if self._restored:
+        if self._restored or self.flow.relay or flow.relay:
             # By the way of the first one nothing may reach the peer any more.
             self.request, self.flow = stamped(received, flow), flow
         self._runner.run(self._machine.again())

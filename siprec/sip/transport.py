@@ -41,6 +41,14 @@ class ListenFailed(SipError):
         self.listen = listen
 
 
+def _planned(text: str) -> Listen | None:
+    try:
+        listen = parseListen(text)
+    except ValueError:
+        return None  # the start will say so
+    return listen if listen.port else None
+
+
 @implementer(ISipTransport)
 class TransportService(Service):
     """
@@ -194,6 +202,14 @@ class TransportService(Service):
         if isWildcard(local[0]):
             local = (self._facing.get(flow.remote[0]) or flow.local[0], local[1])
         return Flow(flow.transport, local, flow.remote)
+
+    @property
+    def planned(self) -> list[tuple[str, str, int]]:
+        """
+        The same before the start, of each listener whose port is configured.
+        """
+        planned = [each for each in map(_planned, self._listen) if each is not None]
+        return [(each.transport, each.interface or "0.0.0.0", each.port) for each in planned]
 
     # ISipTransport
 

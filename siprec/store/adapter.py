@@ -104,6 +104,19 @@ class SnapshotAdapter:
         """
         return self._store.list(self._nodeID)
 
+    def learn(self, data: SessionData) -> None:
+        """
+        A record has become this node's by a claim: the next save writes it as
+        it is there.
+        """
+        self._known[data.sessionID] = data
+
+    def forget(self, key: str) -> None:
+        """
+        A record has become another node's.
+        """
+        self._known.pop(key, None)
+
     def _inTurn(self, key: str, step: Callable[[], Coroutine[Any, Any, _T]]) -> Deferred[_T]:
         """
         Do one thing at a time with each call: of two saves, the later one is
@@ -191,7 +204,8 @@ class SnapshotAdapter:
         before = None if known is None else known.snapshot
         return SessionData(
             sessionID=key,
-            callID=recording.callID,
+            # A recording that goes on in another dialog is found by that.
+            callID=snapshot.dialog.callID or recording.callID,
             status=recording.state,
             startTime=recording.startTime,
             lastUpdate=self._now(),

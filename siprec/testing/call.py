@@ -67,7 +67,8 @@ class RecordingCall:
     @ivar responses: all final responses, and repeated 2xx, in order.
     @ivar requests: all requests of the recorder, ACKs too, in order.
     @ivar refuse: status to refuse requests of the recorder with, by method, as
-        some clients do; others are accepted.
+        some clients do; 0: they get no final response; others are accepted.
+    @ivar refuseOnce: the same for the next request of a method.
     @ivar over: whether one side has said BYE.
     """
 
@@ -80,6 +81,7 @@ class RecordingCall:
     responses: list[Response] = field(factory=list, init=False)
     requests: list[Request] = field(factory=list, init=False)
     refuse: dict[str, int] = field(factory=dict, init=False)
+    refuseOnce: dict[str, int] = field(factory=dict, init=False)
     over: bool = field(default=False, init=False)
     _ended: list[Deferred[None]] = field(factory=list, init=False)
     _media: Descriptions = field(init=False)
@@ -244,7 +246,11 @@ class RecordingCall:
         assert self.dialog is not None
         self.requests.append(request)
         self.dialog, status = self.dialog.received(request)
-        status = status or self.refuse.get(request.method)
+        if status is None:
+            always = self.refuse.get(request.method)
+            status = self.refuseOnce.pop(request.method, always)
+        if status == 0:
+            return
         if status is None and request.method == "INVITE" and self._inviting is not None:
             status = 491
         if status is not None:

@@ -105,6 +105,16 @@ class RecordingClient:
         self.calls.append(call)
         return call
 
+    def addStream(self, call: RecordingCall, law: Law = Law.MU) -> Leg:
+        """
+        Prepare one more stream of a call: its ports are open, and the next re-INVITE
+        offers it.
+        """
+        label = str(len(call.legs) + 1)
+        leg = Leg(self.clock, self._openMedia(self.host), label, law)
+        call.legs.append(leg)
+        return leg
+
     async def invite(
         self,
         streams: int = 2,

@@ -106,6 +106,8 @@ class FakePortPool:
     @ivar free: how many can be handed out.
     @ivar failure: what is raised instead, or when there is none left.
     @ivar refusal: what is raised by sharing and diverting, or C{None}.
+    @ivar patience: how many pairs are shared or diverted before it is.
+    @ivar stuck: a pair of which that cannot be undone, or C{None}.
     @ivar taken: the pairs that were handed out and not released.
     @ivar claims: the ports that were claimed, and whether as shared ones.
     """
@@ -114,6 +116,8 @@ class FakePortPool:
     free: int = 1000
     failure: Exception = field(factory=lambda: OSError("no free ports"))
     refusal: OSError | None = None
+    patience: int = 0
+    stuck: FakePortPair | None = None
     taken: list[FakePortPair] = field(factory=list)
     claims: list[tuple[int, bool]] = field(factory=list)
     _next: int = field(init=False)
@@ -163,7 +167,11 @@ class FakePortPool:
 
     def _tell(self, pair: IPortPair, state: str) -> None:
         if state and self.refusal is not None:
-            raise self.refusal
+            if not self.patience:
+                raise self.refusal
+            self.patience -= 1
+        if not state and pair is self.stuck:
+            raise OSError("the test says so")
         assert isinstance(pair, FakePortPair)
         pair.state = state
 

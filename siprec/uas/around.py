@@ -5,13 +5,15 @@ What all calls of a node share.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
 from siprec.metrics import Metrics
+from siprec.session.model import SessionData
 from siprec.session.recordings import Recordings
 from siprec.sip.flow import Flow
 from siprec.sip.headers import quote
@@ -78,6 +80,20 @@ def _drop(transaction: IServerTransaction) -> None:
     """
 
 
+async def _noPredecessor(keys: Iterable[str], host: str) -> SessionData | None:
+    """
+    No session ever goes on with the recording of another one.
+    """
+    return None
+
+
+def _never() -> bool:
+    """
+    There is nobody who could take anything.
+    """
+    return False
+
+
 def _keep(host: str) -> bool:
     """
     Every address that a call had is one of this host.
@@ -95,10 +111,17 @@ class Surroundings:
     @ivar negotiation: gives the offer/answer state of a new dialog.
     @ivar passOn: called with a request whose call has turned out to be another
         node's; nothing has been answered to it.
+    @ivar predecessor: gives the record of the recording that a new session goes
+        on with, by its correlation keys and the address it comes from.
     @ivar ways: how media is taken over, in the order in which it is tried.
     @ivar keeps: tells of the address that a stream had at another node whether
         it may be bound here.
+    @ivar snapshots: when a peer is asked for a complete metadata document: C{never},
+        after C{lost} state, or also after C{errors}.
     @ivar peers: what is known of the peers.
+    @ivar isCutOff: whether others may have taken the calls of this node, which
+        cannot ask anybody: then nothing is asked of a peer either.
+    @ivar moves: how often media was C{moved}, or the peer C{refused} that.
     """
 
     service: Recordings
@@ -110,6 +133,10 @@ class Surroundings:
     describe: Callable[[Request, Flow], dict[str, Any]]
     negotiation: Callable[[], Negotiation]
     passOn: Callable[[IServerTransaction], None] = _drop
+    predecessor: Callable[[Iterable[str], str], Awaitable[SessionData | None]] = _noPredecessor
     ways: tuple[str, ...] = ("address", "reinvite")
     keeps: Callable[[str], bool] = _keep
+    snapshots: str = "lost"
+    isCutOff: Callable[[], bool] = _never
     peers: Peers = field(factory=Peers)
+    moves: Counter[str] = field(factory=Counter)

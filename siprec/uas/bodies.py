@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from siprec.metadata.parse import parseMetadata
 from siprec.sdp.model import SessionDescription
@@ -122,7 +122,10 @@ def readBodies(headers: Headers, body: bytes) -> Bodies:
             sdp.append(part.body)
         elif _isMetadata(part, mediaType):
             charset = paramValue(params, "charset")
-            documents.append(Document(part.body, parseMetadata(part.body, charset)))
+            document = Document(part.body, parseMetadata(part.body, charset))
+            if mediaType in _METADATA_TYPES:
+                document = evolve(document, mediaType=mediaType)
+            documents.append(document)
         elif _mustBeUnderstood(part) or (len(parts) == 1 and part.handlingRequired):
             raise BadBody(415, f"{mediaType} is not understood", _accepted(415))
         else:

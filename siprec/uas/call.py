@@ -16,6 +16,7 @@ from siprec.sdp.parse import parseSDP
 from siprec.session.life import Answer, CallLife, Effects, Finish, Reject, SendBye, callLife
 from siprec.session.live import LiveRecording
 from siprec.session.model import DialogInfo
+from siprec.session.recordings import ABANDONED
 from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IServerTransaction
@@ -27,10 +28,12 @@ from siprec.uas.finals import Adopt, Finals, adopt
 from siprec.uas.negotiation import Negotiation
 from siprec.uas.opening import Opening
 from siprec.uas.ours import OwnRequests
+from siprec.uas.readiness import Readiness
 from siprec.uas.replacing import Replacement
 from siprec.uas.responses import ok
 from siprec.uas.sessionclock import SessionClock
 from siprec.uas.snapshot import dialogInfo, timerOf
+from siprec.uas.snapshotrequests import SnapshotRequests
 from siprec.uas.theirs import TheirRequests
 
 log = Logger()
@@ -38,6 +41,9 @@ log = Logger()
 #: A call whose media came within so many seconds is alive, whatever the session
 #: timer says.
 _ALIVE = 30.0
+
+# Seconds until a refresh is tried again that could not be sent.
+_LATER = 1.0
 
 
 @define(eq=False, repr=False)
@@ -68,19 +74,25 @@ class Call:
     _answers: Answers = field(init=False)
     _ours: OwnRequests = field(init=False)
     _opening: Opening | None = field(default=None, init=False)
+    _unanswered: bool = field(default=False, init=False)
+    _trying: bool = field(default=False, init=False)
     # CSeq of a request that an earlier process may have left without answer.
     _unsure: int | None = field(default=None, init=False)
     _theirs: TheirRequests = field(init=False)
+    _readiness: Readiness = field(init=False)
+    _snapshots: SnapshotRequests = field(init=False)
     _finals: Finals = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         clock = self._around.clock
         self.heard = self._around.now()
         self.negotiation = self._around.negotiation()
-        self._answers = Answers(clock, lambda: self._run(self._life.unacknowledged()))
+        self._answers = Answers(clock, lambda: self._end(self._life.unacknowledged))
         self.timer = SessionClock(clock, self._refresh, self._expired)
         self._ours = OwnRequests(self._around, self)
         self._theirs = TheirRequests(self, self._ours)
+        self._readiness = Readiness(self._around, self, self._ours)
+        self._snapshots = SnapshotRequests(self._around, self, self._ours)
         self._finals = Finals(self._around.now)
 
     def begin(self, invite: IServerTransaction, bodies: Bodies) -> Deferred[None]:
@@ -90,8 +102,7 @@ class Call:
         @param bodies: what is in it.
         @return: fires when it has been answered.
         """
-        self._opening = Opening(self._around, self, invite, bodies)
-        return self._opening.begin()
+        return self._open(Opening(self._around, self, invite, bodies))
 
     def takeOver(self, invite: IServerTransaction, bodies: Bodies, old: Call) -> Deferred[None]:
         """
@@ -100,8 +111,17 @@ class Call:
 
         @return: fires when the INVITE has been answered.
         """
-        self._opening = Replacement(self._around, self, invite, bodies, old)
-        return self._opening.begin()
+        # What is received already needs no further room.
+        self.negotiation.policy = old.negotiation.policy
+        return self._open(Replacement(self._around, self, invite, bodies, old))
+
+    def _open(self, opening: Opening) -> Deferred[None]:
+        self._opening, self._unanswered = opening, True
+
+        def answered(result: None) -> None:
+            self._unanswered = False
+
+        return opening.begin().addCallback(answered)
 
     def handOver(self) -> LiveRecording:
         """
@@ -154,6 +174,9 @@ class Call:
         All that the answer to the first INVITE promises is there.
         """
         self._run(self._life.opened())
+        if not self.over:
+            self._readiness.watch()
+            self._snapshots.begun()
 
     def failed(self, rejection: Reject) -> None:
         """
@@ -203,6 +226,7 @@ class Call:
             self._theirs.refuse(transaction, 500, "the first INVITE is not answered yet", 1)
             return
         self.dialog, self.flow, self.heard = dialog, transaction.flow, self._around.now()
+        self.live.noteHeaders(request.method, list(request.headers))
         if request.method == "OPTIONS":
             transaction.respond(ok(self.dialog, request))
         elif request.method == "PRACK":
@@ -240,6 +264,7 @@ class Call:
             self._theirs.offered = response.cseq.number
         self._finals.add(transaction, response, offers)
         await self.save()
+        self._snapshots.look()
 
     def accept(self, transaction: IServerTransaction, response: Response) -> None:
         """
@@ -248,6 +273,10 @@ class Call:
         self._answers.send(transaction, response)
 
     def _refresh(self) -> None:
+        if self._around.isCutOff():
+            # Who has taken the call meanwhile refreshes it.
+            self.timer.refreshLater(_LATER)
+            return
         Deferred.fromCoroutine(self._ours.refresh()).addErrback(self.broken)
 
     def moveMedia(self) -> Deferred[None]:
@@ -261,15 +290,53 @@ class Call:
         self._answers.release()
         if self.live is None or self.over:
             return succeed(None)
+        self._readiness.watch()
+        self._snapshots.look()
         return self._ours.startMove(self.live)
 
+    def tryToMove(self) -> Deferred[int]:
+        """
+        As L{moveMedia}, but once, for those who have another way.
+
+        @return: fires with what L{OwnRequests.move} gives.
+        """
+        self._answers.release()
+        return Deferred.fromCoroutine(self._tryToMove())
+
+    async def _tryToMove(self) -> int:
+        assert self.live is not None, "only what is recorded can move"
+        self._trying = True
+        try:
+            return await self._ours.move(self.live)
+        finally:
+            self._trying = False
+
+    def suspend(self) -> None:
+        """
+        Do nothing by itself, as another node is about to have the call.
+        """
+        self.timer.stop()
+        self._ours.suspend()
+
+    def restore(self) -> None:
+        """
+        Undo L{suspend}: no other node has it.
+        """
+        self.timer.agree(self.timer.agreed, self.timer.elapsed)
+        if self.live is not None:
+            self._ours.restore(self.live)
+
     def _expired(self) -> None:
+        if self._around.isCutOff():
+            # It may have been refreshed where it is now.
+            self.timer.agree(self.timer.agreed)
+            return
         if self.live is not None and self._hears(self.live):
             # It forgot its refresh, but sends media: the rest would be lost.
             self.live.event("sessionTimerExpired")
             self.timer.agree(self.timer.agreed)
         else:
-            self._run(self._life.stop(408, "sessionExpired"))
+            self.timedOut("sessionExpired")
 
     def stop(self, cause: int, reason: str) -> None:
         """
@@ -280,8 +347,27 @@ class Call:
         """
         self._run(self._life.stop(cause, reason))
 
+    def timedOut(self, reason: str) -> None:
+        """
+        End the call from our side, as nothing has come for too long; it may be
+        this process that was held up, and the call another node's.
+
+        @param reason: C{endReason} of the manifest.
+        """
+        self._end(lambda: self._life.stop(408, reason))
+
+    def _end(self, take: Callable[[], Effects]) -> None:
+        Deferred.fromCoroutine(self._endIfOurs(take)).addErrback(self.broken)
+
+    async def _endIfOurs(self, take: Callable[[], Effects]) -> None:
+        # A process that was frozen finds out here that the call is another's,
+        # which a BYE would end.
+        await self.save()
+        if not self.over:
+            self._run(take())
+
     def _run(self, effects: Effects) -> None:
-        for effect in effects:
+        for effect in () if self.fenced else effects:
             if isinstance(effect, Answer) and self._opening is not None:
                 self._opening.answer()
             elif isinstance(effect, Reject) and self._opening is not None:
@@ -291,6 +377,10 @@ class Call:
                 bye = send(self.dialog, self.flow, effect.cause, effect.text)
                 Deferred.fromCoroutine(bye).addErrback(self.broken)
             elif isinstance(effect, Finish):
+                if self.live is not None and effect.reason in ABANDONED:
+                    # Another node may go on with it if its peer comes back there.
+                    self.live.ending(effect.reason)
+                    self.saveSoon()
                 self.letGo()
                 if self.live is not None:
                     self._around.service.finish(self.live, effect.reason)
@@ -299,7 +389,8 @@ class Call:
         """
         Another node has the call: not a word to the peer.
         """
-        self.fenced = True
+        self.fenced = self.over = True
+        self._around.outgoing.abandon(self.dialog)
         self.letGo()
 
     def passOn(self, transaction: IServerTransaction) -> None:
@@ -315,15 +406,25 @@ class Call:
         self.over = True
         self._answers.stop()
         self.timer.stop()
+        self._readiness.stop()
+        self._snapshots.stop()
         self._ours.stop()
         self._onEnd(self)
 
     @property
     def busy(self) -> bool:
         """
-        Whether a change of the session is under way that the peer asked for.
+        Whether a change of the session is under way that the peer asked for;
+        the first INVITE is one until its 200 has been acknowledged.
         """
-        return self._theirs.busy or self._answers.waiting
+        return self._unanswered or self._theirs.busy or self._answers.waiting
+
+    @property
+    def asking(self) -> bool:
+        """
+        Whether a request of ours is under way, or is just being tried again.
+        """
+        return self._trying or self._ours.asking
 
     def peerGone(self, status: int = 481) -> None:
         """

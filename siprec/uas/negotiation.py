@@ -13,7 +13,8 @@ from twisted.logger import Logger
 from siprec.ids import newSessionNumber
 from siprec.media.ports import NoFreePorts
 from siprec.sdp.answer import LocalMedia, makeAnswer, makeOffer
-from siprec.sdp.choice import Choice, Policy, answered, choose, propose
+from siprec.sdp.changes import changed
+from siprec.sdp.choice import SENDING, Choice, Policy, answered, choose, propose
 from siprec.sdp.model import SessionDescription
 from siprec.session.live import LiveRecording, StreamRequest
 from siprec.session.model import Format
@@ -46,6 +47,10 @@ def _request(choice: Choice) -> StreamRequest:
         formats=_formats(choice),
         direction=choice.direction,
     )
+
+
+def _held(description: SessionDescription, index: int) -> bool:
+    return index < len(description.media) and description.held(index)
 
 
 @define(eq=False, repr=False)
@@ -101,6 +106,8 @@ class Negotiation:
         """
         offer = self.remote or self._pattern
         assert offer is not None, "begin() or propose() comes first"
+        if self.remote is not None:
+            self._tell(None, live)
         return self._answer(offer, live)
 
     def takeOver(self, live: LiveRecording) -> SessionDescription:
@@ -134,11 +141,12 @@ class Negotiation:
         @return: our answer; the same as the last one, version included, if
             nothing has changed.
         """
-        if self.remote is not None:
-            for oddity in offer.irregularities(self.remote):
+        before, self.remote = self.remote, offer
+        if before is not None:
+            for oddity in offer.irregularities(before):
                 live.event("sdpIrregular", reason=oddity)
-        self.remote = offer
         self._choices = tuple(self._apply(each, live) for each in choose(offer, self.policy))
+        self._tell(before, live)
         live.startCapture()
         return self._answer(offer, live)
 
@@ -184,12 +192,41 @@ class Negotiation:
 
     def outdated(self, live: LiveRecording) -> bool:
         """
-        @return: whether a stream is received elsewhere than the peer was told.
+        @return: whether a stream is received elsewhere than the peer was told, or
+            though the peer was told that it is not.
         """
-        return self.local is not None and any(
-            self._told(self.local, index) != (place.host, place.port)
-            for index, place in self._places(live).items()
+        local = self.local
+        return local is not None and any(
+            self._told(local, choice.index) != (stream.host, stream.port)
+            or (choice.direction == "recvonly" and local.direction(choice.index) == "inactive")
+            for choice in self._choices
+            if (stream := live.stream(choice.index)) is not None
         )
+
+    def waiting(self) -> bool:
+        """
+        @return: whether the peer sends on a line that was answered inactive, as the
+            recorder was not ready.
+        """
+        return any(self._received(each) != each.direction for each in self._choices)
+
+    def ready(self) -> None:
+        """
+        From now on such lines are to be received; L{offer} says so.
+        """
+        self.policy = evolve(self.policy, receiving=True)
+        self._choices = tuple(
+            evolve(each, direction=self._received(each)) for each in self._choices
+        )
+
+    def _received(self, choice: Choice) -> str:
+        """
+        @return: the direction of a line once the recorder is ready.
+        """
+        remote = self.remote
+        if not choice.accepted or remote is None or choice.index >= len(remote.media):
+            return choice.direction
+        return "recvonly" if remote.direction(choice.index) in SENDING else choice.direction
 
     def _told(self, local: SessionDescription, index: int) -> tuple[str, int] | None:
         address = local.address(index)
@@ -199,8 +236,35 @@ class Negotiation:
         """
         Take in the peer's answer to L{offer}.
         """
-        self.remote = answer
+        before, self.remote = self.remote, answer
         self._choices = tuple(self._apply(each, live) for each in answered(self._choices, answer))
+        self._tell(before, live, codecs=False)
+        live.rebind()
+
+    def _tell(
+        self, before: SessionDescription | None, live: LiveRecording, codecs: bool = True
+    ) -> None:
+        """
+        Note what the peer has changed beyond directions and labels.
+
+        @param before: its last description, or C{None}.
+        @param codecs: whether those count; in an answer they do not, being what the peer
+            would receive.
+        """
+        assert self.remote is not None
+        for choice in self._choices:
+            stream = live.stream(choice.index)
+            if stream is None:
+                continue
+            held = self.remote.held(choice.index)
+            if held != (before is not None and _held(before, choice.index)):
+                # As in RFC 2543; the line may well say sendonly all the while.
+                live.event("streamHeld" if held else "streamReleased", stream=stream.index)
+            if before is not None:
+                found = changed(before, self.remote, choice.index)
+                told = [each for each in found if codecs or each != "codecs"]
+                if told:
+                    live.event("sdpChanged", stream=stream.index, changed=told)
 
     def _apply(self, choice: Choice, live: LiveRecording) -> Choice:
         stream = live.stream(choice.index)
@@ -221,6 +285,9 @@ class Negotiation:
         if choice.direction != stream.direction:
             kind = "streamPaused" if choice.direction == "inactive" else "streamResumed"
             live.event(kind, stream=stream.index, label=choice.label)
+        if choice.label != stream.label:
+            facts = {"label": choice.label, "before": stream.label}
+            live.event("labelChanged", stream=stream.index, **facts)
         if choice.direction != stream.direction or choice.label != stream.label:
             live.changeStream(stream.index, direction=choice.direction, label=choice.label)
         return choice

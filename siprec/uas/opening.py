@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from siprec.media.ports import NoFreePorts
 from siprec.sdp.model import SessionDescription
 from siprec.session.life import Reject
-from siprec.session.live import Document, LiveRecording, StreamRequest
+from siprec.session.live import Document, LiveRecording, StreamRequest, keysOf
 from siprec.session.recordings import NoRoom
 from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
@@ -145,17 +145,33 @@ class Opening:
 
     async def _record(self, streams: list[StreamRequest]) -> LiveRecording:
         """
+        Begin a recording, or go on with one of the same call.
+
         @raise NoFreePorts: there are no ports for the streams.
         @raise NoRoom: there can be no recording.
         """
-        around, call, request = self._around, self._call, self._invite.request
+        call, around, request = self._call, self._around, self._invite.request
         advertise, bind = around.mediaHosts(call.flow)
+        headers, documents = list(request.headers), list(self._bodies.documents)
+        keys = keysOf(headers, documents, around.service.exclude)
+        former = await around.predecessor(keys, call.flow.remote[0]) if keys else None
+        if former is not None and former.snapshot is not None:
+            return await around.service.join(
+                former.snapshot,
+                former.epoch,
+                request.callID,
+                headers,
+                streams,
+                documents,
+                advertise,
+                bind,
+            )
         return await around.service.begin(
             callID=request.callID,
             sip=around.describe(request, call.flow),
-            headers=list(request.headers),
+            headers=headers,
             streams=streams,
-            documents=list(self._bodies.documents),
+            documents=documents,
             advertise=advertise,
             bind=bind,
         )

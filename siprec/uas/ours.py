@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
@@ -22,6 +22,7 @@ from siprec.session.live import LiveRecording
 from siprec.sip.dialog import ENDING, Dialog, glareDelay
 from siprec.sip.errors import SipError
 from siprec.sip.flow import Flow
+from siprec.sip.interfaces import FlowGone, TransactionTimeout
 from siprec.sip.message import Request, Response
 from siprec.sip.sessiontimer import longer, refreshed
 from siprec.uas.around import Surroundings
@@ -90,6 +91,35 @@ class InCall(Protocol):
         """
 
 
+@frozen
+class _Outcome:
+    """
+    What has come of an attempt to have media moved.
+
+    @ivar status: of the peer's answer.  Where it gave none, it is the one that
+        RFC 3261 section 8.1.3.1 puts in its place, or 0.
+    @ivar reason: why it gave none; empty: it gave one.
+    """
+
+    status: int
+    reason: str = ""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """
+        For the manifest: a status only if the peer gave it.
+        """
+        return {"reason": self.reason} if self.reason else {"status": self.status}
+
+    @property
+    def tells(self) -> bool:
+        """
+        Whether it says what the peer takes: what it does not take now it may
+        well take at another time.
+        """
+        return self.reason == "noAnswer" or not (self.reason or self.status in (491, 500))
+
+
 @define(eq=False, repr=False)
 class OwnRequests:
     """
@@ -104,8 +134,13 @@ class OwnRequests:
     _pending: Deferred[Response] | None = field(default=None, init=False)
     _pauses: list[Deferred[None]] = field(factory=list, init=False)
     _moving: bool = field(default=False, init=False)
+    _refreshing: bool = field(default=False, init=False)
+    # What has come of the last attempt, as the manifest says.
+    _noted: _Outcome | None = field(default=None, init=False)
     # When a move that was refused is tried again.
     _later: IDelayedCall | None = field(default=None, init=False)
+    # How many seconds were left until then when the call was suspended.
+    _left: float | None = field(default=None, init=False)
 
     def stop(self) -> None:
         """
@@ -119,10 +154,41 @@ class OwnRequests:
             self._later.cancel()
             self._later = None
 
+    @property
+    def asking(self) -> bool:
+        """
+        Whether a request of ours is under way, or is just being tried again.
+        """
+        return self._moving or self.inviting or self._refreshing
+
+    def suspend(self) -> None:
+        """
+        Begin nothing until L{restore}.
+        """
+        if self._later is not None:
+            self._left = max(self._later.getTime() - self._around.clock.seconds(), 0.0)
+            self._later.cancel()
+            self._later = None
+
+    def restore(self, live: LiveRecording) -> None:
+        """
+        Undo L{suspend}.
+        """
+        left, self._left = self._left, None
+        if left is not None and self._later is None:
+            self._later = self._around.clock.callLater(left, self._moveAgain, live)
+
     async def refresh(self) -> None:
         """
         Refresh the session as agreed (RFC 4028 section 7.4).
         """
+        self._refreshing = True
+        try:
+            await self._refresh()
+        finally:
+            self._refreshing = False
+
+    async def _refresh(self) -> None:
         call = self._call
         try:
             response = await self._refreshed()
@@ -173,6 +239,43 @@ class OwnRequests:
         """
         return Deferred.fromCoroutine(self._moveOnce(live)).addErrback(self._call.broken)
 
+    async def update(
+        self, headers: Sequence[tuple[str, str]], body: bytes, contentType: str
+    ) -> int:
+        """
+        Send an UPDATE that says something else than a description.
+
+        @return: the status of its answer.
+        @raise SipError: there is none.
+        @raise CancelledError: the call is over.
+        """
+        call = self._call
+        dialog, request = call.dialog.request(
+            "UPDATE",
+            headers=[*call.timer.agreed.refreshHeaders, *headers],
+            body=body,
+            contentType=contentType,
+        )
+        response = await self._send(dialog, request)
+        if response.status < 300 and not call.over:
+            self._accepted(response)
+        return response.status
+
+    def startReceiving(self, live: LiveRecording) -> Deferred[None]:
+        """
+        Offer to receive what was answered inactive before (RFC 7866 section 7.2).  A peer
+        that refuses goes on as it is.
+
+        @return: fires when that is done; it never fails.
+        """
+        return Deferred.fromCoroutine(self._receive(live)).addErrback(self._call.broken)
+
+    async def _receive(self, live: LiveRecording) -> None:
+        outcome = await self._tried(live)
+        if not self._call.over:
+            live.event("receptionOffered", **outcome.facts)
+            self._learn(outcome)
+
     def peerSpoke(self, live: LiveRecording) -> None:
         """
         A request of the peer has come: it can be reached again, and may take
@@ -187,15 +290,30 @@ class OwnRequests:
         self._moving = True
         try:
             status = await self.move(live)
+            if not self._call.over and not 200 <= status < 300:
+                await self._moveBack(live)
         finally:
             self._moving = False
-        if status < 300 or self._call.over:
-            return
-        if "address" in self._around.ways and await live.moveBack(self._around.keeps):
-            live.event("mediaAtOldAddress")
-            self._call.saveSoon()
-        elif "reinvite" in self._around.ways and self._later is None:
-            self._later = self._around.clock.callLater(_MUCH_LATER, self._moveAgain, live)
+
+    async def _moveBack(self, live: LiveRecording) -> None:
+        """
+        Be where the peer sends to; or try again later.
+        """
+        call, soon = self._call, _MUCH_LATER
+        if "address" in self._around.ways:
+            before = len(live.moved)
+            await live.moveBack(self._around.keeps)
+            if call.over:
+                return
+            if len(live.moved) < before:
+                live.event("mediaAtOldAddress")
+                call.saveSoon()
+            if not live.moved:
+                if not call.negotiation.outdated(live):
+                    return
+                soon = _SOON  # an offer of the peer's came in between
+        if self._later is None:
+            self._later = self._around.clock.callLater(soon, self._moveAgain, live)
 
     def _moveAgain(self, live: LiveRecording) -> None:
         self._later = None
@@ -207,50 +325,65 @@ class OwnRequests:
         that (CONFORMANCE J4): then the recording goes on with what comes.
 
         @return: the status of its answer; 200 if it need not be told; 408 if it
-            does not answer; 0 if the call is over.
+            does not answer; 0 if it could not be asked, or the call is over.
         """
         if not self._call.negotiation.outdated(live):
             return 200
-        status = 403
-        if "reinvite" in self._around.ways:
-            try:
-                status = await self._tell(live)
-            except (SipError, TimeoutError) as error:
-                log.info("{callID}: {why}", callID=self._call.dialog.callID, why=str(error))
-                status = 408
-            except CancelledError:
-                return 0  # the call is over
+        allowed = "reinvite" in self._around.ways
+        outcome = await self._tried(live) if allowed else _Outcome(0, "notAllowed")
         if self._call.over:
             return 0
-        if status >= 300:
-            live.event("mediaNotMoved", status=status)
-        if status not in (403, 491, 500):
-            # What it says for now says nothing of what it takes.
-            self._around.peers.answered(self._call.flow.remote[0], status < 300)
-        return status
+        if 200 <= outcome.status < 300:
+            self._noted = None
+        elif outcome != self._noted:
+            # Each attempt has the same to say, for as long as the call lasts.
+            self._noted = outcome
+            live.event("mediaNotMoved", **outcome.facts)
+        if self._learn(outcome):
+            self._around.moves["moved" if outcome.status < 300 else "refused"] += 1
+        return outcome.status
 
-    async def _tell(self, live: LiveRecording) -> int:
-        status = 200
+    def _learn(self, outcome: _Outcome) -> bool:
+        """
+        @return: whether it tells what the peer takes.
+        """
+        if outcome.tells:
+            self._around.peers.answered(self._call.flow.remote[0], outcome.status < 300)
+        return outcome.tells
+
+    async def _tried(self, live: LiveRecording) -> _Outcome:
+        try:
+            return await self._tell(live)
+        except CancelledError:
+            return _Outcome(0, "over")
+        except (TransactionTimeout, TimeoutError) as error:
+            outcome, why = _Outcome(408, "noAnswer"), str(error)
+        except SipError as error:
+            outcome, why = _Outcome(0, "unreachable"), str(error)
+        log.info("{callID}: {why}", callID=self._call.dialog.callID, why=why)
+        return outcome
+
+    async def _tell(self, live: LiveRecording) -> _Outcome:
+        outcome = _Outcome(0, "busy")
         for _ in range(_ATTEMPTS):
             if self._call.over or not self._call.negotiation.outdated(live):
-                return 200
+                return _Outcome(200, "notNeeded")
             delay: float | None = glareDelay(self._random())
-            if self._call.busy or self.inviting:
-                status = 491  # what a peer would say to it (RFC 3261 section 14.1)
-            else:
+            # What a peer would answer with 491 (RFC 3261 section 14.1).
+            if not self._call.busy and not self.inviting:
                 response = await self._offer(live)
-                if response is None or self._call.over:
-                    return 200
-                status = response.status
+                if response is None:
+                    return _Outcome(0, "over")
+                outcome = _Outcome(response.status)
                 delay = self._again(response)
             if delay is None:
                 break
             await self._wait(delay)
-        return status
+        return outcome
 
     async def _offer(self, live: LiveRecording) -> Response | None:
         """
-        @return: the peer's refusal, or C{None} if there is nothing more to do.
+        @return: the peer's answer, or C{None} if the call is over.
         """
         call, negotiation = self._call, self._call.negotiation
         before = negotiation.local
@@ -279,10 +412,11 @@ class OwnRequests:
                 live.event("bodyIrregular", reason=note)
             if bodies.description is not None:
                 negotiation.peerAnswered(bodies.description, live)
-            live.event("mediaMoved", streams=list(live.moved))
+            if live.moved:
+                live.event("mediaMoved", streams=list(live.moved))
             live.moved.clear()
             call.saveSoon()
-        return None
+        return response
 
     def _accepted(self, response: Response) -> None:
         call = self._call
@@ -293,6 +427,8 @@ class OwnRequests:
 
     async def _send(self, dialog: Dialog, request: Request) -> Response:
         call, around = self._call, self._around
+        if around.isCutOff():
+            raise FlowGone("others may have taken the call")
         call.dialog = dialog
         invite = request.method == "INVITE"
         self.inviting = self.inviting or invite

@@ -15,7 +15,7 @@ from siprec.sip.dialog import Dialog
 from siprec.sip.errors import BadURI, SipError
 from siprec.sip.flow import Flow
 from siprec.sip.headers import quote
-from siprec.sip.interfaces import FlowGone, ISipTransport, TransactionTimeout
+from siprec.sip.interfaces import Abandoned, FlowGone, ISipTransport, TransactionTimeout
 from siprec.sip.layer import SipLayer
 from siprec.sip.locate import Locator, Place, locatorOf
 from siprec.sip.matching import defaultPort, isAddress
@@ -38,11 +38,12 @@ class Outgoing:
     """
     Sends requests to the peers of dialogs.
 
+    @ivar transport: finds the way to a peer.
     @ivar locator: finds hosts by their names; without one, the transport does.
     """
 
     _layer: SipLayer
-    _transport: ISipTransport
+    transport: ISipTransport
     _locator: Locator | None = None
     _withoutTCP: OrderedDict[tuple[str, int], None] = field(factory=OrderedDict, init=False)
 
@@ -66,17 +67,22 @@ class Outgoing:
         @param flow: what the peer's last request came by.
         @return: the final response; a 2xx to an INVITE has been acknowledged.
         @raise TransactionTimeout: there was none.
+        @raise Abandoned: another process has the dialog by now.
         @raise FlowGone: the peer cannot be reached.
         """
         if flow.reliable and not flow.relay:
             try:
                 return await self._sendOn(dialog, request, flow)
+            except Abandoned:
+                raise
             except FlowGone as error:
                 log.debug("{callID}: {why}", callID=dialog.callID, why=str(error))
         *others, last = await self._places(dialog, flow)
         for place in others:
             try:
                 response = await self._sendTo(place, dialog, request, flow)
+            except Abandoned:
+                raise
             except (FlowGone, TransactionTimeout) as error:
                 log.info("{callID}: {why}", callID=dialog.callID, why=str(error))
             else:
@@ -99,6 +105,12 @@ class Outgoing:
         except SipError as error:
             log.info("{callID}: BYE: {why}", callID=dialog.callID, why=str(error))
         return after
+
+    def abandon(self, dialog: Dialog) -> None:
+        """
+        Another process has the dialog: from here on nothing is sent in it.
+        """
+        self._layer.forgetDialog(dialog.callID, dialog.localTag, dialog.remoteTag)
 
     async def _places(self, dialog: Dialog, flow: Flow) -> list[Place]:
         """
@@ -123,22 +135,24 @@ class Outgoing:
 
     async def _sendTo(self, place: Place, dialog: Dialog, request: Request, flow: Flow) -> Response:
         if place.transport != "UDP":
-            again = await self._transport.connect(place.transport, place.host, place.port)
+            again = await self.transport.connect(place.transport, place.host, place.port)
             return await self._sendOn(dialog, request, again)
         remote = (place.host, place.port)
         if len(request.serialize()) + _VIA > _LARGE and remote not in self._withoutTCP:
             try:
-                stream = await self._transport.connect("TCP", *remote)
+                stream = await self.transport.connect("TCP", *remote)
                 return await self._sendOn(dialog, request, stream)
+            except Abandoned:
+                raise
             except FlowGone as error:
                 log.info("{callID}: no TCP: {why}", callID=dialog.callID, why=str(error))
                 self._withoutTCP[remote] = None
                 if len(self._withoutTCP) > _MOST:
                     self._withoutTCP.popitem(last=False)
-        if flow.transport == "UDP":
+        if flow.transport == "UDP" and not flow.relay:
             # From the same local address as before: a peer may know only that.
             return await self._sendOn(dialog, request, Flow("UDP", flow.local, remote))
-        return await self._sendOn(dialog, request, await self._transport.connect("UDP", *remote))
+        return await self._sendOn(dialog, request, await self.transport.connect("UDP", *remote))
 
     async def _sendOn(self, dialog: Dialog, request: Request, flow: Flow) -> Response:
         def acknowledge(response: Response) -> None:

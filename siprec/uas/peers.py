@@ -13,28 +13,49 @@ __all__ = ["Peers"]
 # So many peers are remembered, those met last.
 _MOST = 1000
 
+_Known = OrderedDict[str, bool]
+
 
 @define(eq=False, repr=False)
 class Peers:
     """
-    Remembers whether peers take a re-INVITE of ours that moves media: some
-    refuse every request of a recorder, or never answer one (CONFORMANCE J4).
+    Remembers what peers take of a recorder: some refuse every request of one, or never
+    answer (CONFORMANCE A40, J4).
     """
 
-    _takes: OrderedDict[str, bool] = field(factory=OrderedDict, init=False)
+    _reinvites: _Known = field(factory=OrderedDict, init=False)
+    _snapshots: _Known = field(factory=OrderedDict, init=False)
 
     def takesReinvite(self, host: str) -> bool | None:
         """
         @param host: the peer's address.
-        @return: C{None} if that is not known.
+        @return: whether it takes a re-INVITE of ours; C{None} if that is not known.
         """
-        return self._takes.get(host)
+        return self._reinvites.get(host)
 
     def answered(self, host: str, accepted: bool) -> None:
         """
         A peer has accepted or refused such a re-INVITE, or has not answered.
         """
-        self._takes[host] = accepted
-        self._takes.move_to_end(host)
-        if len(self._takes) > _MOST:
-            self._takes.popitem(last=False)
+        _learn(self._reinvites, host, accepted)
+
+    def takesSnapshotRequest(self, host: str) -> bool | None:
+        """
+        @param host: the peer's address.
+        @return: whether it takes a request for a snapshot of its metadata; C{None} if
+            that is not known.
+        """
+        return self._snapshots.get(host)
+
+    def answeredSnapshotRequest(self, host: str, accepted: bool) -> None:
+        """
+        A peer has accepted or refused such a request.
+        """
+        _learn(self._snapshots, host, accepted)
+
+
+def _learn(known: _Known, host: str, accepted: bool) -> None:
+    known[host] = accepted
+    known.move_to_end(host)
+    if len(known) > _MOST:
+        known.popitem(last=False)

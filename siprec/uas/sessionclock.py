@@ -55,6 +55,12 @@ class SessionClock:
                 later = self._clock.callLater(max(seconds - elapsed, least), call)
                 self._timers.append(later)
 
+    def refreshLater(self, seconds: float) -> None:
+        """
+        It cannot be refreshed now.
+        """
+        self._timers.append(self._clock.callLater(seconds, self._onRefresh))
+
     def stop(self) -> None:
         """
         The dialog is over.

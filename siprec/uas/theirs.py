@@ -268,7 +268,9 @@ class TheirRequests:
 
     def _failed(self, failure: Failure, transaction: IServerTransaction) -> None:
         self._call.broken(failure)
-        if not transaction.answered:
+        if self._call.fenced:
+            self._call.passOn(transaction)
+        elif not transaction.answered:
             self.refuse(transaction, 500, "internal error", RETRY_AFTER)
 
     def _receive(self, bodies: Bodies, live: LiveRecording) -> None:

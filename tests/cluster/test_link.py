@@ -289,3 +289,15 @@ class RequestTests(LinkCase):
         self.successResultOf(request)
         self.assertTrue(self.near.isIdle and self.far.isIdle)
         self.assertAlmostEqual(self.near.lastUse, 2)
+
+    def test_lastHeard(self) -> None:
+        """
+        What comes is heard, and what is sent is not.
+        """
+        self.network.pass_(1)
+        self.near.notify("note", None)
+        self.assertAlmostEqual(self.near.lastUse, 1)
+        self.assertAlmostEqual(self.near.lastHeard, 0)
+        self.farSide.answers["note"] = None
+        self.network.settle()
+        self.assertAlmostEqual(self.far.lastHeard, 1)

@@ -101,6 +101,19 @@ class RequestTests(TwoNodes):
         self.assertEqual(self.ask(self.b, A), ["b", "b1", 1])
         self.assertEqual(len(self.network.connections), 1)
 
+    def test_lastHeard(self) -> None:
+        """
+        It is known when another node was heard last, as long as there is a
+        connection to one.
+        """
+        self.assertIsNone(self.a.lastHeard)
+        self.ask(self.a, B)
+        heard = self.a.lastHeard
+        assert heard is not None
+        self.network.pass_(1)
+        self.ask(self.b, A)
+        self.assertAlmostEqual(self.a.lastHeard or 0, heard + 1)
+
     def test_shared(self) -> None:
         """
         Requests at the same time share one attempt; one that is given up does not

@@ -167,16 +167,22 @@ def makeNetwork(test: TestCase, *names: str) -> Network:
 
 
 def makeNode(
-    test: TestCase, network: Network, name: str, *options: str, **more: Any
+    test: TestCase,
+    network: Network,
+    name: str,
+    *options: str,
+    root: str | None = None,
+    **more: Any,
 ) -> NamespaceNode:
     """
     Make a node with the name of its namespace, which does not run yet and is
     gone when the test is over.
 
+    @param root: its recordings directory; C{None}: one of its own.
     @param more: attributes of it.
     """
     node = NamespaceNode(
-        os.path.abspath(test.mktemp()),
+        root or os.path.abspath(test.mktemp()),
         nodeID=name,
         sip=5060,
         http=8080,
@@ -190,17 +196,22 @@ def makeNode(
 
 
 def startSource(
-    test: TestCase, network: Network, recorder: str, *more: str, transport: str = "UDP"
+    test: TestCase,
+    network: Network,
+    recorder: str,
+    *more: str,
+    transport: str = "UDP",
+    source: str = "src",
 ) -> Program:
     """
-    Let L{tests.functional.src} make a call from the namespace C{src}; it is
-    gone when the test is over.
+    Let L{tests.functional.src} make a call; it is gone when the test is over.
 
     @param recorder: the namespace of who is called, at port 5060.
     @param more: its arguments from SECONDS on.
+    @param source: the namespace that it is in.
     """
-    addresses = (network.address(recorder), "5060", network.address("src"))
+    addresses = (network.address(recorder), "5060", network.address(source))
     command = (sys.executable, "-m", "tests.functional.src", transport, *addresses, *more)
-    program = network.start("src", *command)
+    program = network.start(source, *command)
     test.addCleanup(program.kill)
     return program

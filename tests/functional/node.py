@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import sys
@@ -78,12 +79,28 @@ def freeSipPort() -> int:
     """
     while True:
         port = freePort()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as each:
-            try:
-                each.bind((HOST, port))
-            except OSError:
-                continue
+        if _isFree(port, socket.SOCK_DGRAM):
             return port
+
+
+def lastingSipPort(lowest: int, highest: int) -> int:
+    """
+    @return: one of these ports that was free on UDP and TCP a moment ago.  Below
+        those that the system gives to anybody (32768), it is so for longer.
+    """
+    while True:
+        port = random.randint(lowest, highest)
+        if _isFree(port, socket.SOCK_DGRAM) and _isFree(port, socket.SOCK_STREAM):
+            return port
+
+
+def _isFree(port: int, kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_INET, kind) as each:
+        try:
+            each.bind((HOST, port))
+        except OSError:
+            return False
+        return True
 
 
 class _Output(ProcessProtocol):

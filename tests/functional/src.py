@@ -3,7 +3,8 @@ C{python -m tests.functional.src TRANSPORT RECORDER PORT HOST SECONDS [PEOPLE]}:
 SRC in a process of its own, such as in a network namespace.
 
 It makes one call, from the address HOST, says so, talks for so many seconds and
-hangs up.  Each line that it writes is JSON.
+hangs up; it does what a recorder asks of it, and tells of that at the end.  Each
+line that it writes is JSON.
 """
 
 from __future__ import annotations
@@ -51,7 +52,12 @@ async def _call(
     payload = encodeG711(ANN.speak(float(seconds)), Law.MU)
     await call.play([payload, payload])
     response = await call.bye()
-    _say(bye=response.status, sent=[len(leg.sent) for leg in call.legs])
+    _say(
+        bye=response.status,
+        sent=[len(leg.sent) for leg in call.legs],
+        asked=[[each.method, each.cseq.number] for each in call.requests],
+        statuses=[each.status for each in call.responses],
+    )
     await client.stop()
 
 

@@ -57,6 +57,16 @@ class AnswersTests(TestCase):
 
     ports = "33600-33799"
 
+    def options(self) -> tuple[str, ...]:
+        """
+        @return: of the node that is caught.  It looks for no former session: of an INVITE
+            the first that it asks the store is to be the save.
+        """
+        path = os.path.abspath(self.mktemp())
+        with open(path, "w") as file:
+            file.write("[cluster]\nstitch_window = 0\n")
+        return "--config", path, "--store", self.relay.url
+
     async def begin(self) -> Wire:
         """
         Start everything.
@@ -65,7 +75,7 @@ class AnswersTests(TestCase):
         self.relay = StoreRelay(self.server.port)
         self.addCleanup(self.relay.close)
         self.node = NodeProcess(
-            os.path.abspath(self.mktemp()), rtp=self.ports, options=("--store", self.relay.url)
+            os.path.abspath(self.mktemp()), rtp=self.ports, options=self.options()
         )
         self.addCleanup(self.node.kill)
         await self.node.start()

@@ -12,7 +12,7 @@ from twisted.logger import capturedLogs
 
 from siprec.session.model import Claimed, NodeLease
 from siprec.store.errors import StoreUnavailable
-from tests.functional.rediscase import N1, N2, PREFIX, RedisCase, makeData, overBoth
+from tests.functional.rediscase import N1, N2, PREFIX, RedisCase, makeData, overEach
 from tests.functional.redisserver import startServer
 
 FOREVER = 4e12
@@ -193,5 +193,5 @@ class Takeover(RedisCase):
         self.assertEqual([key for key in self.raw.keys("*") if not key.endswith(b"health")], [])
 
 
-RedisTakeover, ValkeyTakeover = overBoth(Takeover)
+RedisTakeover, Redis6Takeover, ValkeyTakeover, Valkey8Takeover = overEach(Takeover)
 del Takeover

@@ -97,6 +97,23 @@ class StartTests(TwistdTestCase):
         [line] = program.output.splitlines()
         self.assertTrue(line.startswith("siprec: media.ports = 'x': expected "), line)
 
+    async def test_badFiles(self) -> None:
+        """
+        Files that the configuration names must be there; so must an address to
+        listen on for other nodes.
+        """
+        store = ("--store", "redis://127.0.0.1:1/0")
+        for key, value, more in (
+            ("cluster.secret_file", "/nonexistent", ""),
+            ("cluster.tls_certificate", "/nonexistent", 'tls_ca = "/nonexistent"\n'),
+            ("store.password_file", "/nonexistent", ""),
+            ("cluster.listen", "tcp:0:interface=192.0.2.1", ""),
+        ):
+            table, name = key.split(".")
+            path = self.config(f'[{table}]\n{name} = "{value}"\n{more}')
+            line = await self._refused("--config", path, *store)
+            self.assertTrue(line.startswith(f"siprec: {key} = {value!r}: expected "), line)
+
     async def test_sipPortInUse(self) -> None:
         """
         A SIP port that another process has.

@@ -14,6 +14,7 @@ from siprec.metadata.merge import merge
 from siprec.metadata.model import MetadataDocument
 from siprec.metadata.parse import parseMetadata
 from siprec.metadata.state import Interval, RecordingMetadata, StreamUse
+from tests.metadata.calls import at, call
 from tests.metadata.fixtures import folded, minute, original, partial, recording
 
 _S = "hVpd7YQgRW2nD22h7q60JQ=="
@@ -254,31 +255,6 @@ class RFC8068OriginalTests(SynchronousTestCase):
         self.assertEqual(state.participants[_ALICE].names[0].aor, "sip:bob@biloxi.com")
         extensions = [each.name for each in state.groups["7+OTCyoxTmqmqyA/1weDAg=="].extensions]
         self.assertEqual(extensions, ["call-center", "mydata"])
-
-
-def call(*streams: str) -> MetadataDocument:
-    """
-    @return: a complete document: one session with a participant for each stream;
-        each is called by one letter.
-    """
-    parts = [f'<session session_id="S"><start-time>{at(0)}</start-time></session>']
-    for index, letter in enumerate(streams):
-        parts.append(
-            f'<participant participant_id="P{letter}"><nameID aor="sip:{letter}@x"/></participant>'
-            f'<stream stream_id="T{letter}" session_id="S"><label>{index}</label></stream>'
-            f'<participantsessionassoc participant_id="P{letter}" session_id="S">'
-            f"<associate-time>{at(0)}</associate-time></participantsessionassoc>"
-            f'<participantstreamassoc participant_id="P{letter}"><send>T{letter}</send>'
-            "</participantstreamassoc>"
-        )
-    return recording("".join(parts))
-
-
-def at(number: int) -> str:
-    """
-    @return: the time of this minute, as a document has it.
-    """
-    return minute(number).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class OwnFlowTests(SynchronousTestCase):

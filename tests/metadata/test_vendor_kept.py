@@ -12,6 +12,7 @@ from siprec.metadata.parse import parseMetadata
 from siprec.metadata.vendor import keptHeaders, vendorFields, withEarlier
 from tests.metadata.fixtures import (
     AUDIOCODES,
+    AVAYA_UPDATE,
     ORACLE,
     partial,
     recording,
@@ -79,6 +80,17 @@ class ExtensionTests(SynchronousTestCase):
         found = fields(documents=[parseMetadata(AUDIOCODES)])
         self.assertEqual(found["sip_avaya_ucid"], "00010004210123456789")
         self.assertEqual(found["sip_genesys_interaction_id"], "0A1B2C3D4E5F60718293A4B5C6D7E8F9")
+
+    def test_avayaSession(self) -> None:
+        """
+        The session of an Avaya system has the call's UCID for its name; that of others
+        may look the same.
+        """
+        documents = [parseMetadata(AVAYA_UPDATE)]
+        found = vendorFields([("User-Agent", "Avaya-SBC/8.1")], documents)
+        self.assertEqual(found["ucid"], ["00010004210123456789"])
+        self.assertEqual(found["sip_avaya_ucid"], "00010004210123456789")
+        self.assertEqual(vendorFields([], documents)["ucid"], [])
 
     def test_nice(self) -> None:
         """

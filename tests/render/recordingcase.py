@@ -13,9 +13,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.render.decode import G711
 from siprec.render.recording import renderDirectory
+from siprec.session.manifest import formatTime, readManifest, writeManifest
 from siprec.session.model import Format
 from tests.render.journals import (
     PCMU,
+    START,
     Packet,
     audioOf,
     writeRecording,
@@ -37,13 +39,22 @@ class RecordingCase(SynchronousTestCase):
         *legs: Sequence[Packet],
         end: float | None = None,
         streams: Sequence[Sequence[Format]] | None = None,
+        events: Sequence[tuple[float, str, int]] = (),
     ) -> dict[str, Any]:
         """
         @param legs: the packets of each stream.
+        @param events: seconds after the start, type and stream of each.
         @return: the rendering, after a turn through JSON.
         """
         journals = {f"1-{index}.rtpdump": leg for index, leg in enumerate(legs)}
         writeRecording(self.directory, journals, streams=streams or [(PCMU,)] * len(legs), end=end)
+        if events:
+            manifest = readManifest(self.directory)
+            manifest["events"] = [
+                {"time": formatTime(START + at), "type": type, "stream": stream}
+                for at, type, stream in events
+            ]
+            writeManifest(self.directory, manifest, durable=False)
         found: dict[str, Any] = json.loads(json.dumps(renderDirectory(self.directory)))
         return found
 

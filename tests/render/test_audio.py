@@ -11,7 +11,7 @@ import soundfile
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.render import audio
-from siprec.render.audio import AudioError, Track, writeAudio
+from siprec.render.audio import AudioError, Track, Window, writeAudio
 from tests.render.journals import audioOf
 
 
@@ -38,6 +38,15 @@ class TrackTests(SynchronousTestCase):
         self.track.write(2, np.array([3, 4], np.int16))
         self.track.write(3, np.array([5], np.int16))
         self.assertEqual(self.track.read(0, 10).tolist(), [0, 0, 3, 5, 0, 0, 1, 2, 0, 0])
+
+    def test_window(self) -> None:
+        """
+        A window is a part of a track, from a place on.
+        """
+        self.track.write(0, np.arange(10, dtype=np.int16))
+        window = Window(self.track, 3, 5)
+        self.assertEqual(window.frames, 5)
+        self.assertEqual(window.read(1, 3).tolist(), [4, 5, 6])
 
     def test_outside(self) -> None:
         """

@@ -2,6 +2,7 @@
 Tests of L{siprec.render.process}, without processes.
 """
 
+import json
 import os
 import signal
 import sys
@@ -81,6 +82,17 @@ class RendererTests(SynchronousTestCase):
         self.assertEqual(child.asked, ["/recordings/x"])
         child.answer(rendering={"duration": 1.5})
         self.assertEqual(self.successResultOf(done), {"duration": 1.5})
+
+    def test_split(self) -> None:
+        """
+        A child is told which files there are to be beside the whole one.
+        """
+        self.renderer.split = "session"
+        self._render("/recordings/x").addErrback(lambda failure: None)
+        (child,) = self.reactor.processes
+        self.assertEqual(
+            json.loads(child.written), {"directory": "/recordings/x", "split": "session"}
+        )
 
     def test_onDemand(self) -> None:
         """

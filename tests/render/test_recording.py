@@ -9,7 +9,7 @@ import numpy as np
 from attrs import evolve
 
 from siprec.render.recording import renderDirectory
-from siprec.session.manifest import readManifest, withRendering
+from siprec.session.manifest import readManifest, withRendering, writeManifest
 from tests.render.journals import (
     PCMA,
     PCMU,
@@ -20,6 +20,7 @@ from tests.render.journals import (
     writeRecording,
 )
 from tests.render.recordingcase import RecordingCase, seconds
+from tests.render.test_sessions import entry
 
 
 class RenderTests(RecordingCase):
@@ -173,6 +174,76 @@ class RenderTests(RecordingCase):
             [(gap["start"], gap["end"]) for gap in found["gaps"]],
             [("2026-01-05T09:00:02.000000Z", "2026-01-05T09:00:03.540000Z")],
         )
+
+    def test_J3_announcedPause(self) -> None:
+        """
+        If the peer had said so, that is a pause and no loss, though both numbers have
+        jumped; a loss before it is one.
+        """
+        before = [each for number, each in enumerate(talk(100)) if number != 50]
+        after = talk(100, sequence=1177, timestamp=50_000 + 16_000 + 12_320, begin=3.54, seed=2)
+        found = self.render(
+            [*before, *after], events=[(1.9, "streamPaused", 0), (3.6, "streamResumed", 0)]
+        )
+        self.assertEqual(found["streams"][0]["lost"], 1)
+        self.assertEqual(
+            [(gap["start"][17:23], gap["end"][17:23], gap["cause"]) for gap in found["gaps"]],
+            [("01.000", "01.020", "loss"), ("02.000", "03.540", "pause")],
+        )
+
+    def test_A16_pauseWithoutJump(self) -> None:
+        """
+        A pause after which the numbers go on as if nothing had been is silence just the
+        same; so is one that is not resumed, to the end of the call.
+        """
+        before = talk(100)
+        after = talk(100, sequence=1100, timestamp=50_000 + 40_000, begin=5.0, seed=2)
+        pauses = [(2.0, "streamHeld", 0), (5.0, "streamReleased", 0), (7.0, "streamPaused", 0)]
+        found = self.render([*before, *after], events=pauses, end=9.0)
+        self.assertEqual(
+            [(gap["start"][17:23], gap["end"][17:23], gap["cause"]) for gap in found["gaps"]],
+            [("02.000", "05.000", "pause"), ("07.000", "09.000", "pause")],
+        )
+        self.assertEqual(found["streams"][0]["lost"], 0)
+
+    def test_shortPause(self) -> None:
+        """
+        A pause within one second shows by its numbers.
+        """
+        packets = [each for number, each in enumerate(talk(100)) if not 10 <= number < 25]
+        pause = [(0.2, "streamPaused", 0), (0.5, "streamResumed", 0)]
+        found = self.render(packets, events=pause)
+        self.assertEqual(
+            [(gap["start"][17:23], gap["end"][17:23], gap["cause"]) for gap in found["gaps"]],
+            [("00.200", "00.500", "pause")],
+        )
+        self.assertEqual(found["streams"][0]["lost"], 0)
+
+    def test_split(self) -> None:
+        """
+        A recording of two communication sessions also gives a file of each, cut at the
+        times that the metadata tells.
+        """
+        packets = talk(200)
+        writeRecording(self.directory, {"1-0.rtpdump": packets}, end=4.0)
+        manifest = readManifest(self.directory)
+        manifest["timeline"] = [
+            entry(0, "S1"),
+            entry(1.5, "S1", "sessionEnded", stated=1.25),
+            entry(2, "S2"),
+        ]
+        writeManifest(self.directory, manifest)
+        found = renderDirectory(self.directory, split="session")
+        parts = found["audio"]["parts"]
+        self.assertEqual(
+            [(each["session"], each["file"], each["duration"]) for each in parts],
+            [("S1", "audio-1.wav", 1.25), ("S2", "audio-2.wav", 2.0)],
+        )
+        self.assertEqual(parts[1]["start"], "2026-01-05T09:00:02.000000Z")
+        whole = audioOf(self.directory)[0]
+        np.testing.assert_array_equal(audioOf(self.directory, "audio-1.wav")[0], whole[:10_000])
+        np.testing.assert_array_equal(audioOf(self.directory, "audio-2.wav")[0], whole[16_000:])
+        self.assertNotIn("parts", renderDirectory(self.directory)["audio"])
 
     def test_E6_newSource(self) -> None:
         """

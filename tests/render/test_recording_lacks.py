@@ -130,7 +130,7 @@ class LackTests(RecordingCase):
             for each in range(20)
             for packet in talk(3, ssrc=each, begin=each * 0.06, sequence=each)
         ]
-        with patch.object(recording, "MAX_EVENTS", 5):
+        with patch("siprec.render.events.MAX_EVENTS", 5):
             found = self.render(packets)
         changes = [event for event in found["events"] if event["type"] == "sourceChanged"]
         self.assertEqual([event.get("omitted") for event in changes], [None] * 5 + [13])

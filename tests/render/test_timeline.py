@@ -224,12 +224,12 @@ class GapTests(SynchronousTestCase):
         placement = place(survey, 0, 8000)
         assert placement is not None
         found = gaps(survey, placement)
-        self.assertFalse(any(between for _, _, between in found))
-        return [(begin, end) for begin, end, _ in found]
+        self.assertFalse(any(between for _, _, between, _ in found))
+        return [(begin, end) for begin, end, _, _ in found]
 
     def test_betweenJournals(self) -> None:
         """
-        It is told which gaps lie between two journals.
+        It is told which gaps lie between two journals, and what is missing in each.
         """
         packets = [each for number, each in enumerate(talk(90)) if not 40 <= number < 50]
         del packets[60], packets[20]
@@ -238,7 +238,7 @@ class GapTests(SynchronousTestCase):
         assert placement is not None
         self.assertEqual(
             gaps(survey, placement),
-            [(3200, 3360, False), (6400, 8000, True), (11_200, 11_360, False)],
+            [(3200, 3360, False, 1), (6400, 8000, True, 10), (11_200, 11_360, False, 1)],
         )
 
     def test_E5_gaps(self) -> None:

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
+from siprec.metadata.masking import Mask
 from siprec.metadata.parse import parseMetadata
 from siprec.metadata.state import RecordingMetadata
 from siprec.session.files import RecordingFiles
@@ -220,6 +221,33 @@ class MetadataTests(LiveTestCase):
         with open(f"{self.directory}/metadata-2.xml", "rb") as file:
             self.assertEqual(file.read(), b"nothing")
 
+    def test_mask(self) -> None:
+        """
+        What local policy has masked is stored nowhere.
+        """
+        self.live.mask = Mask((r"[A-Z]*nn(\d+)",))
+        self.withFiles()
+        self.live.receive(document("1", "2", names=("Ann12", "Bob")))
+        with open(f"{self.directory}/metadata-1.xml", "rb") as file:
+            self.assertIn(b"Ann**", file.read())
+        self.assertEqual(self.live.recording.participants[0].name, "Ann**")
+        self.assertNotIn("Ann12", str(self.live.recording.metadataState))
+
+    def test_lacks(self) -> None:
+        """
+        What a complete document would set right is known until one comes.
+        """
+        self.live.receive(Document(b"x", parseMetadata(b"x")))
+        self.assertEqual(self.live.lacks, "metadata")
+        self.live.lacks = "state"
+        body = document("1").body.replace(b"complete", b"partial")
+        self.live.receive(Document(body, parseMetadata(body)))
+        self.assertEqual(self.live.lacks, "state")
+        self.live.receive(document("1"))
+        self.assertEqual(self.live.lacks, "")
+        self.live.receive(Document(body, parseMetadata(body)))
+        self.assertEqual(self.live.lacks, "")
+
     def test_beforeStreams(self) -> None:
         """
         Metadata that comes before the streams is bound to them when they come.
@@ -238,6 +266,24 @@ class MetadataTests(LiveTestCase):
         self.live.headers.append(("X-Genesys-CallUUID", "8f1a"))
         self.live.rebind()
         self.assertTrue(self.live.recording.vendor)
+
+    def test_laterHeaders(self) -> None:
+        """
+        What the headers of a later request add is kept with its time, used for the
+        vendor's fields, and left out or masked like those of the INVITE.
+        """
+        self.live.exclude = ("X-Secret",)
+        self.live.mask = Mask((r"\d{6,}",))
+        headers = [("X-Avaya-UCID", "77"), ("X-Secret", "x"), ("X-ANI", "4930123456")]
+        self.now = START + 2
+        self.live.noteHeaders("UPDATE", headers)
+        self.live.noteHeaders("UPDATE", headers)
+        sip = self.live.recording.sip
+        self.assertEqual(sip["headers"], {"X-Avaya-UCID": ["77"], "X-ANI": ["**********"]})
+        [later] = sip["later"]
+        self.assertEqual((later["time"][17:19], later["method"]), ("02", "UPDATE"))
+        self.assertEqual(self.live.recording.vendor["sip_ucid"], ["77"])
+        self.assertIn("ucid:77", self.live.recording.correlations)
 
     def test_correlations(self) -> None:
         """

@@ -8,8 +8,6 @@ import json
 import os
 
 from attrs import evolve
-from hypothesis import given
-from hypothesis.strategies import integers
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.session.manifest import (
@@ -18,62 +16,26 @@ from siprec.session.manifest import (
     describe,
     formatTime,
     isWhole,
-    parseTime,
+    nodeChangeSeconds,
     readManifest,
     syncDirectory,
     withRendering,
     writeManifest,
 )
-from siprec.session.model import Segment
+from siprec.session.model import Segment, Speaker
 from tests.session.recordings import NODE, START, START_TEXT, session
 
 # The contract with everybody who reads recordings.
 KEYS = {
     *("schema", "id", "state", "callID", "sessions", "startTime", "endTime", "duration"),
     *("nodes", "participants", "streams", "segments", "gaps", "events", "sip", "vendor"),
-    *("metadata", "audio", "endReason"),
+    *("metadata", "audio", "endReason", "timeline"),
 }
 STREAM_KEYS = {
     *("index", "label", "channel", "participant", "codec", "payloadType", "clockRate", "ssrcs"),
     *("packets", "lost", "duplicates", "reordered", "jitter", "firstPacket", "lastPacket"),
-    *("formats", "kind"),
+    *("formats", "kind", "speakers"),
 }
-
-
-class TimeTests(SynchronousTestCase):
-    """
-    Times as text.
-    """
-
-    def test_format(self) -> None:
-        """
-        RFC 3339, UTC, six digits; rounded, not cut off.
-        """
-        self.assertEqual(formatTime(START), START_TEXT)
-        self.assertEqual(formatTime(0.1 + 0.2), "1970-01-01T00:00:00.300000Z")
-        self.assertEqual(formatTime(0.9999999), "1970-01-01T00:00:01.000000Z")
-
-    @given(integers(0, 4_102_444_800_000_000))
-    def test_roundTrip(self, microseconds: int) -> None:
-        """
-        Text and back gives the same microsecond, up to the year 2100.
-        """
-        seconds = microseconds / 1_000_000
-        self.assertEqual(parseTime(formatTime(seconds)), seconds)
-        self.assertEqual(formatTime(parseTime(formatTime(seconds))), formatTime(seconds))
-
-    def test_otherZones(self) -> None:
-        """
-        Any RFC 3339 time with a zone is understood.
-        """
-        self.assertEqual(parseTime("2026-01-05T10:00:00+01:00"), START)
-
-    def test_bad(self) -> None:
-        """
-        A time without a zone means nothing, and other text is none.
-        """
-        for text in ("2026-01-05T09:00:00", "yesterday", ""):
-            self.assertRaises(ValueError, parseTime, text)
 
 
 class DescribeTests(SynchronousTestCase):
@@ -123,6 +85,42 @@ class DescribeTests(SynchronousTestCase):
         self.assertEqual(
             manifest["events"], [{"time": START_TEXT, "type": "bye", "reason": "Q.850"}]
         )
+
+    def test_speakers(self) -> None:
+        """
+        Whoever is still heard at the end was heard until then.
+        """
+        recording = session("/r")
+        first, second = recording.streams
+        speakers = (Speaker("p1", "1", START, START + 1, "label"), Speaker("p2", "1", START + 1))
+        recording = evolve(recording, streams=(evolve(first, speakers=speakers), second))
+        described = describe(recording)["streams"][0]["speakers"]
+        self.assertEqual(
+            described[0],
+            {
+                "participant": "p1",
+                "label": "1",
+                "start": START_TEXT,
+                "end": "2026-01-05T09:00:01.000000Z",
+                "confidence": "label",
+            },
+        )
+        self.assertIsNone(described[1]["end"])
+        over = describe(evolve(recording, endTime=START + 3))["streams"][0]["speakers"]
+        self.assertEqual(
+            [each["end"][17:23] for each in over],
+            ["01.000", "03.000"],
+        )
+
+    def test_timeline(self) -> None:
+        """
+        What the metadata told is in the timeline, and not among the events.
+        """
+        joined = {"time": START + 1, "type": "participantJoined", "participant": "p1"}
+        manifest = describe(session("/r", history=(joined,)))
+        self.assertEqual(manifest["events"], [])
+        [entry] = manifest["timeline"]
+        self.assertEqual((entry["at"], entry["type"], entry["participant"]), (1.0, "join", "p1"))
 
     def test_codec(self) -> None:
         """
@@ -228,6 +226,35 @@ class NodeChangeTests(SynchronousTestCase):
         A segment without an end says nothing of what follows it.
         """
         self.assertEqual(self._cause(10.0, 13.0, None), "loss")
+
+
+class NodeChangeSecondsTests(SynchronousTestCase):
+    """
+    How long streams were without media because the call changed its node.
+    """
+
+    def _seconds(self, *gaps: tuple[float, float, str]) -> float:
+        found = [
+            {"start": formatTime(START + begin), "end": formatTime(START + end), "cause": cause}
+            for begin, end, cause in gaps
+        ]
+        return nodeChangeSeconds({**describe(session("/r")), "gaps": found})
+
+    def test_sum(self) -> None:
+        """
+        The gaps of all streams are added up; other causes do not count.
+        """
+        change = "nodeChange"
+        self.assertEqual(self._seconds(), 0)
+        self.assertAlmostEqual(
+            self._seconds((1, 1.5, change), (1, 1.25, change), (2, 9, "loss")), 0.75
+        )
+
+    def test_backwards(self) -> None:
+        """
+        One that ends before it begins, as a clock was set, is none.
+        """
+        self.assertEqual(self._seconds((2, 1, "nodeChange")), 0)
 
 
 class WholeTests(SynchronousTestCase):

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import os
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from siprec.media.capture import CaptureStopped
 from siprec.media.ports import NoFreePorts
 from siprec.session.interfaces import RendererStopped
+from siprec.session.manifest import Manifest
 from siprec.session.recordings import NoRoom
 from siprec.session.workers import WorkersStopped
 from tests.render.journals import audioOf
@@ -292,6 +293,31 @@ class FinishTests(ServiceTestCase):
         self.assertEqual(self.markers(), [])
         self.assertEqual(self.count('siprec_renders_total{result="failed"}'), 1)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+
+    def test_onFinished(self) -> None:
+        """
+        Who wants to know is told of each recording that was finished, with or without
+        audio, when its manifest is on the disk, and before it is forgotten that it
+        was not finished.
+        """
+        told: list[tuple[str, Manifest]] = []
+
+        def finished(directory: str, manifest: Manifest) -> Deferred[None]:
+            self.assertIn(manifest["id"], self.markers())
+            told.append((directory, manifest))
+            return succeed(None)
+
+        self.service.onFinished = finished
+        live = self.begin()
+        manifest = self.finish(live)
+        self.assertEqual(told, [(live.recording.directory, manifest)])
+        self.renderer.failure = RendererStopped()
+        self.finish(self.begin())
+        self.assertEqual(len(told), 1)
+        self.renderer.failure = ValueError("out of paper")
+        self.finish(self.begin())
+        self.assertEqual(told[1][1]["state"], "incomplete")
+        self.flushLoggedErrors(ValueError)
 
     def test_rendererStopped(self) -> None:
         """

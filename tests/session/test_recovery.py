@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -116,6 +116,26 @@ class RecordingTests(RecoveryTestCase):
         self.assertEqual(self.markers(), [])
         self.assertEqual(metric(self.metrics, 'siprec_recordings_total{state="incomplete"}'), 1)
         self.assertEqual(metric(self.metrics, 'siprec_renders_total{result="ok"}'), 1)
+
+    def test_onFinished(self) -> None:
+        """
+        Who wants to know is told when its manifest is on the disk, and of one that needed
+        nothing but its marker removed; before that is.
+        """
+        told: list[tuple[str, Manifest]] = []
+
+        def finished(directory: str, manifest: Manifest) -> Deferred[None]:
+            self.assertIn(manifest["id"], self.markers())
+            told.append((directory, manifest))
+            return succeed(None)
+
+        self.recovery.onFinished = finished
+        directory = self.leave()
+        manifest = self.recovered(directory)
+        self.assertEqual(told, [(directory, manifest)])
+        self.running.add(identity(0), directory)
+        self.recover()
+        self.assertEqual(told[1:], [(directory, manifest)])
 
     def test_J7_nothingCame(self) -> None:
         """

@@ -286,12 +286,24 @@ class KnownTests(ResumeTestCase):
         been used for.
         """
         self.change(metadataState={"schema": 99})
+        os.unlink(self.path("metadata-1.xml"))
         people = self.snapshot.recording.participants
         live = self.resume()
         self.assertEqual(live.recording.participants, people)
         self.assertEqual(live.recording.sessions, self.snapshot.recording.sessions)
         kinds = [each["type"] for each in live.recording.events]
-        self.assertEqual(kinds, ["metadataStateLost", "resumed"])
+        self.assertEqual(kinds, ["metadataLost", "metadataStateLost", "resumed"])
+        self.assertEqual(live.lacks, "state")
+
+    def test_stateReplayed(self) -> None:
+        """
+        Where the documents are at hand the state is made of them again.
+        """
+        self.change(metadataState={"schema": 99})
+        live = self.resume()
+        self.assertTrue(live.state.based)
+        kinds = [each["type"] for each in live.recording.events]
+        self.assertEqual((kinds, live.lacks), (["resumed"], ""))
 
 
 class FailureTests(ResumeTestCase):

@@ -127,8 +127,10 @@ class MarkerTests(RunningTestCase):
         running.add(recording.id, recording.directory)
         with open(self.marker("node-a", recording.id)) as file:
             self.assertEqual(file.read(), f"2026/01/05/{recording.id}")
+        self.assertTrue(running.has(recording.id))
         running.remove(recording.id)
         running.remove(recording.id)
+        self.assertFalse(running.has(recording.id))
         self.assertEqual(self.marked("node-a"), [])
 
     def test_notWritten(self) -> None:

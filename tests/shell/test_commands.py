@@ -274,7 +274,7 @@ class CommandTests(RecorderTestCase):
         self.assertEqual(node.settings.node.id, "n1")
         self.assertEqual([each.live for each in node.calls], list(node.recordings.values()))
         self.node.httpAddress = ("127.0.0.1", 8080)
-        self.house.service.draining, self.house.service.diskFree = True, None
+        self.house.service.draining, self.house.service.disk.free = True, None
         self.assertIn("HTTP        127.0.0.1:8080", repr(node))
         self.assertIn("not ready   the node is draining, ", repr(node))
         self.assertIn("disk free   unknown", repr(node))

@@ -4,6 +4,7 @@ Tests for L{siprec.sip.matching}.
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from siprec.ids import isOurTag
 from siprec.sip.flow import Flow
 from siprec.sip.headers import Headers, Via, parseVia
 from siprec.sip.matching import (
@@ -220,5 +221,7 @@ class ViaTests(SynchronousTestCase):
         section 8.2.7), another request another.
         """
         self.assertEqual(statelessTag(request()), statelessTag(request()))
+        # Nobody looks for the dialog of such a tag.
+        self.assertFalse(isOurTag(statelessTag(request())))
         other = request(via="SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKx")
         self.assertNotEqual(statelessTag(request()), statelessTag(other))

@@ -100,6 +100,10 @@ class ServiceTests(TransportCase):
         self.successResultOf(service.stopService())
         self.assertEqual([port.listening for port in self.reactor.udpPorts], [False, False])
         self.assertEqual(service.addresses, [])
+        self.assertEqual(
+            service.planned,
+            [("UDP", "0.0.0.0", 5060), ("UDP", "::1", 5062), ("TCP", "127.0.0.1", 5060)],
+        )
 
     def test_ipv6String(self) -> None:
         """

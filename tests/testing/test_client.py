@@ -49,6 +49,16 @@ class RecordingClientTests(ClientTestCase):
         self.answer(invite, 200, sdp(40000))
         self.assertEqual(len(self.successResultOf(invited).legs), 1)
 
+    def test_addStream(self) -> None:
+        """
+        A stream that is added is the next line, with the next label.
+        """
+        call = self.client.call(1)
+        leg = self.client.addStream(call)
+        self.assertEqual([each.label for each in call.legs], ["1", "2"])
+        self.assertIs(call.legs[1], leg)
+        call.close()
+
     def test_refused(self) -> None:
         """
         A call that is refused fails with the response; its ports are closed.

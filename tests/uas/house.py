@@ -222,7 +222,7 @@ class House:
             metrics=self.metrics,
             mediaHosts=lambda flow: ("192.0.2.1", "0.0.0.0"),
             describe=lambda request, flow: describeDialog(request, flow, []),
-            negotiation=lambda: Negotiation(Policy()),
+            negotiation=lambda: Negotiation(Policy(receiving=not self.service.full)),
         )
         self.recorder = Recorder(self.around, self.layer, self.wire)
         self.layer.user = self.recorder

@@ -7,6 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.uas.around import checkMedia, warning
+from tests.uas.kit import RecorderTestCase
 
 
 class WarningTests(SynchronousTestCase):
@@ -49,3 +50,25 @@ class MediaTests(SynchronousTestCase):
         self.assertIn("media.address = '192.0.2.1': expected an address of", str(error))
         error = self.assertRaises(OSError, checkMedia, "127.0.0.1", "192.0.2.1")
         self.assertIn("media.bind = '192.0.2.1': expected an address of", str(error))
+
+
+class AloneTests(RecorderTestCase):
+    """
+    A node without others.
+    """
+
+    def test_alone(self) -> None:
+        """
+        Every address that a call had is its own, both ways of moving media are open,
+        and what another process has nobody answers.
+        """
+        around = self.house.around
+        self.assertTrue(around.keeps("192.0.2.99"))
+        self.assertEqual(around.ways, ("address", "reinvite"))
+        self.src.call()
+        [call] = self.house.recorder.calls.values()
+        assert call.live is not None
+        key = call.live.recording.id
+        self.house.store.onSave = lambda snapshot: self.house.recorder.letGo(key)
+        self.assertEqual(self.src.send(self.src.make("BYE")), [])
+        self.assertEqual(self.house.wait(60), [])

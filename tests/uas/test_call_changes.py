@@ -133,6 +133,52 @@ class OfferTests(RecorderTestCase):
         streams = self.house.manifest["streams"]
         self.assertEqual([people[each["participant"]] for each in streams], ["Bob", "Ann"])
 
+    def test_labelsAndMetadataSwapped(self) -> None:
+        """
+        Labels and metadata that change in one message are one change: who is heard on a
+        line is the same as before, without a moment of the other.
+        """
+        self.house.clock.advance(5)
+        swapped = offer(renamed(ONE, "2"), renamed(TWO, "1"), version=2)
+        self.src.reinvite(
+            sdp=swapped,
+            metadata=METADATA.replace(b">1<", b">x<")
+            .replace(b">2<", b">1<")
+            .replace(b">x<", b">2<"),
+        )
+        speakers = [each["speakers"] for each in self.house.manifest["streams"]]
+        people = [[each["participant"] for each in history] for history in speakers]
+        first, second = people
+        self.assertEqual(len(set(first)), 1)
+        self.assertNotEqual(first[0], second[0])
+        self.assertEqual([each["label"] for each in speakers[0]], ["1", "2"])
+
+    def test_transfer(self) -> None:
+        """
+        A transfer in mid-call: each line says who was heard on it, to the moment of the
+        update, and the timeline says what happened.
+        """
+        self.house.clock.advance(5)
+        self.src.update(metadata=LATER)
+        manifest = self.house.manifest
+        names = {each["id"]: each["name"] for each in manifest["participants"]}
+        history = [
+            [
+                (names[each["participant"]], each["start"][17:19], each["end"])
+                for each in stream["speakers"]
+            ]
+            for stream in manifest["streams"]
+        ]
+        self.assertEqual(
+            [[who for who, _, _ in line] for line in history], [["Ann", "Ann"], ["Bob", "Carol"]]
+        )
+        moment = "2026-01-05T09:00:05.000000Z"
+        self.assertEqual(history[1], [("Bob", "00", moment), ("Carol", "05", None)])
+        told = [(each["at"], each["type"]) for each in manifest["timeline"]]
+        self.assertEqual(told[:3], [(0.0, "session"), (0.0, "join"), (0.0, "join")])
+        self.assertIn((5.0, "transfer"), told)
+        self.assertEqual(self.house.events(), [])
+
     def test_noPort(self) -> None:
         """
         Where there is no port or no socket for a further line, that line alone
@@ -305,6 +351,21 @@ class MetadataTests(RecorderTestCase):
         self.assertEqual(self.house.document(2), LATER)
         self.assertIn("Carol", self._names())
         self.assertEqual(self.house.manifest["state"], "complete")
+
+    def test_laterHeaders(self) -> None:
+        """
+        What the headers of later requests tell is in the manifest, with its time, and
+        in the fields that the store can search.
+        """
+        self.house.clock.advance(3)
+        self.src.update(("X-Genesys-Agent-ID", "7"), metadata=LATER)
+        self.src.bye(("Reason", "Q.850;cause=16"))
+        sip, vendor = self.house.manifest["sip"], self.house.manifest["vendor"]
+        self.assertEqual(sip["headers"]["Reason"], ["Q.850;cause=16"])
+        self.assertEqual([each["method"] for each in sip["later"]], ["UPDATE", "BYE"])
+        self.assertEqual(sip["later"][0]["time"], "2026-01-05T09:00:03.000000Z")
+        self.assertEqual(vendor["sip_genesys_agent_id"], "7")
+        self.assertEqual(self.house.store.saved[-1].recording.vendor["type"], "genesys")
 
     def test_A34_info(self) -> None:
         """

@@ -165,6 +165,43 @@ class NegotiationTests(SynchronousTestCase):
         self._answer(renamed(ONE, "x"))
         [stream] = self.live.recording.streams
         self.assertEqual((stream.label, stream.port), ("x", 10000))
+        [event] = self.live.recording.events
+        self.assertEqual(
+            (event["type"], event["stream"], event["label"], event["before"]),
+            ("labelChanged", 0, "x", "1"),
+        )
+
+    def test_A17_hold(self) -> None:
+        """
+        A null address is a hold, whatever the direction says; it is answered like any
+        other line.
+        """
+        self._begin(ONE, TWO)
+        null = (b"c=IN IP4 192.0.2.7", b"c=IN IP4 0.0.0.0")
+        held = parseSDP(offer(ONE, TWO, version=2).replace(*null))
+        answer = self.negotiation.answer(held, self.live)
+        self.assertEqual(self._lines(answer), [(10000, "recvonly"), (10002, "recvonly")])
+        self._answer(ONE, TWO, version=3)
+        self.assertEqual(self._events(), ["streamHeld"] * 2 + ["streamReleased"] * 2)
+
+    def test_A17_heldFromTheBeginning(self) -> None:
+        """
+        So is one in the first offer.
+        """
+        held = parseSDP(offer(ONE).replace(b"c=IN IP4 192.0.2.7", b"c=IN IP4 0.0.0.0"))
+        for request in self.negotiation.begin(held):
+            self.live.bindStream(request)
+        self.negotiation.firstAnswer(self.live)
+        self.assertEqual(self._events(), ["streamHeld"])
+
+    def test_moved(self) -> None:
+        """
+        Where the peer's media, or its codecs, change it is noted.
+        """
+        self._begin(ONE)
+        self._answer(evolve(ONE, port=40100, law=TWO.law))
+        [event] = self.live.recording.events
+        self.assertEqual((event["type"], event["changed"]), ("sdpChanged", ["address", "codecs"]))
 
     def test_noPort(self) -> None:
         """

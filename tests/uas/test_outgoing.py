@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from siprec.sdp.parse import parseSDP
 from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
-from siprec.sip.interfaces import FlowGone, TransactionTimeout
+from siprec.sip.interfaces import Abandoned, FlowGone, TransactionTimeout
 from siprec.sip.layer import SipLayer
 from siprec.sip.locate import Locator
 from siprec.sip.message import Request, Response, makeResponse
@@ -125,6 +125,47 @@ class WayTests(_OutgoingTestCase):
         self.wire.closed.add(tls)
         self.assertEqual(self._way("sip:src.example.com", tls)[1], ("src.example.com", 5061))
 
+    def test_connectionOfAnotherNode(self) -> None:
+        """
+        A connection of another node is not this one's to send by: a new one is made.
+        """
+        self.send(DIALOG, evolve(TCP, relay="a"))
+        self.assertEqual(self.reached(), [("TCP", ("192.0.2.8", 5080), 1)])
+        self.answer()
+
+    def test_datagramOfAnotherNode(self) -> None:
+        """
+        A datagram leaves from an address of this node, too, whoever received the
+        peer's; so that the Via names one at which the answer is heard.
+        """
+        self.send(DIALOG, evolve(UDP, local=("192.0.2.99", 5060), relay="a"))
+        [(flow, _)] = self.wire.sent
+        self.assertEqual((flow.relay, flow.local), ("", self.wire.local))
+        self.answer()
+
+    def test_abandon(self) -> None:
+        """
+        When another process has the dialog, nothing of it is sent again.
+        """
+        sending = self.send(DIALOG, UDP, "INVITE")
+        self.wire.take()
+        self.outgoing.abandon(DIALOG)
+        self.failureResultOf(sending, Abandoned)
+        self.assertEqual((self.clock.getDelayedCalls(), self.wire.sent), ([], []))
+
+    def test_abandonConnection(self) -> None:
+        """
+        Not by another way either: a connection that is open is not replaced, and
+        a large request does not go over UDP instead.
+        """
+        large = DIALOG.request("UPDATE", body=b"x" * 2000, contentType="text/plain")
+        for flow, (_, request) in ((TCP, DIALOG.request("UPDATE")), (UDP, large)):
+            sending = Deferred.fromCoroutine(self.outgoing.send(DIALOG, request, flow))
+            self.wire.take()
+            self.outgoing.abandon(DIALOG)
+            self.failureResultOf(sending, Abandoned)
+            self.assertEqual((self.clock.getDelayedCalls(), self.wire.sent), ([], []))
+
 
 class LargeTests(_OutgoingTestCase):
     """
@@ -222,6 +263,16 @@ class NameTests(_OutgoingTestCase):
         self.assertEqual({remote for _, remote, _ in self.reached()}, {(PEER, 5071)})
         self.clock.pump([0.5] * 64)
         self.failureResultOf(sending, TransactionTimeout)
+
+    def test_D2_locate_abandoned(self) -> None:
+        """
+        A dialog that another process has goes to no further place.
+        """
+        sending = self.send(self.dialog, UDP)
+        self.wire.take()
+        self.outgoing.abandon(self.dialog)
+        self.failureResultOf(sending, Abandoned)
+        self.assertEqual(self.wire.sent, [])
 
     def test_D2_locate_stream(self) -> None:
         """

@@ -80,14 +80,28 @@ class ReplacingTests(_ReplacingTestCase):
 
     def test_D4_replaces_withoutLabels(self) -> None:
         """
-        Without labels the places count.
+        Without labels the places count; that they are gone is noted.
         """
         unlabelled = offer().replace(b"a=label:1\r\n", b"").replace(b"a=label:2\r\n", b"")
         response, _ = self.take(self.replaces(), sdp=unlabelled)
         self.other.ack()
         ports = [port for port, _, _ in lines(self.first)]
         self.assertEqual([port for port, _, _ in lines(response)], ports)
-        self.assertEqual(self.house.events(), ["replaced"])
+        self.assertEqual(self.house.events(), ["replaced", "labelChanged", "labelChanged"])
+
+    def test_D4_replaces_full(self) -> None:
+        """
+        A nearly full disk is no hindrance: nothing new is begun.
+        """
+        self.house.service.minFree = 1 << 62
+        response, _ = self.take(self.replaces())
+        self.other.ack()
+        self.assertEqual(lines(response), lines(self.first))
+        self.assertFalse(self.house.recorder.calls[self._new()].asking)
+
+    def _new(self) -> tuple[str, str, str]:
+        [key] = self.house.recorder.calls
+        return key
 
     def test_D4_replaces_resumable(self) -> None:
         """

@@ -1,0 +1,345 @@
+"""
+How a node is put together from its parts.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+from siprec import __version__
+from siprec.cluster.cluster import Cluster
+from siprec.cluster.continuing import Continuation
+from siprec.cluster.gate import Gate
+from siprec.cluster.keys import newKey, readSecret
+from siprec.cluster.links import ClusterLinks
+from siprec.cluster.listening import listenAt
+from siprec.cluster.places import Places
+from siprec.cluster.stitching import Stitching
+from siprec.cluster.tls import ClusterTLS, loadClusterTLS
+from siprec.cluster.wakefulness import Wakefulness
+from siprec.config import ClusterSettings, ConfigError, Settings
+from siprec.ids import NodeID
+from siprec.media.capture import CaptureThread
+from siprec.media.ports import PortPool
+from siprec.metrics import Metrics
+from siprec.node import Node
+from siprec.policies import takeUp
+from siprec.recorder import Recorder, describeDialog
+from siprec.render.process import Renderer
+from siprec.sdp.choice import Policy
+from siprec.session.recordings import Recordings
+from siprec.session.recovery import Recovery
+from siprec.session.running import RunningRecordings
+from siprec.session.service import SessionService
+from siprec.session.workers import Workers
+from siprec.sip.interfaces import IMessageReceiver, ISipTransport
+from siprec.sip.layer import SipLayer
+from siprec.sip.transport import TransportService
+from siprec.store.interfaces import ISessionStore
+from siprec.store.opening import openStore
+from siprec.uas.around import Surroundings, mediaHosts
+from siprec.uas.negotiation import Negotiation
+from siprec.uas.outgoing import Outgoing
+from siprec.watching import watchCluster, watchNode
+
+__all__ = ["makeNode"]
+
+
+def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.time) -> Node:
+    """
+    Put a node together; nothing is opened before it is started.
+
+    @param reactor: provides time, UDP, TCP, TLS, threads, processes and name
+        resolution.
+    @param now: gives seconds since the Unix epoch.
+    @raise ConfigError: a file that the configuration names cannot be read, or
+        is not as it should be.
+    """
+    return _Assembly(reactor, settings, now).node()
+
+
+class _Assembly:
+    """
+    The parts, in the order in which one can be made of the others.
+    """
+
+    def __init__(self, reactor: Any, settings: Settings, now: Callable[[], float]) -> None:
+        self.reactor, self.settings, self.now = reactor, settings, now
+        self.metrics = Metrics(__version__, settings.node.id)
+        self.workers = Workers(reactor)
+        self.running = RunningRecordings(settings.recordings.directory, settings.node.id)
+        self.ports = PortPool(*settings.media.ports, reactor.seconds)
+        self.capture = CaptureThread(
+            reactor,
+            settings.media.pollInterval,
+            onError=lambda stream, error: self.recordings.journalFailed(stream, error),
+        )
+        self.renderer = Renderer(reactor, reactor, settings.recordings.workers)
+        self.renderer.split = settings.recordings.split
+        self.cluster: Cluster | None = None
+        self.state = self._state()
+        self.recordings = Recordings(
+            node=settings.node.id,
+            root=settings.recordings.directory,
+            minFree=settings.recordings.minFree,
+            store=self.state.keeper,
+            ports=self.ports,
+            capture=self.capture,
+            renderer=self.renderer,
+            workers=self.workers,
+            running=self.running,
+            clock=reactor,
+            now=now,
+            metrics=self.metrics,
+            window=settings.cluster.stitchWindow,
+        )
+        self.state.recordings = self.recordings
+        self.recovery = Recovery(self.running, self.renderer, self.workers, now, self.metrics)
+        self.places = Places(settings.media.address)
+        self.layer = SipLayer(reactor, unforeseen=self.metrics.unhandledErrors.inc)
+
+    def _state(self) -> SessionService:
+        settings = self.settings
+        return SessionService(
+            self._store(),
+            self.reactor,
+            nodeID=settings.node.id,
+            heartbeatInterval=settings.session.heartbeatInterval,
+            cleanupInterval=settings.session.cleanupInterval,
+            sessionTimeout=settings.session.timeout,
+            instance=uuid.uuid4().hex,
+            now=self.now,
+            addresses=lambda: tuple(
+                f"{kind.lower()}:{host}:{port}"
+                for kind, host, port in self.transport.addresses or self.transport.planned
+            ),
+            signs=lambda: self.recorder.signs(),
+            saveAll=lambda: Deferred.fromCoroutine(self.recorder.saveAll()),
+            onFenced=self._fenced,
+            onDead=lambda key: self.recorder.endDead(key),
+            onLapsed=self._lapsed,
+            leaseData=lambda: {} if self.cluster is None else self.cluster.leaseData(),
+        )
+
+    def _store(self) -> ISessionStore:
+        node, store = self.settings.node.id, self.settings.store
+        try:
+            return openStore(
+                self.reactor,
+                node,
+                store.url,
+                store.backup,
+                timeout=store.timeout,
+                prefix=store.prefix,
+                passwordFile=store.passwordFile,
+            )
+        except (OSError, ValueError) as error:
+            # Of what the address names, files of certificates may be missing, too.
+            key, value = (
+                ("password_file", store.passwordFile)
+                if store.passwordFile
+                else (
+                    "url",
+                    store.url,
+                )
+            )
+            raise ConfigError(f"store.{key}", value, f"files that can be used ({error})") from error
+
+    def _fenced(self, key: str) -> None:
+        if self.cluster is None:
+            self.recorder.letGo(key)
+        else:
+            self.cluster.fenced(key)
+
+    def _isCutOff(self) -> bool:
+        return self.cluster is not None and self.cluster.isolation.isCutOff()
+
+    def _lapsed(self) -> None:
+        if self.cluster is not None:
+            self.cluster.wakefulness.doubt("the lease was over")
+
+    def node(self) -> Node:
+        """
+        @return: all of it.
+        """
+        settings = self.settings
+        if settings.store.url == "memory:":
+            # Nobody else can see what is in there.
+            self.transport = self._transport(self.layer)
+            self.recorder = self._recorder(self.transport)
+            self.layer.transport = self.transport
+        else:
+            self._join()
+        self._stitch()
+        self.layer.user = self.recorder
+        watchNode(self.metrics, self.recordings, self.ports, self.recorder, self.layer, self.state)
+        return Node(
+            settings=settings,
+            metrics=self.metrics,
+            layer=self.layer,
+            transport=self.transport,
+            recorder=self.recorder,
+            sessions=self.recordings,
+            capture=self.capture,
+            renderer=self.renderer,
+            workers=self.workers,
+            archive=Workers(self.reactor, threads=1),
+            state=self.state,
+            running_=self.running,
+            recovery=self.recovery,
+            now=self.now,
+            reactor=self.reactor,
+            cluster=self.cluster,
+        )
+
+    def _join(self) -> None:
+        """
+        Make it a node among others.
+        """
+        settings, reactor = self.settings, self.reactor
+        wakefulness = Wakefulness(
+            reactor,
+            1.5 * settings.session.heartbeatInterval,
+            lambda: succeed(None) if self.cluster is None else self.cluster.verify(),
+        )
+        gate = Gate(wakefulness, self._isCutOff)
+        self.transport = self._transport(gate)
+        gate.transport = self.transport
+        self.recorder = self._recorder(self.transport)
+        cluster = self.cluster = Cluster(
+            settings,
+            reactor,
+            self.state,
+            self.recordings,
+            self.recorder,
+            self.layer,
+            self.transport,
+            self.running,
+            self.workers,
+            self.renderer,
+            self.recovery,
+            self._continuation(),
+            self.places,
+            self.now,
+            self._links(settings.cluster),
+            wakefulness,
+            gate,
+        )
+        gate.receiver = cluster.relay
+        cluster.relay.receiver = self.layer
+        self.layer.transport = self.around.outgoing.transport = cluster.relay
+        self.recorder.isUncertain = cluster.relay.isUncertain
+        self.around.passOn = cluster.passOn
+        watchCluster(self.metrics, cluster)
+
+    def _continuation(self) -> Continuation:
+        settings = self.settings
+        return Continuation(
+            settings.node.id,
+            self.recordings,
+            self.recorder,
+            self.transport,
+            self.state.store,
+            self.running,
+            self.workers,
+            self.reactor,
+            self.now,
+            self.places,
+            settings.media.bind,
+            settings.media.address,
+            timeout=settings.session.timeout,
+            addressWait=settings.cluster.addressWait,
+            ways=settings.cluster.mediaTakeover,
+        )
+
+    def _stitch(self) -> None:
+        cluster = self.cluster
+        stitching = Stitching(
+            self.settings.node.id,
+            self.state.store,
+            self.state.adapter,
+            self.recordings,
+            self.recorder,
+            self.now,
+            _never if cluster is None else cluster.isDead,
+            _nobody if cluster is None else cluster.beingTakenUp,
+            self.settings.cluster.stitchWindow,
+            None if cluster is None else cluster.links,
+        )
+        self.around.predecessor = stitching.predecessor
+
+    def _links(self, settings: ClusterSettings) -> ClusterLinks:
+        return ClusterLinks(
+            self.reactor,
+            self.settings.node.id,
+            self.state.instance,
+            listenAt(settings.listen, self.settings.store.url),
+            key=newKey(),
+            leaseOf=lambda node: None if self.cluster is None else self.cluster.leaseOf(node),
+            advertise=settings.advertise,
+            secret=readSecret(settings.secretFile),
+            tls=_tls(settings),
+            onBroken=lambda node: (
+                None if self.cluster is None else self.cluster.membership.broken(node)
+            ),
+            onSilent=lambda node: (
+                None if self.cluster is None else self.cluster.membership.broken(node)
+            ),
+        )
+
+    def _transport(self, receiver: IMessageReceiver) -> TransportService:
+        sip = self.settings.sip
+        return TransportService(self.reactor, sip.listen, sip.advertise, receiver)
+
+    def _recorder(self, transport: ISipTransport) -> Recorder:
+        settings, recordings = self.settings, self.recordings
+        self.around = Surroundings(
+            service=recordings,
+            outgoing=Outgoing.over(self.layer, transport, self.reactor),
+            clock=self.reactor,
+            now=self.now,
+            metrics=self.metrics,
+            mediaHosts=mediaHosts(settings.media.address, settings.media.bind),
+            describe=lambda request, flow: describeDialog(
+                request, flow, recordings.exclude, recordings.mask
+            ),
+            snapshots=settings.metadata.snapshotRequest,
+            negotiation=lambda: Negotiation(Policy(receiving=not recordings.full)),
+            ways=settings.cluster.mediaTakeover,
+            isCutOff=self._isCutOff,
+        )
+        recorder = Recorder(self.around, self.layer, transport)
+        takeUp(settings, recorder, recordings)
+        return recorder
+
+
+def _never(node: NodeID) -> bool:
+    """
+    Without other nodes there is none that could be dead.
+    """
+    return False
+
+
+def _nobody(key: str) -> Deferred[None] | None:
+    """
+    Without other nodes there is nobody to take a call over from.
+    """
+    return None
+
+
+def _tls(settings: ClusterSettings) -> ClusterTLS | None:
+    if not settings.tlsCertificate:
+        return None
+    if not settings.tlsCa:
+        raise ConfigError("cluster.tls_ca", "", "a PEM file, as there is a certificate")
+    key = settings.tlsKey or settings.tlsCertificate
+    try:
+        return loadClusterTLS(settings.tlsCertificate, key, settings.tlsCa)
+    except (OSError, ValueError) as error:
+        expected = f"PEM files of certificate, key and authority ({error})"
+        raise ConfigError("cluster.tls_certificate", settings.tlsCertificate, expected) from error

@@ -1,0 +1,96 @@
+"""
+A node that reaches neither the store nor any other node must assume that its
+calls are taken: its lease is over, and nobody can hear that it lives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define, field
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+__all__ = ["Isolation"]
+
+log = Logger()
+
+# So many looks in a row at which nobody was heard are silence.  Looks are counted
+# and not seconds, so that a process that stood still does not blame the others.
+_SILENT = 3
+
+
+@define(eq=False, repr=False, slots=False)
+class Isolation(Service):
+    """
+    Looks whether anybody is heard, as often as nodes ping each other.
+
+    @ivar times: how often this node was cut off.
+    """
+
+    _clock: IReactorTime
+    # Gives when the last beat that the store took was sent; C{None}: there was none.
+    _lastBeat: Callable[[], float | None]
+    # Gives when another node was heard last; C{None}: there is no connection.
+    _lastHeard: Callable[[], float | None]
+    # Whether there are others, as far as this node knows.
+    _hasPeers: Callable[[], bool]
+    # Seconds for which the lease holds.
+    _lease: float = 3.0
+    # Seconds between two looks.
+    _interval: float = 0.5
+    times: int = field(default=0, init=False)
+    _heard: float | None = field(default=None, init=False)
+    _missed: int = field(default=0, init=False)
+    _cutOff: bool = field(default=False, init=False)
+    _loop: LoopingCall | None = field(default=None, init=False)
+
+    def startService(self) -> None:
+        """
+        See L{twisted.application.service.IService.startService}.
+        """
+        super().startService()
+        self._loop = LoopingCall(self._look)
+        self._loop.clock = self._clock
+        self._loop.start(self._interval)
+
+    def stopService(self) -> Deferred[None]:
+        """
+        See L{twisted.application.service.IService.stopService}.
+        """
+        super().stopService()
+        if self._loop is not None and self._loop.running:
+            self._loop.stop()
+        self._loop = None
+        return succeed(None)
+
+    def isCutOff(self) -> bool:
+        """
+        @return: whether others may have taken the calls of this node.  A node
+            that is heard again does not know whether they have: that takes the
+            store.
+        """
+        if self._cutOff and not self._isLeaseOver():
+            self._cutOff = False
+            log.info("the store is reached again")
+        return self._cutOff
+
+    def _look(self) -> None:
+        heard = self._lastHeard()
+        self._missed = self._missed + 1 if heard in (None, self._heard) else 0
+        self._heard = heard
+        silent = self._missed >= _SILENT and self._hasPeers()
+        if not self.isCutOff() and silent and self._isLeaseOver():
+            self._cutOff = True
+            self.times += 1
+            log.warn(
+                "neither the store nor another node is reached: calls are captured, "
+                "and nothing is asked of any peer"
+            )
+
+    def _isLeaseOver(self) -> bool:
+        last = self._lastBeat()
+        return last is not None and self._clock.seconds() - last >= self._lease

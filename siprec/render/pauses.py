@@ -1,0 +1,59 @@
+"""
+Silence that the peer had announced: what is missing in it was never sent
+(CONFORMANCE A16, J3).
+
+All places are samples of the recording.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from attrs import frozen
+
+__all__ = ["Pause", "isPaused", "silences"]
+
+
+@frozen
+class Pause:
+    """
+    From when to when the peer was not to send.
+    """
+
+    begin: int
+    end: int
+
+
+def isPaused(begin: int, end: int, pauses: Sequence[Pause], slack: int) -> bool:
+    """
+    @param slack: how much earlier the peer may have stopped than it said so, and how
+        much later it may have gone on.
+    @return: whether what is missing from C{begin} to C{end} belongs to a pause: it
+        reaches into one, and at least half of it is there.
+    """
+    for pause in pauses:
+        if min(end, pause.end) > max(begin, pause.begin):
+            inside = min(end, pause.end + slack) - max(begin, pause.begin - slack)
+            if 2 * inside >= end - begin:
+                return True
+    return False
+
+
+def silences(
+    played: Iterable[tuple[int, int]], pauses: Sequence[Pause], zero: int, finish: int, slack: int
+) -> list[tuple[int, int]]:
+    """
+    @param played: begin and end of each time in which there were packets, in any order.
+    @param zero: where the audio begins, and C{finish} where it ends.
+    @return: begin and end of the silence of each pause, in order; a pause in which the
+        peer sent all the while has none.
+    """
+    found: list[tuple[int, int]] = []
+    reached = zero
+    for begin, end in [*sorted(played), (finish, finish)]:
+        for pause in pauses:
+            # The peer's own silence beside a pause is not part of it.
+            first = reached if reached >= pause.begin - slack else pause.begin
+            last = begin if begin <= pause.end + slack else pause.end
+            if min(last, pause.end) > max(first, pause.begin):
+                found.append((first, last))
+        reached = max(reached, end)
+    return sorted(found)

@@ -1,0 +1,169 @@
+"""
+Tests of L{siprec.session.taps}.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from siprec.media.interfaces import ICapturedStream
+from siprec.session.taps import Taps
+from siprec.testing.fakes import FakeCapture, FakePortPool
+from tests.session.recordings import START
+
+HOST = "192.0.2.1"
+
+
+class TapsCase(SynchronousTestCase):
+    """
+    Two streams that are captured.
+    """
+
+    def setUp(self) -> None:
+        self.ports, self.capture = FakePortPool(), FakeCapture()
+        self.taps = Taps(self.ports, self.capture)
+        for index in range(2):
+            self.taps.allocate(index, HOST)
+            self.taps.attach(index, f"/r/1-{index}.rtpdump")
+
+    def bound(self) -> list[int]:
+        """
+        @return: the ports that are in use.
+        """
+        return sorted(pair.rtpPort for pair in self.ports.taken)
+
+    def states(self) -> list[str]:
+        """
+        @return: of each stream, whether its ports are shared.
+        """
+        return [pair.state for pair in self.ports.taken]
+
+
+class ReplaceTests(TapsCase):
+    """
+    A stream comes in at other ports.
+    """
+
+    def replacing(self, port: int = 20000) -> Deferred[bool]:
+        """
+        @return: whether the first stream comes in there now.
+        """
+        return Deferred.fromCoroutine(self.taps.replace(0, HOST, port))
+
+    def test_replaced(self) -> None:
+        """
+        Its journal goes on at the new ports, and the old ones are given back.
+        """
+        self.assertTrue(self.successResultOf(self.replacing()))
+        self.assertEqual(self.bound(), [10002, 20000])
+        captures = [(each.path, each.pair.rtpPort) for each in self.capture.attached]
+        self.assertEqual(captures, [("/r/1-1.rtpdump", 10002), ("/r/1-0.rtpdump", 20000)])
+        self.assertEqual(len(self.taps.captured), 3)
+
+    def test_counted(self) -> None:
+        """
+        What has come before still counts, though nothing comes at the new ports.
+        """
+        before = self.capture.attached[0]
+        before.packets, before.firstArrival, before.lastArrival = 50, START, START + 1
+        self.successResultOf(self.replacing())
+        self.assertEqual(self.taps.counted(0)["packets"], 50)
+        after = self.capture.attached[-1]
+        after.packets, after.firstArrival, after.lastArrival = 7, START + 2, START + 3
+        self.successResultOf(self.replacing(20002))
+        counted = self.taps.counted(0)
+        self.assertEqual((counted["packets"], self.taps.used()), (57, {0}))
+        self.assertEqual(counted["firstPacket"], "2026-01-05T09:00:00.000000Z")
+        self.assertEqual(counted["lastPacket"], "2026-01-05T09:00:03.000000Z")
+
+    def test_notToBeHad(self) -> None:
+        """
+        If the ports are not to be had, or are none, all stays as it is.
+        """
+        self.assertFalse(self.successResultOf(self.replacing(10002)))
+        self.assertFalse(self.successResultOf(self.replacing(20001)))
+        self.assertEqual((self.bound(), len(self.capture.attached)), ([10000, 10002], 2))
+
+    def test_notCaptured(self) -> None:
+        """
+        A stream that is only bound stays so.
+        """
+        self.taps.allocate(2, HOST)
+        replacing = Deferred.fromCoroutine(self.taps.replace(2, HOST, 20000))
+        self.assertTrue(self.successResultOf(replacing))
+        self.assertEqual((self.bound(), list(self.taps.waiting())), ([10000, 10002, 20000], [2]))
+
+    def test_meanwhile(self) -> None:
+        """
+        While the old capture ends, nobody begins another one of that stream.
+        """
+        self.capture.waiting = []
+        replacing = self.replacing()
+        self.assertEqual((list(self.taps.waiting()), len(self.taps.handles())), ([], 2))
+        self.capture.waiting[0].callback(self.taps.captured[0])
+        self.assertTrue(self.successResultOf(replacing))
+
+    def test_endsMeanwhile(self) -> None:
+        """
+        If the recording ends meanwhile, no capture is begun, what came counts, and all
+        ports are given back.
+        """
+        waiting: list[Deferred[ICapturedStream]] = []
+        self.capture.waiting = waiting
+        self.capture.attached[0].firstArrival = START
+        replacing = self.replacing()
+        stopping = self.taps.stop(0)
+        for done, stream in zip(waiting, self.taps.captured, strict=True):
+            done.callback(stream)
+        self.assertFalse(self.successResultOf(replacing))
+        self.assertEqual(self.successResultOf(stopping), [])
+        self.assertEqual((self.capture.attached, self.taps.used()), ([], {0}))
+        self.taps.release()
+        self.assertEqual(self.bound(), [])
+
+    def test_releasedMeanwhile(self) -> None:
+        """
+        The same if all has been given back by then.
+        """
+        self.capture.waiting = []
+        replacing = self.replacing()
+        self.taps.release()
+        self.capture.waiting[0].callback(self.taps.captured[0])
+        self.assertFalse(self.successResultOf(replacing))
+        self.assertEqual((self.bound(), len(self.capture.attached)), ([], 1))
+
+
+class ShareTests(TapsCase):
+    """
+    Another process is to have the ports.
+    """
+
+    def test_share(self) -> None:
+        """
+        All streams are shared, diverted, or given back to this process.
+        """
+        self.taps.share()
+        self.assertEqual(self.states(), ["shared", "shared"])
+        self.taps.divert()
+        self.assertEqual(self.states(), ["diverted", "diverted"])
+        self.taps.unshare()
+        self.assertEqual(self.states(), ["", ""])
+
+    def test_refused(self) -> None:
+        """
+        If one of them cannot be, none is; and who asked hears of it.
+        """
+        for step in (self.taps.share, self.taps.divert):
+            self.ports.refusal, self.ports.patience = OSError("the test says so"), 1
+            self.assertRaises(OSError, step)
+            self.assertEqual(self.states(), ["", ""])
+
+    def test_undoFails(self) -> None:
+        """
+        What cannot be undone of one stream is undone of the others.
+        """
+        self.taps.share()
+        self.ports.stuck = self.ports.taken[0]
+        self.taps.unshare()
+        self.assertEqual(self.states(), ["shared", ""])
