@@ -5,17 +5,20 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
+INPUTS ?= 20000
+SEED ?= 0
 
 # twistd finds its plugins by folders, so an editable install has to put this
 # folder itself on the path: that is what the compat mode does.
 INSTALL = $(PIP) install --quiet --config-settings editable_mode=compat --editable
 
-.PHONY: help run demo test lint chaos docs clean
+.PHONY: help run demo test fuzz lint chaos docs clean
 
 help:
 	@echo "make run    the recorder in the foreground, in-memory store (ARGS=... for options)"
 	@echo "make demo   record one synthetic call and say where it lies"
 	@echo "make test   lint, types, layers, all tests, coverage"
+	@echo "make fuzz   random input for every parser (INPUTS=... for each, SEED=...)"
 	@echo "make lint   the first three of these"
 	@echo "make chaos  ten minutes of kills, freezes, drains and store restarts"
 	@echo "            under 50 calls (ARGS=\"--minutes 5 --seed 7 --calls 20\")"
@@ -35,6 +38,10 @@ test: $(VENV)/.installed-test
 	$(MAKE) --no-print-directory lint || status=1; \
 	$(BIN)/python -m tests.run || status=1; \
 	exit $$status
+
+# The same seed gives the same inputs.
+fuzz: $(VENV)/.installed-test
+	$(BIN)/python -m tests.fuzz --inputs $(INPUTS) --seed $(SEED)
 
 lint: $(VENV)/.installed-test
 	@status=0; \

@@ -313,7 +313,7 @@ class _Assembly:
         settings, recordings = self.settings, self.recordings
         self.around = Surroundings(
             service=recordings,
-            outgoing=Outgoing(self.layer, transport),
+            outgoing=Outgoing.over(self.layer, transport, self.reactor),
             clock=self.reactor,
             now=self.now,
             metrics=self.metrics,

@@ -26,6 +26,7 @@ from siprec.sip.layer import SipLayer
 from siprec.sip.message import Request, makeResponse
 from siprec.uas.admission import (
     ALLOW,
+    SUPPORTED,
     Admission,
     Profile,
     Refusal,
@@ -35,12 +36,13 @@ from siprec.uas.admission import (
     recognise,
 )
 from siprec.uas.around import Surroundings, warning
-from siprec.uas.bodies import ACCEPT, BadBody, readBodies
+from siprec.uas.bodies import ACCEPT, BadBody, Bodies, readBodies
 from siprec.uas.call import Call
 from siprec.uas.capacity import Capacity, streamsAsked, unavailable
 from siprec.uas.finals import adopt
 from siprec.uas.peerlist import PeerList
 from siprec.uas.peers import Peers
+from siprec.uas.replacing import Ended, checkReplaces, replacesOf
 from siprec.uas.resume import resumeCall
 
 log = Logger()
@@ -83,6 +85,7 @@ def describeDialog(
 class Recorder:
     """
     @ivar calls: every dialog that has not ended.
+    @ivar ended: dialogs that ended lately.
     @ivar maxSessions: above so many calls new ones are refused; 0: no limit.
     @ivar waits: whether a call is taken, and answered inactive, while only room on the
         disk is lacking; else it is refused.
@@ -107,6 +110,7 @@ class Recorder:
     alone: Callable[[], bool] = lambda: True
     refused: Counter[str] = field(factory=Counter, init=False)
     calls: dict[DialogID, Call] = field(factory=dict, init=False)
+    ended: Ended = field(factory=Ended, init=False)
     _opening: dict[IServerTransaction, Call] = field(factory=dict, init=False)
     # How many calls have this Call-ID and tag of the peer's.
     _begun: Counter[tuple[str, str]] = field(factory=Counter, init=False)
@@ -119,7 +123,7 @@ class Recorder:
         """
         See L{ITransactionUser.requestReceived}.
         """
-        refusal = checkMethod(request) or checkHeaders(request)
+        refusal = checkMethod(request) or checkHeaders(request) or checkReplaces(request)
         if refusal is not None:
             self._refuse(transaction, refusal)
         elif request.toTag is not None:
@@ -374,16 +378,17 @@ class Recorder:
             ("Accept", ACCEPT),
             ("Accept-Encoding", "identity"),
             ("Accept-Language", "en"),
-            ("Supported", "timer"),
+            ("Supported", SUPPORTED),
         ]
         self._respond(transaction, 200, headers)
 
     def _invite(self, transaction: IServerTransaction, request: Request, flow: Flow) -> None:
-        admission = self._admit(request, flow)
-        if isinstance(admission, Refusal):
+        admitted = self._admit(request, flow)
+        if isinstance(admitted, Refusal):
             self._around.metrics.invites.labels("rejected").inc()
-            self._refuse(transaction, admission)
+            self._refuse(transaction, admitted)
             return
+        admission, bodies, old = admitted
         # RFC 3261 section 12.1.1.
         secure = request.uri[:5].lower() == "sips:"
         call = Call(
@@ -393,30 +398,41 @@ class Recorder:
             onEnd=self._ended,
         )
         self._register(call)
-        self.capacity.unacknowledged[call] = streamsAsked(admission[1])
-        self._opening[transaction] = call
+        self.capacity.unacknowledged[call] = streamsAsked(bodies)
         log.info(
             "{callID}: INVITE from {host}, admitted by {rule}",
             callID=request.callID,
             host=flow.remote[0],
-            rule=admission[0].rule,
+            rule=admission.rule,
         )
-        beginning = call.begin(transaction, admission[1])
+        if old is not None:
+            # The old call has ended by now: this one cannot be cancelled any more.
+            call.takeOver(transaction, bodies, old)
+            return
+        self._opening[transaction] = call
+        beginning = call.begin(transaction, bodies)
         beginning.addCallback(lambda _: self._opening.pop(transaction, None))
 
-    def _lacking(self, flow: Flow, streams: int = 1) -> list[str]:
+    def _lacking(self, flow: Flow, streams: int = 1, offered: bool = True) -> list[str]:
         """
+        @param offered: whether the peer makes the first offer; only that says what
+            there is to be received later.
         @return: why a call of this peer cannot be taken, not even to be received later.
         """
         reasons = self.notReady(streams)
         onlyFull = len(reasons) == 1 and self._around.service.full
         # One that takes no re-INVITE would never send.
         takes = self._around.peers.takesReinvite(flow.remote[0]) is not False
-        return [] if onlyFull and self.waits and takes else reasons
+        return [] if onlyFull and self.waits and takes and offered else reasons
 
-    def _admit(self, request: Request, flow: Flow) -> tuple[Admission, Any] | Refusal:
+    def _admit(
+        self, request: Request, flow: Flow
+    ) -> tuple[Admission, Bodies, Call | None] | Refusal:
         """
         The order of these checks is that of RFC 3261 section 8.2.
+
+        @return: how it was recognised, what is in it, and the call that it
+            takes the place of.
         """
         if self._layer.merged(request):
             return Refusal(482, "this INVITE came by another way already")
@@ -431,11 +447,19 @@ class Recorder:
         admission = recognise(request, bodies, profile)
         if isinstance(admission, Refusal):
             return admission
-        reasons = self._lacking(flow, streamsAsked(bodies))
+        wanted = replacesOf(request)
+        old = None if wanted is None else self.ended.replaced(wanted, self.calls, flow)
+        if isinstance(old, Refusal):
+            return old
+        if old is not None:
+            if not self._isWith(old, flow):
+                return Refusal(403, "this call is with another peer")
+            return admission, bodies, old
+        reasons = self._lacking(flow, streamsAsked(bodies), bodies.description is not None)
         if reasons:
             self.refused["unavailable"] += 1
             return unavailable("; ".join(reasons), self.alone())
-        return admission, bodies
+        return admission, bodies, None
 
     def _refuse(self, transaction: IServerTransaction, refusal: Refusal) -> None:
         self._respond(transaction, refusal.status, [*refusal.headers, warning(refusal.why)])
@@ -455,6 +479,8 @@ class Recorder:
         if self.calls.get(key) is not call:
             return
         del self.calls[key]
+        if call.over and not call.fenced:
+            self.ended.add(key)
         begun = (dialog.callID, dialog.remoteTag)
         self._begun[begun] -= 1
         if not self._begun[begun]:

@@ -6,13 +6,24 @@ installed.  Where C{SIPREC_REQUIRE_PROGRAMS} is C{1}, L{tests.run} counts such
 a skip as a failure, so that it cannot go unnoticed.
 """
 
+import importlib.util
+import platform
 import shutil
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
 from twisted.trial.unittest import SkipTest
 
-__all__ = ["NAMESPACES", "PACKAGES", "isMissingProgram", "require", "requires"]
+__all__ = [
+    "MODULES",
+    "NAMESPACES",
+    "PACKAGES",
+    "isMissingProgram",
+    "require",
+    "requireModule",
+    "requires",
+]
 
 _Test = TypeVar("_Test", bound=Callable[..., object])
 
@@ -31,6 +42,15 @@ The programs that tests may need, each with the Debian package it comes in.
 """
 
 
+MODULES = {
+    "pjsua2": "pjsua2-python",
+    "sipral": "sipral",
+}
+"""
+Clients of other projects that come as Python modules, each with its package;
+PJSIP's has wheels for Python 3.11 and 3.12 on x86_64 only, Sipral's for Linux.
+"""
+
 NAMESPACES = "needs network namespaces (root, or CAP_SYS_ADMIN and CAP_NET_ADMIN)"
 """
 How the reason begins for which a test is skipped where none can be made.
@@ -46,6 +66,16 @@ def require(*programs: str) -> None:
     reason = _missing(programs)
     if reason:
         raise SkipTest(reason)
+
+
+def requireModule(name: str) -> None:
+    """
+    Let the running test go on only if a module of L{MODULES} is installed.
+
+    @raise SkipTest: it is missing.
+    """
+    if importlib.util.find_spec(name) is None:
+        raise SkipTest(_needed(name))
 
 
 def requires(*programs: str) -> Callable[[_Test], _Test]:
@@ -68,7 +98,7 @@ def isMissingProgram(reason: str) -> bool:
     @return: whether a test was skipped because something is missing that CI has
         to have: one of the programs, or the right to make network namespaces.
     """
-    missing = {_reason(program) for program in PACKAGES}
+    missing = {*map(_reason, PACKAGES), *map(_needed, filter(_hasWheel, MODULES))}
     return reason in missing or reason.startswith(NAMESPACES)
 
 
@@ -78,6 +108,22 @@ def _missing(programs: tuple[str, ...]) -> str:
         if shutil.which(program) is None:
             return reason
     return ""
+
+
+def _hasWheel(module: str) -> bool:
+    """
+    @return: whether C{pip install .[test]} brings a module here: the markers in
+        C{setup.cfg} say the same.
+    """
+    if sys.platform != "linux":
+        return False
+    if module == "pjsua2":
+        return platform.machine() == "x86_64" and sys.version_info < (3, 13)
+    return platform.machine() in ("x86_64", "aarch64")
+
+
+def _needed(module: str) -> str:
+    return f"needs {module} (Python package {MODULES[module]})"
 
 
 def _reason(program: str) -> str:

@@ -2,8 +2,11 @@
 Tests of L{tests.programs}.
 """
 
+import importlib.util
+import platform
 import re
 import shutil
+import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -44,6 +47,30 @@ class RequireTests(SynchronousTestCase):
         """
         self.install("frobnicate")
         self.assertRaises(KeyError, programs.require, "frobnicate")
+
+    def test_requireModule(self) -> None:
+        """
+        Modules are told of in the same way, and missed where there is a wheel.
+        """
+        self.patch(importlib.util, "find_spec", lambda name: None)
+        self.patch(sys, "platform", "linux")
+        self.patch(platform, "machine", lambda: "x86_64")
+        error = self.assertRaises(SkipTest, programs.requireModule, "sipral")
+        self.assertEqual(str(error), "needs sipral (Python package sipral)")
+        self.assertTrue(programs.isMissingProgram(str(error)))
+        other = self.assertRaises(SkipTest, programs.requireModule, "pjsua2")
+        self.patch(sys, "version_info", (3, 12))
+        self.assertTrue(programs.isMissingProgram(str(other)))
+        self.patch(sys, "version_info", (3, 13))
+        self.assertFalse(programs.isMissingProgram(str(other)))
+        self.patch(sys, "version_info", (3, 12))
+        self.patch(platform, "machine", lambda: "aarch64")
+        self.assertTrue(programs.isMissingProgram(str(error)))
+        self.assertFalse(programs.isMissingProgram(str(other)))
+        self.patch(sys, "platform", "darwin")
+        self.assertFalse(programs.isMissingProgram(str(error)))
+        self.patch(importlib.util, "find_spec", lambda name: name)
+        programs.requireModule("sipral")
 
     def test_requiresInstalled(self) -> None:
         """

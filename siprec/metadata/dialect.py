@@ -26,7 +26,8 @@ _ALIASES = {
     "endtime": "stop",
 }
 _NAMESPACES = re.compile(r"urn:ietf:params:xml:ns:(recording(:\d+)?|siprec)")
-_ADDRESS = re.compile(r'\s*(?:"([^"]*)"|([^<"]*))\s*<([^<>]*)>')
+# Blanks belong to one part only: else a long run of them costs its square.
+_ADDRESS = re.compile(r'(?:"([^"]*)"\s*+|([^<"]*+))<([^<>]*)>')
 _LANGUAGE = re.compile(r";\s*lang=([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*$")
 _LEAP_SECOND = re.compile(r"(?<=:\d\d):60")
 

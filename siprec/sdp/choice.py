@@ -10,7 +10,14 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
-from siprec.sdp.model import Codec, Media, SessionDescription, boundedNumber
+from siprec.sdp.model import (
+    STATIC_CODECS,
+    Codec,
+    Media,
+    Origin,
+    SessionDescription,
+    boundedNumber,
+)
 
 Address = tuple[str, int]
 
@@ -24,6 +31,13 @@ _SECURE = frozenset(("RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/S
 
 #: The directions of a peer that sends.
 SENDING = frozenset(("sendonly", "sendrecv"))
+
+# What an offer of ours has, in order of preference: G.711, what static payload types
+# (RFC 3551) stand for besides, and a dynamic one for telephone events.
+_OFFERED = (
+    *(Codec(number, *STATIC_CODECS[number]) for number in (8, 0, 9, 18, 3, 13)),
+    Codec(101, "telephone-event", 8000, fmtp="0-15"),
+)
 
 
 @frozen
@@ -122,11 +136,34 @@ def choose(offer: SessionDescription, policy: Policy) -> tuple[Choice, ...]:
     return tuple(choices)
 
 
+def propose(
+    labels: Sequence[str | None], policy: Policy
+) -> tuple[SessionDescription, tuple[Choice, ...]]:
+    """
+    Make up an offer, where the peer leaves it to us to make one.
+
+    @param labels: of each audio stream, or C{None}.
+    @param policy: its codecs, as far as their payload types are known, are offered.
+    @return: the lines, and the decision about each; none without a codec to offer.
+    """
+    codecs = tuple(codec for codec in _OFFERED if policy.takes(codec))
+    if _COMPANIONS.issuperset(codec.encoding for codec in codecs):
+        labels = ()
+    direction = "recvonly" if policy.receiving else "inactive"
+    choices = tuple(
+        Choice(index, True, codecs=codecs, label=label, direction=direction)
+        for index, label in enumerate(labels[: policy.maxStreams])
+    )
+    formats = tuple(str(codec.payloadType) for codec in codecs)
+    media = tuple(Media("audio", 9, "RTP/AVP", formats) for _ in choices)
+    return SessionDescription(Origin("-", 0, 0, "IP4", "0.0.0.0"), media), choices
+
+
 def answered(choices: Sequence[Choice], answer: SessionDescription) -> tuple[Choice, ...]:
     """
-    Bring choices up to date with the peer's answer to an offer of ours.  Labels and
-    payload types stay those of our offer: the formats of the answer are what the peer
-    would receive from us, which is nothing (RFC 3264 section 6.1).
+    Bring choices up to date with the peer's answer to an offer of ours.  Payload types
+    stay those of our offer: the formats of the answer are what the peer would receive
+    from us, which is nothing (RFC 3264 section 6.1).  So do labels that it had.
 
     @param choices: what our offer was made of.
     @return: one choice for each of C{choices}, in the same order; those that a broken
@@ -149,6 +186,7 @@ def _answeredLine(choice: Choice, answer: SessionDescription) -> Choice:
     remote = _remote(answer, choice.index)
     return evolve(
         choice,
+        label=choice.label or media.label,
         direction=choice.direction if sends else "inactive",
         remote=remote,
         remoteControl=remote if rtcpMux else _remoteControl(media, remote),

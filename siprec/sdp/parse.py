@@ -3,7 +3,7 @@ A tolerant parser of session descriptions (RFC 8866).
 
 The grammar of RFC 8866 is strict and what recording clients send is not, so the parser
 repairs what it can, notes each repair and gives up only where there is no media line to
-answer.  It visits every line once: a hostile body of 1 MiB costs no more than an honest one.
+answer, or where a description is far larger than any real one.  It visits every line once.
 """
 
 import re
@@ -12,6 +12,10 @@ from ipaddress import ip_address
 from attrs import Factory, define
 
 from siprec.sdp.model import Connection, Media, Origin, SessionDescription, boundedNumber
+
+#: Longest description that is read, in bytes, and most media lines in one: a real
+#: one is far below, and each costs time.
+MAX_BYTES, MAX_MEDIA = 65536, 128
 
 # Notes are for a person's eyes: a body made of nothing but errors need not fill a log.
 MAX_WARNINGS = 50
@@ -24,7 +28,8 @@ _NO_ORIGIN = ("-", "0", "0", "IN", "IP4", "0.0.0.0")
 
 class BadSDP(Exception):
     """
-    A body holds no media line at all, so there is nothing to answer (RFC 3264 section 6).
+    A body holds no media line at all, so there is nothing to answer (RFC 3264 section 6),
+    or more than anybody sends.
 
     @ivar why: what was missed, for the Warning header of the refusal.
     """
@@ -88,6 +93,8 @@ class _Parser:
         Take one line.  C{b=}, C{i=}, C{k=}, C{r=} and the like mean nothing to a recorder.
         """
         if kind == "m":
+            if len(self.sections) == MAX_MEDIA:
+                raise BadSDP(f"more than {MAX_MEDIA} media lines")
             self.sections.append(self._section(value))
         elif kind == "a" and value:
             name, colon, text = value.partition(":")
@@ -164,8 +171,11 @@ def parseSDP(data: bytes) -> SessionDescription:
         that are not UTF-8 survive into C{serialize()}.
     @return: the description, with each repair in C{warnings}.  A media line that cannot
         be used keeps its place, with port 0.
-    @raise BadSDP: there is no media line.
+    @raise BadSDP: there is no media line, or it is larger than L{MAX_BYTES} and
+        L{MAX_MEDIA} say.
     """
+    if len(data) > MAX_BYTES:
+        raise BadSDP(f"longer than {MAX_BYTES} bytes")
     parser = _Parser()
     text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     started = False

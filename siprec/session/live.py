@@ -229,6 +229,16 @@ class LiveRecording:
         """
         self.changeStream(index, active=False, direction="inactive")
 
+    def replaced(self, callID: str, before: str) -> None:
+        """
+        Another dialog goes on with this recording.
+
+        @param callID: of that one.
+        @param before: of the one until now.
+        """
+        self.event("replaced", callID=callID, before=before)
+        self._evolve(callID=callID)
+
     def givenUp(self, mediaIndex: int, label: str | None) -> StreamInfo | None:
         """
         @return: the last stream of an m-line that was given up, if it had this

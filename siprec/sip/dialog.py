@@ -18,6 +18,9 @@ MAX_CSEQ = 2**31 - 1
 
 Fields = Iterable[tuple[str, str]]
 
+ENDING = frozenset((404, 410, 416, 481, 482, 483, 484, 485, 502, 604))
+"""Answers to a request within a dialog that end the dialog (RFC 5057 section 5.1, table 2)."""
+
 # The methods whose request and 2xx carry a Contact that replaces the remote target.
 _REFRESHING = frozenset(("INVITE", "UPDATE"))
 

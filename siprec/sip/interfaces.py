@@ -17,6 +17,12 @@ class FlowGone(SipError):
     """
 
 
+class Abandoned(FlowGone):
+    """
+    Another process goes on with the dialog: nothing may be sent in it, by any way.
+    """
+
+
 class TransactionTimeout(SipError):
     """
     A request had no final response in time (RFC 3261 section 17.1: 32 seconds).

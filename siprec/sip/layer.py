@@ -20,6 +20,7 @@ from siprec.sip.errors import BadMessage
 from siprec.sip.flow import Flow
 from siprec.sip.headers import Via
 from siprec.sip.interfaces import (
+    Abandoned,
     FlowGone,
     IMessageReceiver,
     IServerTransaction,
@@ -254,7 +255,7 @@ class SipLayer:
         for client in list(self._clients.values()):
             sent = client.request
             if (sent.callID, sent.fromTag, sent.toTag or "") == tags:
-                client.abandon(FlowGone("another process has the dialog"))
+                client.abandon(Abandoned("another process has the dialog"))
 
     def merged(self, request: Request) -> bool:
         """

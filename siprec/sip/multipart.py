@@ -21,12 +21,23 @@ from siprec.sip.errors import SipError
 from siprec.sip.headers import Headers, paramValue, parseParameterized, quote
 from siprec.sip.uri import Params
 
-__all__ = ["MAX_DEPTH", "MAX_PARTS", "BadMultipart", "Part", "leaves", "makeMultipart", "parseBody"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_LINES",
+    "MAX_PARTS",
+    "BadMultipart",
+    "Part",
+    "leaves",
+    "makeMultipart",
+    "parseBody",
+]
 
 #: Most levels of multipart within multipart.
 MAX_DEPTH = 8
 #: Most parts of one multipart.
 MAX_PARTS = 256
+#: Most header lines of one part; what comes after them is its body.
+MAX_LINES = 100
 
 _HEADER = re.compile(rb"([!#-'*+\-.0-9A-Z^-z|~]++)[ \t]*+:(.*)", re.S)
 _FIRST_DELIMITER = re.compile(rb"^--(\S[^\r\n]{0,199}+)\r?$", re.M)
@@ -202,8 +213,11 @@ def _split(piece: bytes) -> tuple[Headers, bytes]:
         header begins the body: some senders forget the empty line.
     """
     fields: list[tuple[str, list[str]]] = []
-    position = 0
+    position = count = 0
     while position < len(piece):
+        count += 1
+        if count > MAX_LINES:
+            break
         end = piece.find(b"\n", position)
         line = piece[position : end if end >= 0 else len(piece)].removesuffix(b"\r")
         after = end + 1 if end >= 0 else len(piece)

@@ -22,17 +22,19 @@ from siprec.uas.bodies import Bodies
 Profile = Literal["strict", "lenient", "legacy"]
 
 #: Methods that do something here.
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO")
+METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO", "PRACK")
 ALLOW = ", ".join(METHODS)
 
 # Methods of the IANA registry: known, though not for a recorder.
-_KNOWN = frozenset(
-    (*METHODS, "PRACK", "REGISTER", "SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE", "PUBLISH")
-)
+_KNOWN = frozenset((*METHODS, "REGISTER", "SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE", "PUBLISH"))
+
+#: Extensions that are told to peers.
+SUPPORTED = "timer, replaces"
 
 # "record-aware" is only ever in Supported (RFC 7866 section 11.1.2), and
-# harmless here if somebody requires it.
-_OPTIONS = frozenset(("siprec", "timer", "record-aware"))
+# harmless here if somebody requires it.  What "100rel" asks for is kept by never
+# sending a 1xx that it would be for (RFC 3262 section 3).
+_OPTIONS = frozenset(("siprec", "timer", "replaces", "100rel", "record-aware"))
 
 # The tag is a header parameter in RFC 7866, but some SBCs write it into the
 # URI, some without "+sip.", and some lose the ">" (CONFORMANCE A2): so the

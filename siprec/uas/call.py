@@ -29,6 +29,7 @@ from siprec.uas.negotiation import Negotiation
 from siprec.uas.opening import Opening
 from siprec.uas.ours import OwnRequests
 from siprec.uas.readiness import Readiness
+from siprec.uas.replacing import Replacement
 from siprec.uas.responses import ok
 from siprec.uas.sessionclock import SessionClock
 from siprec.uas.snapshot import dialogInfo, timerOf
@@ -101,13 +102,43 @@ class Call:
         @param bodies: what is in it.
         @return: fires when it has been answered.
         """
-        self._opening = Opening(self._around, self, invite, bodies)
-        self._unanswered = True
+        return self._open(Opening(self._around, self, invite, bodies))
+
+    def takeOver(self, invite: IServerTransaction, bodies: Bodies, old: Call) -> Deferred[None]:
+        """
+        Instead of L{begin}: go on with the recording of another dialog, which
+        is ended (RFC 3891).
+
+        @return: fires when the INVITE has been answered.
+        """
+        # What is received already needs no further room.
+        self.negotiation.policy = old.negotiation.policy
+        return self._open(Replacement(self._around, self, invite, bodies, old))
+
+    def _open(self, opening: Opening) -> Deferred[None]:
+        self._opening, self._unanswered = opening, True
 
         def answered(result: None) -> None:
             self._unanswered = False
 
-        return self._opening.begin().addCallback(answered)
+        return opening.begin().addCallback(answered)
+
+    def handOver(self) -> LiveRecording:
+        """
+        Another dialog has the recording from now on.
+
+        @return: what is recorded.
+        """
+        live, self.live = self.live, None
+        assert live is not None, "only an answered call can be replaced"
+        self.letGo()
+        return live
+
+    def endReplaced(self) -> None:
+        """
+        End the dialog, after L{handOver}.
+        """
+        self._run([SendBye(200, "replaced")])
 
     def goOn(self, info: DialogInfo, live: LiveRecording, put: Adopt) -> None:
         """
@@ -119,7 +150,8 @@ class Call:
         """
         self.live = live
         self.negotiation.sessionID = info.sdpSession
-        self.negotiation.restore(parseSDP(info.localSDP), parseSDP(info.remoteSDP), live)
+        remote = parseSDP(info.remoteSDP) if info.remoteSDP else None
+        self.negotiation.restore(parseSDP(info.localSDP), remote, live)
         self.peerAllows = frozenset(info.peerAllows)
         self._finals.restore(info.finals)
         if all(each.cseq != info.remoteCSeq for each in info.finals):
@@ -172,7 +204,7 @@ class Call:
         news = awaited or not self.dialog.confirmed
         self._finals.acknowledged(number)
         self.dialog = evolve(self.dialog, confirmed=True)
-        if self.live is not None and ack.body and awaited:
+        if self.live is not None and awaited:
             self._theirs.ackReceived(ack, self.live)
         self._run(self._life.ack())
         if news:
@@ -197,6 +229,9 @@ class Call:
         self.live.noteHeaders(request.method, list(request.headers))
         if request.method == "OPTIONS":
             transaction.respond(ok(self.dialog, request))
+        elif request.method == "PRACK":
+            # There is no 1xx of ours that it could be for (RFC 3262 section 3).
+            self._theirs.refuse(transaction, 481, "no reliable 1xx was sent")
         else:
             self._theirs.received(transaction, request, self.live)
             self._ours.peerSpoke(self.live)
@@ -225,6 +260,8 @@ class Call:
 
         @param offers: whether that carries an offer of ours.
         """
+        if offers:
+            self._theirs.offered = response.cseq.number
         self._finals.add(transaction, response, offers)
         await self.save()
         self._snapshots.look()
@@ -294,8 +331,7 @@ class Call:
             # It may have been refreshed where it is now.
             self.timer.agree(self.timer.agreed)
             return
-        last = None if self.live is None else self.live.lastArrival()
-        if self.live is not None and last is not None and self._around.now() - last < _ALIVE:
+        if self.live is not None and self._hears(self.live):
             # It forgot its refresh, but sends media: the rest would be lost.
             self.live.event("sessionTimerExpired")
             self.timer.agree(self.timer.agreed)
@@ -390,11 +426,19 @@ class Call:
         """
         return self._trying or self._ours.asking
 
-    def peerGone(self) -> None:
+    def peerGone(self, status: int = 481) -> None:
         """
-        The peer has answered that it does not know the call.
+        The peer, or a proxy, has answered that there is no such dialog.  Only
+        the peer itself says 481; any other is not believed while media comes.
         """
-        self._run(self._life.gone())
+        if status != 481 and self.live is not None and self._hears(self.live):
+            self.live.event("dialogDenied", status=status)
+        else:
+            self._run(self._life.gone())
+
+    def _hears(self, live: LiveRecording) -> bool:
+        last = live.lastArrival()
+        return last is not None and self._around.now() - last < _ALIVE
 
     def saveSoon(self) -> None:
         """

@@ -5,6 +5,8 @@ Offer and answer of one dialog, and the recorded streams that follow from them
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import define, evolve, field
 from twisted.logger import Logger
 
@@ -12,7 +14,7 @@ from siprec.ids import newSessionNumber
 from siprec.media.ports import NoFreePorts
 from siprec.sdp.answer import LocalMedia, makeAnswer, makeOffer
 from siprec.sdp.changes import changed
-from siprec.sdp.choice import SENDING, Choice, Policy, answered, choose
+from siprec.sdp.choice import SENDING, Choice, Policy, answered, choose, propose
 from siprec.sdp.model import SessionDescription
 from siprec.session.live import LiveRecording, StreamRequest
 from siprec.session.model import Format
@@ -65,6 +67,8 @@ class Negotiation:
     local: SessionDescription | None = field(default=None, init=False)
     remote: SessionDescription | None = field(default=None, init=False)
     _choices: tuple[Choice, ...] = field(default=(), init=False)
+    # The lines of an offer of ours that nobody has asked for.
+    _pattern: SessionDescription | None = field(default=None, init=False)
 
     def begin(self, offer: SessionDescription) -> list[StreamRequest]:
         """
@@ -76,6 +80,18 @@ class Negotiation:
         self._choices = choose(offer, self.policy)
         return [_request(each) for each in self._choices if each.accepted]
 
+    def propose(self, labels: Sequence[str | None]) -> list[StreamRequest]:
+        """
+        Instead of L{begin}: the first INVITE has no offer, so ours is to be in
+        the 200 (RFC 3261 section 13.3.1.4).
+
+        @param labels: of each stream that can be expected, C{None} for one
+            whose label is not known.
+        @return: the streams to record.
+        """
+        self._pattern, self._choices = propose(labels, self.policy)
+        return [_request(each) for each in self._choices]
+
     def refusals(self) -> str:
         """
         @return: why each refused line was refused, for a Warning.
@@ -85,11 +101,23 @@ class Negotiation:
 
     def firstAnswer(self, live: LiveRecording) -> SessionDescription:
         """
-        @return: the answer to what L{begin} looked at; its streams are bound.
+        @return: the answer to what L{begin} looked at, or the offer of
+            L{propose}; its streams are bound.
         """
-        assert self.remote is not None, "begin() comes first"
-        self._tell(None, live)
-        return self._answer(self.remote, live)
+        offer = self.remote or self._pattern
+        assert offer is not None, "begin() or propose() comes first"
+        if self.remote is not None:
+            self._tell(None, live)
+        return self._answer(offer, live)
+
+    def takeOver(self, live: LiveRecording) -> SessionDescription:
+        """
+        Instead of L{firstAnswer}: the streams are those of another dialog's, as
+        far as they have a line here; the other lines get new ones.
+        """
+        self._choices = tuple(self._apply(each, live) for each in self._choices)
+        live.startCapture()
+        return self.firstAnswer(live)
 
     def check(self, offer: SessionDescription) -> None:
         """
@@ -132,18 +160,19 @@ class Negotiation:
         return self.local
 
     def restore(
-        self, local: SessionDescription, remote: SessionDescription, live: LiveRecording
+        self, local: SessionDescription, remote: SessionDescription | None, live: LiveRecording
     ) -> None:
         """
         Go on where another process stopped.
 
         @param local: what it sent last, answer or offer.
-        @param remote: what it received last, offer or answer.
+        @param remote: what it received last, offer or answer; C{None} while
+            the first offer, ours, is not answered yet.
         @param live: the recording, its streams as they were.
         """
         self.local, self.remote = local, remote
         self._choices = tuple(
-            self._restored(each, local, live) for each in choose(remote, self.policy)
+            self._restored(each, local, live) for each in choose(remote or local, self.policy)
         )
 
     def _restored(self, choice: Choice, local: SessionDescription, live: LiveRecording) -> Choice:

@@ -4,6 +4,7 @@ The first INVITE of a call, until it is answered.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from attrs import define, field
@@ -12,8 +13,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from siprec.media.ports import NoFreePorts
+from siprec.sdp.model import SessionDescription
 from siprec.session.life import Reject
-from siprec.session.live import LiveRecording, StreamRequest, keysOf
+from siprec.session.live import Document, LiveRecording, StreamRequest, keysOf
 from siprec.session.recordings import NoRoom
 from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
@@ -29,6 +31,20 @@ from siprec.uas.sessionclock import SessionClock
 log = Logger()
 
 _TIMER = TimerSettings()
+
+# Lines of an offer of ours where the metadata says nothing: one for each side of
+# a call.
+_LINES = 2
+
+
+def expectedLabels(documents: Sequence[Document]) -> list[str | None]:
+    """
+    @return: the labels of the streams that metadata tells of; without metadata
+        those, not known yet, of a call between two.
+    """
+    named = [each.label for document in documents for each in document.parsed.streams]
+    labels: list[str | None] = list(dict.fromkeys(label for label in named if label))
+    return labels or [None] * _LINES
 
 
 class Opened(Protocol):
@@ -47,9 +63,13 @@ class Opened(Protocol):
         Remember which methods the peer takes.
         """
 
-    async def promise(self, transaction: IServerTransaction, response: Response) -> None:
+    async def promise(
+        self, transaction: IServerTransaction, response: Response, offers: bool = False
+    ) -> None:
         """
         Have the call in the store, and in it the 200.
+
+        @param offers: whether that carries an offer of ours.
         """
 
     def opened(self) -> None:
@@ -100,13 +120,15 @@ class Opening:
             call.failed(Reject(422, "session interval", headers=timer.headers))
             return
         description = self._bodies.description
-        streams = [] if description is None else call.negotiation.begin(description)
+        if description is None:
+            streams = call.negotiation.propose(expectedLabels(self._bodies.documents))
+        else:
+            streams = call.negotiation.begin(description)
         if not streams:
-            why = call.negotiation.refusals() or "no session description"
-            call.failed(Reject(488, why))
+            call.failed(Reject(488, call.negotiation.refusals() or "no media"))
             return
         try:
-            live = await self._open(streams)
+            live = await self._record(streams)
         except (NoFreePorts, NoRoom) as error:
             log.error("{callID}: not recorded: {why}", callID=request.callID, why=str(error))
             call.failed(Reject(503, str(error), RETRY_AFTER))
@@ -114,16 +136,19 @@ class Opening:
         call.live = live
         for note in self._bodies.notes:
             live.event("bodyIrregular", reason=note)
-        body = call.negotiation.firstAnswer(live).serialize()
+        body = self._describe(live).serialize()
         call.noteAllowed(request)
         call.timer.agree(timer)
         self._response = ok(call.dialog, request, timer, body)
-        await call.promise(self._invite, self._response)
+        await call.promise(self._invite, self._response, offers=description is None)
         call.opened()
 
-    async def _open(self, streams: list[StreamRequest]) -> LiveRecording:
+    async def _record(self, streams: list[StreamRequest]) -> LiveRecording:
         """
         Begin a recording, or go on with one of the same call.
+
+        @raise NoFreePorts: there are no ports for the streams.
+        @raise NoRoom: there can be no recording.
         """
         call, around, request = self._call, self._around, self._invite.request
         advertise, bind = around.mediaHosts(call.flow)
@@ -150,6 +175,12 @@ class Opening:
             advertise=advertise,
             bind=bind,
         )
+
+    def _describe(self, live: LiveRecording) -> SessionDescription:
+        """
+        @return: our side of the session.
+        """
+        return self._call.negotiation.firstAnswer(live)
 
     def _beginFailed(self, failure: Failure) -> None:
         """

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
@@ -19,12 +19,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from siprec.session.live import LiveRecording
-from siprec.sip.dialog import Dialog, glareDelay
+from siprec.sip.dialog import ENDING, Dialog, glareDelay
 from siprec.sip.errors import SipError
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import FlowGone, TransactionTimeout
 from siprec.sip.message import Request, Response
-from siprec.sip.sessiontimer import refreshed
+from siprec.sip.sessiontimer import longer, refreshed
 from siprec.uas.around import Surroundings
 from siprec.uas.bodies import readLeniently
 from siprec.uas.negotiation import Negotiation
@@ -85,9 +85,9 @@ class InCall(Protocol):
         Log what nobody foresaw.
         """
 
-    def peerGone(self) -> None:
+    def peerGone(self, status: int) -> None:
         """
-        The peer does not know the call any more.
+        The peer has given an answer that ends the dialog.
         """
 
 
@@ -132,7 +132,7 @@ class OwnRequests:
     _random: Callable[[], float] = random.random
     inviting: bool = field(default=False, init=False)
     _pending: Deferred[Response] | None = field(default=None, init=False)
-    _pause: Deferred[None] | None = field(default=None, init=False)
+    _pauses: list[Deferred[None]] = field(factory=list, init=False)
     _moving: bool = field(default=False, init=False)
     _refreshing: bool = field(default=False, init=False)
     # What has come of the last attempt, as the manifest says.
@@ -146,9 +146,10 @@ class OwnRequests:
         """
         The call is over: wait for nothing more.
         """
-        for each in (self._pending, self._pause):
-            if each is not None:
-                each.cancel()
+        if self._pending is not None:
+            self._pending.cancel()
+        for pause in list(self._pauses):
+            pause.cancel()
         if self._later is not None:
             self._later.cancel()
             self._later = None
@@ -181,8 +182,6 @@ class OwnRequests:
         """
         Refresh the session as agreed (RFC 4028 section 7.4).
         """
-        if self.inviting:
-            return  # that refreshes it, too
         self._refreshing = True
         try:
             await self._refresh()
@@ -191,23 +190,43 @@ class OwnRequests:
 
     async def _refresh(self) -> None:
         call = self._call
-        dialog, request = refreshRequest(
-            call.dialog,
-            call.timer.agreed,
-            call.negotiation.local,
-            updates="UPDATE" in call.peerAllows,
-        )
         try:
-            response = await self._send(dialog, request)
+            response = await self._refreshed()
         except (SipError, TimeoutError, CancelledError) as error:
             # The peer's own timer decides; media may well go on.
-            log.warn("{callID}: no refresh: {why}", callID=dialog.callID, why=str(error))
+            log.warn("{callID}: no refresh: {why}", callID=call.dialog.callID, why=str(error))
             return
-        if response.status == 481:
-            call.peerGone()
-        elif response.status < 300 and not call.over:
+        if response is None or call.over:
+            return
+        if response.status in ENDING:
+            call.peerGone(response.status)
+        elif response.status < 300:
             self._accepted(response)
             call.saveSoon()
+
+    async def _refreshed(self) -> Response | None:
+        """
+        @return: the peer's last word; C{None} if something else refreshes the
+            session.
+        """
+        call, agreed, response = self._call, self._call.timer.agreed, None
+        for _ in range(_ATTEMPTS):
+            if self.inviting or call.over:
+                return None
+            updates = "UPDATE" in call.peerAllows
+            dialog, request = refreshRequest(
+                call.dialog, agreed, call.negotiation.local, updates=updates
+            )
+            response = await self._send(dialog, request)
+            least = longer(response) if response.status == 422 else None
+            if least is not None and least > (agreed.interval or 0):
+                agreed = evolve(agreed, interval=least)  # RFC 4028 section 7.3
+                continue
+            delay = self._again(response)
+            if delay is None:
+                break
+            await self._wait(delay)
+        return response
 
     def startMove(self, live: LiveRecording) -> Deferred[None]:
         """
@@ -383,10 +402,9 @@ class OwnRequests:
             raise
         if response.status >= 300:
             negotiation.local = before
-            if response.status == 481:
-                call.peerGone()
-                return None
-            return response
+            if response.status in ENDING:
+                call.peerGone(response.status)
+            return None if call.over else response
         if not call.over:
             self._accepted(response)
             bodies = readLeniently(response.headers, response.body)
@@ -441,8 +459,9 @@ class OwnRequests:
         return min(int(after[1]), _LONGEST_WAIT)
 
     async def _wait(self, seconds: float) -> None:
-        self._pause = deferLater(self._around.clock, seconds)
+        pause: Deferred[None] = deferLater(self._around.clock, seconds)
+        self._pauses.append(pause)
         try:
-            await self._pause
+            await pause
         finally:
-            self._pause = None
+            self._pauses.remove(pause)

@@ -4,7 +4,10 @@ Requests that the recorder sends within a dialog, and the way they take.
 
 from __future__ import annotations
 
-from attrs import define
+from collections import OrderedDict
+from typing import Any
+
+from attrs import define, field
 from twisted.logger import Logger
 
 from siprec.sdp.model import SessionDescription
@@ -12,14 +15,22 @@ from siprec.sip.dialog import Dialog
 from siprec.sip.errors import BadURI, SipError
 from siprec.sip.flow import Flow
 from siprec.sip.headers import quote
-from siprec.sip.interfaces import FlowGone, ISipTransport
+from siprec.sip.interfaces import Abandoned, FlowGone, ISipTransport, TransactionTimeout
 from siprec.sip.layer import SipLayer
+from siprec.sip.locate import Locator, Place, locatorOf
 from siprec.sip.matching import defaultPort, isAddress
 from siprec.sip.message import Request, Response
 from siprec.sip.sessiontimer import Agreed
 from siprec.sip.uri import SipURI, parseURI
 
 log = Logger()
+
+# Bytes above which a request does not go over UDP if that can be avoided (RFC 3261
+# section 18.1.1), and what our Via adds to one.
+_LARGE, _VIA = 1300, 100
+
+# So many peers are remembered that take no TCP.
+_MOST = 1000
 
 
 @define(eq=False, repr=False)
@@ -28,38 +39,56 @@ class Outgoing:
     Sends requests to the peers of dialogs.
 
     @ivar transport: finds the way to a peer.
+    @ivar locator: finds hosts by their names; without one, the transport does.
     """
 
     _layer: SipLayer
     transport: ISipTransport
+    _locator: Locator | None = None
+    _withoutTCP: OrderedDict[tuple[str, int], None] = field(factory=OrderedDict, init=False)
+
+    @classmethod
+    def over(cls, layer: SipLayer, transport: ISipTransport, reactor: Any) -> Outgoing:
+        """
+        @param reactor: see L{locatorOf}.
+        @return: one that asks the name servers of this host.
+        """
+        return cls(layer, transport, locatorOf(reactor))
 
     async def send(self, dialog: Dialog, request: Request, flow: Flow) -> Response:
         """
         A connection of the peer is used while it is open, because a peer
-        behind NAT cannot be reached otherwise (RFC 5626 section 4.2); UDP goes
-        to the next hop of the dialog where that is an address, else back to
-        where the peer's requests come from.
+        behind NAT cannot be reached otherwise (RFC 5626 section 4.2); else the
+        places of the dialog's next hop are tried one after the other (RFC 3263
+        section 4.3).  With UDP the last is where the peer's requests come from,
+        where the next hop is a name.  A large request goes over TCP, and over
+        UDP where there is none.
 
         @param flow: what the peer's last request came by.
         @return: the final response; a 2xx to an INVITE has been acknowledged.
         @raise TransactionTimeout: there was none.
+        @raise Abandoned: another process has the dialog by now.
         @raise FlowGone: the peer cannot be reached.
         """
-        host, port = _target(dialog, flow)
-        if not flow.reliable:
-            # From the same local address as before: a peer may know only that.
-            remote = (host, port) if isAddress(host) else flow.remote
-            if flow.relay:
-                own = await self.transport.connect("UDP", *remote)
-                return await self._sendOn(dialog, request, own)
-            return await self._sendOn(dialog, request, Flow("UDP", flow.local, remote))
-        try:
-            if flow.relay:
-                raise FlowGone(f"the connection is one of {flow.relay}")
-            return await self._sendOn(dialog, request, flow)
-        except FlowGone:
-            again = await self.transport.connect(flow.transport, host, port)
-            return await self._sendOn(dialog, request, again)
+        if flow.reliable and not flow.relay:
+            try:
+                return await self._sendOn(dialog, request, flow)
+            except Abandoned:
+                raise
+            except FlowGone as error:
+                log.debug("{callID}: {why}", callID=dialog.callID, why=str(error))
+        *others, last = await self._places(dialog, flow)
+        for place in others:
+            try:
+                response = await self._sendTo(place, dialog, request, flow)
+            except Abandoned:
+                raise
+            except (FlowGone, TransactionTimeout) as error:
+                log.info("{callID}: {why}", callID=dialog.callID, why=str(error))
+            else:
+                if response.status != 503:
+                    return response
+        return await self._sendTo(last, dialog, request, flow)
 
     async def bye(self, dialog: Dialog, flow: Flow, cause: int, text: str) -> Dialog:
         """
@@ -82,6 +111,48 @@ class Outgoing:
         Another process has the dialog: from here on nothing is sent in it.
         """
         self._layer.forgetDialog(dialog.callID, dialog.localTag, dialog.remoteTag)
+
+    async def _places(self, dialog: Dialog, flow: Flow) -> list[Place]:
+        """
+        @return: at least one.
+        """
+        hop = _hop(dialog)
+        if hop is None:
+            return [Place(flow.transport, *flow.remote)]
+        known = Place(flow.transport, hop.host, hop.port or defaultPort(flow.transport))
+        if isAddress(hop.host):
+            return [known]
+        found: list[Place] = []
+        if self._locator is not None:
+            # What was protected by TLS stays so.
+            wanted = "TLS" if flow.transport == "TLS" else (hop.param("transport") or "").upper()
+            kind = wanted if wanted in ("UDP", "TCP", "TLS") else None
+            found = await self._locator.locate(hop.host, hop.port, kind)
+        if not flow.reliable:
+            back = Place("UDP", *flow.remote)
+            return [each for each in found if each != back] + [back]
+        return found or [known]
+
+    async def _sendTo(self, place: Place, dialog: Dialog, request: Request, flow: Flow) -> Response:
+        if place.transport != "UDP":
+            again = await self.transport.connect(place.transport, place.host, place.port)
+            return await self._sendOn(dialog, request, again)
+        remote = (place.host, place.port)
+        if len(request.serialize()) + _VIA > _LARGE and remote not in self._withoutTCP:
+            try:
+                stream = await self.transport.connect("TCP", *remote)
+                return await self._sendOn(dialog, request, stream)
+            except Abandoned:
+                raise
+            except FlowGone as error:
+                log.info("{callID}: no TCP: {why}", callID=dialog.callID, why=str(error))
+                self._withoutTCP[remote] = None
+                if len(self._withoutTCP) > _MOST:
+                    self._withoutTCP.popitem(last=False)
+        if flow.transport == "UDP" and not flow.relay:
+            # From the same local address as before: a peer may know only that.
+            return await self._sendOn(dialog, request, Flow("UDP", flow.local, remote))
+        return await self._sendOn(dialog, request, await self.transport.connect("UDP", *remote))
 
     async def _sendOn(self, dialog: Dialog, request: Request, flow: Flow) -> Response:
         def acknowledge(response: Response) -> None:
@@ -114,15 +185,12 @@ def refreshRequest(
     return dialog.request("INVITE", headers=headers, body=body, contentType="application/sdp")
 
 
-def _target(dialog: Dialog, flow: Flow) -> tuple[str, int]:
+def _hop(dialog: Dialog) -> SipURI | None:
     """
-    @return: host, maybe a name, and port of the next hop; where it cannot be
-        read, those that the peer's requests come from.
+    @return: the next hop of a dialog; C{None} where it cannot be read.
     """
     try:
         hop = parseURI(dialog.nextHop)
     except BadURI:
-        return flow.remote
-    if not isinstance(hop, SipURI):
-        return flow.remote
-    return hop.host, hop.port or defaultPort(flow.transport)
+        return None
+    return hop if isinstance(hop, SipURI) else None

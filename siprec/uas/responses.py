@@ -7,7 +7,7 @@ from __future__ import annotations
 from siprec.sip.dialog import Dialog
 from siprec.sip.message import Request, Response
 from siprec.sip.sessiontimer import Agreed
-from siprec.uas.admission import ALLOW
+from siprec.uas.admission import ALLOW, SUPPORTED
 from siprec.uas.around import warning
 from siprec.uas.bodies import ACCEPT
 
@@ -21,9 +21,9 @@ def ok(
     @param timer: what was agreed of the session timer, if that was asked.
     @param body: our description, or nothing.
     """
-    headers = [("Allow", ALLOW), ("Accept", ACCEPT)]
+    headers = [("Allow", ALLOW), ("Accept", ACCEPT), ("Supported", SUPPORTED)]
     if timer is not None:
-        headers += [("Supported", "timer"), *timer.headers]
+        headers += timer.headers
     contentType = "application/sdp" if body else None
     return dialog.response(request, 200, headers=headers, body=body, contentType=contentType)
 

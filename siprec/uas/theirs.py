@@ -137,8 +137,13 @@ class TheirRequests:
         """
         bodies = readLeniently(ack.headers, ack.body)
         self._receive(bodies, live)
-        if bodies.description is not None and self.offered == ack.cseq.number:
-            self.offered = None
+        if self.offered != ack.cseq.number:
+            return
+        self.offered = None
+        if bodies.description is None:
+            # What our offer says may come all the same.
+            live.event("offerNotAnswered")
+        else:
             self._call.negotiation.peerAnswered(bodies.description, live)
 
     async def _take(

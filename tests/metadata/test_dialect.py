@@ -3,6 +3,7 @@ Tests of L{siprec.metadata.dialect}.
 """
 
 from datetime import UTC, datetime, timedelta, timezone
+from time import process_time
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -117,6 +118,23 @@ class NameIDTests(SynchronousTestCase):
         self.assertEqual(makeNameID('"Ann B" <sip:a@b>'), NameID("sip:a@b", "Ann B"))
         self.assertEqual(makeNameID("Ann <sip:a@b>"), NameID("sip:a@b", "Ann"))
         self.assertEqual(makeNameID("<sip:a@b>", "Other"), NameID("sip:a@b", "Other"))
+
+    def test_linear(self) -> None:
+        """
+        A long run of blanks costs no more than in proportion, wherever it is.
+        """
+        blanks = " \n" * 200_000
+        for aor in (
+            f"sip:{blanks}a@b",
+            f'"x"{blanks}y',
+            f'"{blanks}',
+            f"{blanks}<sip:a@b",
+            f"x{blanks}<",
+        ):
+            start = process_time()
+            makeNameID(aor)
+            # Not a measure of speed: with the square of the size it took minutes.
+            self.assertLess(process_time() - start, 3)
 
     def test_B3_blankName(self) -> None:
         """

@@ -263,7 +263,7 @@ class DialectTests(SynchronousTestCase):
             "2125550001",
         )
 
-    def test_B4_AudioCodes(self) -> None:
+    def test_J10_AudioCodes(self) -> None:
         """
         Legacy format with bare line ends, an empty line before the XML
         declaration (J11), and identifiers of two contact centres.

@@ -5,7 +5,7 @@ Tests for L{siprec.sdp.choice}.
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from siprec.sdp.choice import Choice, Policy, answered, choose
+from siprec.sdp.choice import Choice, Policy, answered, choose, propose
 from siprec.sdp.model import Connection, Media, SessionDescription
 from tests.sdp.offers import line, offer
 
@@ -312,3 +312,42 @@ class AnsweredTests(SynchronousTestCase):
         Lines that a broken answer leaves out go on as they were.
         """
         self.assertEqual(self.after(offer(line()))[1:], self.choices[1:])
+
+
+class ProposedTests(SynchronousTestCase):
+    """
+    L{propose} makes up an offer where the peer has made none.
+    """
+
+    def test_D4_offerless_lines(self) -> None:
+        """
+        One audio line for each label, to receive on, with the codecs that can be
+        recorded and whose payload types are known.
+        """
+        pattern, choices = propose(["a", None], POLICY)
+        self.assertEqual([media.kind for media in pattern.media], ["audio", "audio"])
+        self.assertEqual([choice.label for choice in choices], ["a", None])
+        self.assertEqual({choice.direction for choice in choices}, {"recvonly"})
+        found = [(codec.payloadType, codec.name) for codec in choices[0].codecs]
+        expected = [(8, "PCMA"), (0, "PCMU"), (13, "CN"), (101, "telephone-event")]
+        self.assertEqual(found, expected)
+        self.assertEqual(pattern.media[0].formats, ("8", "0", "13", "101"))
+
+    def test_D4_offerless_policy(self) -> None:
+        """
+        What the policy does not take is not offered; it bounds the lines, too.
+        """
+        policy = Policy(codecs=("pcmu", "opus"), receiving=False, maxStreams=1)
+        _, choices = propose(["1", "2"], policy)
+        self.assertEqual([codec.name for codec in choices[0].codecs], ["PCMU"])
+        self.assertEqual([choice.direction for choice in choices], ["inactive"])
+        pattern, choices = propose(["1"], Policy(codecs=("opus", "telephone-event")))
+        self.assertEqual((pattern.media, choices), ((), ()))
+
+    def test_D4_offerless_label(self) -> None:
+        """
+        A label that our offer lacks is that of the answer.
+        """
+        _, choices = propose([None, "2"], POLICY)
+        answer = offer(line("sendonly", "label:x"), line("sendonly", "label:y"))
+        self.assertEqual([each.label for each in answered(choices, answer)], ["x", "2"])

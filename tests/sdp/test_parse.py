@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from siprec.sdp.model import Connection, Origin
-from siprec.sdp.parse import MAX_WARNINGS, BadSDP, parseSDP
+from siprec.sdp.parse import MAX_MEDIA, MAX_WARNINGS, BadSDP, parseSDP
 
 PROPER = (
     b"v=0\r\n"
@@ -102,15 +102,27 @@ class ParseTests(SynchronousTestCase):
         repeats: media lines, session attributes or attributes of one line.
         """
         for line in (b"m=audio 0 RTP/AVP 0\r\n", b"a=x\r\n", b"a=rtpmap:0 PCMU/8000\r\n", b"m\r\n"):
-            body = b"a=inactive\r\nm=audio 1 RTP/AVP 0\r\n" + line * ((1 << 20) // len(line))
+            most = MAX_MEDIA - 1 if line[:2] == b"m=" else 60000 // len(line)
+            body = b"a=inactive\r\nm=audio 1 RTP/AVP 0\r\n" + line * most
             start = process_time()
             description = parseSDP(b"a=y\r\n" * 1000 + body)
             for index, media in enumerate(description.media):
                 description.direction(index)
                 self.assertLess(len(media.codecs), 2)
             # Not a measure of speed: with the square of the size it took minutes.
-            self.assertLess(process_time() - start, 30)
+            self.assertLess(process_time() - start, 3)
             self.assertLessEqual(len(description.warnings), MAX_WARNINGS)
+
+    def test_tooLarge(self) -> None:
+        """
+        What is far larger than any real description is not read at all.
+        """
+        line = b"m=audio 0 RTP/AVP 0\r\n"
+        self.assertEqual(len(parseSDP(line * MAX_MEDIA).media), MAX_MEDIA)
+        error = self.assertRaises(BadSDP, parseSDP, line * (MAX_MEDIA + 1))
+        self.assertEqual(error.why, "more than 128 media lines")
+        error = self.assertRaises(BadSDP, parseSDP, line + b"a=x\r\n" * 20000)
+        self.assertEqual(error.why, "longer than 65536 bytes")
 
 
 class ToleranceTests(SynchronousTestCase):

@@ -52,7 +52,7 @@ class AuthenticatorTests(SynchronousTestCase):
         self.assertTrue(all(name == "WWW-Authenticate" for name, _ in found.headers))
         return [value for _, value in found.headers]
 
-    def test_D4_order(self) -> None:
+    def test_D4_digest_order(self) -> None:
         """
         The challenges differ in the algorithm alone, the best comes first
         (RFC 8760 section 2.3), and each has qop (RFC 8760 section 2.6).
@@ -63,7 +63,7 @@ class AuthenticatorTests(SynchronousTestCase):
         self.assertEqual(len({each["nonce"] for each in given}), 1)
         self.assertTrue(all("stale" not in each for each in given))
 
-    def test_D4_algorithms(self) -> None:
+    def test_D4_digest_algorithms(self) -> None:
         """
         With each of them a peer gets in; with one that is not offered it does
         not, whatever the file has.
@@ -79,7 +79,7 @@ class AuthenticatorTests(SynchronousTestCase):
         headers = last.headers.replacing("Authorization", odd.replace("=MD5", "=SHA-1"))
         self.challenge(evolve(last, headers=headers), "wrongCredentials")
 
-    def test_D4_wrong(self) -> None:
+    def test_D4_digest_wrong(self) -> None:
         """
         A wrong password, an unknown user, another method or another URI: none
         gets in, and none is told which it was.
@@ -107,7 +107,7 @@ class AuthenticatorTests(SynchronousTestCase):
         same = evolve(withCredentials(asked, value), uri="sip:%73rs@example.com")
         self.assertEqual(self.auth.check(same), Authenticated("ann"))
 
-    def test_D4_replay(self) -> None:
+    def test_D4_digest_replay(self) -> None:
         """
         The same credentials are good once; with the next count again.
         """
@@ -133,7 +133,7 @@ class AuthenticatorTests(SynchronousTestCase):
         headers = sent.headers.replacing("Call-ID", "another")
         self.challenge(evolve(sent, headers=headers), "replayedNonce")
 
-    def test_D4_stale(self) -> None:
+    def test_D4_digest_stale(self) -> None:
         """
         Who answers rightly to a nonce that is too old, or of another key, is
         told that only the nonce is bad.

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from siprec.sip.headers import Headers
 from siprec.sip.multipart import (
     MAX_DEPTH,
+    MAX_LINES,
     MAX_PARTS,
     BadMultipart,
     Part,
@@ -289,6 +290,13 @@ class MultipartTests(SynchronousTestCase):
         part = b"\r\n--b\r\n\r\nx"
         self.assertEqual(len(bodies(part * MAX_PARTS)), MAX_PARTS)
         self.assertRaises(BadMultipart, bodies, part * (MAX_PARTS + 1))
+
+    def test_manyHeaders(self) -> None:
+        """
+        After so many header lines, what follows is the body.
+        """
+        lines = b"X: y\r\n" * (MAX_LINES + 2)
+        self.assertEqual(bodies(b"--b\r\n" + lines + b"\r\n--b--"), [b"X: y\r\n" * 2])
 
     @PROPERTY
     @given(

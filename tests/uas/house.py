@@ -54,9 +54,19 @@ class Wire(FakeSipTransport):
     A transport on which single connections may be closed.
 
     @ivar closed: their flows.
+    @ivar deaf: the transports at which no peer listens.
     """
 
     closed: set[Flow] = field(factory=set)
+    deaf: set[str] = field(factory=set)
+
+    def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
+        """
+        See L{ISipTransport.connect}.
+        """
+        if transport in self.deaf:
+            return fail(FlowGone("nobody listens"))
+        return super().connect(transport, host, port)
 
     def send(self, flow: Flow, data: bytes) -> None:
         """

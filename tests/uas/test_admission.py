@@ -135,10 +135,10 @@ class CheckTests(SynchronousTestCase):
         """
         known = ("Require", "SIPREC, timer"), ("Require", "record-aware")
         self.assertIsNone(checkHeaders(request(*known)))
-        refusal = checkHeaders(request(*known, ("Require", "Foo, 100rel")))
+        refusal = checkHeaders(request(*known, ("Require", "Foo, precondition")))
         assert refusal is not None
         self.assertEqual(
-            (refusal.status, refusal.headers), (420, (("Unsupported", "Foo, 100rel"),))
+            (refusal.status, refusal.headers), (420, (("Unsupported", "Foo, precondition"),))
         )
 
     def test_accept(self) -> None:

@@ -140,7 +140,7 @@ class OrdinaryCallTests(RecorderTestCase):
         self.assertEqual(event["type"], "bodyIrregular")
         self.assertIn("unusual o= line", event["reason"])
 
-    def test_byeWithoutAck(self) -> None:
+    def test_D4_reason_kept(self) -> None:
         """
         A peer may end a call that it has not acknowledged; the 200 is not
         repeated any more.
@@ -229,7 +229,7 @@ class CancelTests(RecorderTestCase):
     def _statuses(self, messages: list[Request | Response]) -> list[tuple[int, str]]:
         return [(each.status, each.cseq.method) for each in messages if isinstance(each, Response)]
 
-    def test_beforeAnswer(self) -> None:
+    def test_D3_487_cancelled(self) -> None:
         """
         The INVITE is answered 487 at once; the recording that was being made
         is ended and says so.
@@ -278,7 +278,7 @@ class CancelTests(RecorderTestCase):
         self.assertEqual(house.files(), ["2026"])
         self.assertEqual((house.wire.take(), house.recorder.calls), ([], {}))
 
-    def test_afterAnswer(self) -> None:
+    def test_D3_cancelAfterAnswer(self) -> None:
         """
         A CANCEL that the 200 has crossed changes nothing.
         """

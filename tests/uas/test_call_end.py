@@ -26,7 +26,7 @@ class TimerTests(RecorderTestCase):
         """
         self.house.capture.attached[0].lastArrival = self.house.now() - seconds
 
-    def test_agreed(self) -> None:
+    def test_D4_timer_agreed(self) -> None:
         """
         The interval is echoed, the peer refreshes, and both are in the
         snapshot before the 200 leaves (CONFORMANCE G.4).
@@ -47,7 +47,7 @@ class TimerTests(RecorderTestCase):
         self.assertEqual(self.house.wait(400), [])
         self.assertIsNone(self.house.store.saved[0].dialog.sessionExpires)
 
-    def test_tooSmall(self) -> None:
+    def test_D3_422_tooSmall(self) -> None:
         """
         An interval below 90 s is refused with the least that would do; nothing
         is recorded.
@@ -56,7 +56,7 @@ class TimerTests(RecorderTestCase):
         self.assertEqual((response.status, response.headers.get("Min-SE")), (422, "90"))
         self.assertEqual((self.house.files(), self.house.recorder.calls), ([], {}))
 
-    def test_tooSmallLater(self) -> None:
+    def test_D3_422_tooSmallLater(self) -> None:
         """
         The same in a running call, which goes on; what came along is not
         taken, because it comes again.
@@ -66,7 +66,7 @@ class TimerTests(RecorderTestCase):
         self.assertEqual((response.status, response.headers.get("Min-SE")), (422, "90"))
         self.assertEqual(len(self.house.manifest["metadata"]), 1)
 
-    def test_refreshedByPeer(self) -> None:
+    def test_D4_timer_refreshedByPeer(self) -> None:
         """
         Each refresh begins the interval anew.
         """
@@ -79,7 +79,7 @@ class TimerTests(RecorderTestCase):
         self.assertEqual(self.house.store.saved[-1].dialog.sessionExpires, START + 150 + 120)
         self.assertEqual(self.house.manifest["state"], "recording")
 
-    def test_turnedOff(self) -> None:
+    def test_D4_timer_turnedOff(self) -> None:
         """
         A refresh without an interval ends the timer.
         """
@@ -87,7 +87,7 @@ class TimerTests(RecorderTestCase):
         self.src.update()
         self.assertEqual(self.house.wait(400), [])
 
-    def test_expired(self) -> None:
+    def test_D4_timer_expired(self) -> None:
         """
         No refresh and no media: the call is over (RFC 4028 section 10).
         """
@@ -100,7 +100,7 @@ class TimerTests(RecorderTestCase):
         self.src.answer(bye)
         self.assertEqual(self.house.manifest["endReason"], "sessionExpired")
 
-    def test_aliveAnyway(self) -> None:
+    def test_D4_timer_aliveAnyway(self) -> None:
         """
         A peer that forgets its refresh but still sends media is recorded on:
         to hang up would lose the rest of the call.
@@ -126,7 +126,7 @@ class TimerTests(RecorderTestCase):
         self.assertEqual(request.headers.get("Contact"), "<sip:192.0.2.1:5060>;+sip.srs")
         return request
 
-    def test_byUpdate(self) -> None:
+    def test_D4_timer_byUpdate(self) -> None:
         """
         A peer that takes UPDATE gets one without a description; its 2xx begins
         the interval anew, and may move the peer.
@@ -139,7 +139,7 @@ class TimerTests(RecorderTestCase):
         self.assertEqual(again.uri, "sip:src@192.0.2.8:5070")
         self.assertEqual(again.cseq.number, request.cseq.number + 1)
 
-    def test_byInvite(self) -> None:
+    def test_D4_timer_byInvite(self) -> None:
         """
         Any other gets a re-INVITE with the description that holds; each 2xx to
         it is acknowledged.
@@ -152,13 +152,75 @@ class TimerTests(RecorderTestCase):
             ack = self.only(sent, "ACK")
             self.assertEqual(ack.cseq.number, request.cseq.number)
 
-    def test_peerGone(self) -> None:
+    def test_D4_effects_peerGone(self) -> None:
         """
         A peer that does not know the call any more has ended it.
         """
         request = self._refresh(("Allow", "UPDATE"))
         self.assertEqual(self.src.answer(request, 481), [])
         self.assertEqual(self.house.manifest["endReason"], "peerGone")
+
+    def test_D4_effects_denied(self) -> None:
+        """
+        Every other answer that ends a dialog (RFC 5057 section 5.1) may come
+        from a proxy: it ends the call only where no media comes any more.
+        """
+        request = self._refresh(("Allow", "UPDATE"))
+        self._media(0)
+        self.src.answer(request, 404)
+        self.assertEqual(self.house.manifest["state"], "recording")
+        self.assertEqual(self.house.events(), ["dialogDenied"])
+        # Half of the interval is not refreshed: at its end media is asked for.
+        self._media(40)
+        self.house.wait(16)
+        self.assertEqual(self.house.manifest["endReason"], "sessionExpired")
+
+    def test_D4_effects_silent(self) -> None:
+        """
+        The same without media.
+        """
+        request = self._refresh(("Allow", "UPDATE"))
+        self.src.answer(request, 604)
+        self.assertEqual(self.house.manifest["endReason"], "peerGone")
+
+    def test_D4_timer_longer(self) -> None:
+        """
+        A 422 to our refresh says which interval would do: that is asked for at
+        once (RFC 4028 section 7.3).
+        """
+        request = self._refresh(("Allow", "UPDATE"))
+        sent = self.src.answer(request, 422, ("Min-SE", "1800"))
+        again = self.only(sent, "UPDATE")
+        self.assertEqual(again.headers.get("Session-Expires"), "1800;refresher=uac")
+        self.src.answer(again, 200, TIMER, self._expires(1800, "uac"))
+        self.assertEqual(self.house.wait(899), [])
+        self.only(self.house.wait(1.25), "UPDATE")
+
+    def test_D4_timer_notLonger(self) -> None:
+        """
+        A 422 that asks for nothing longer is a refusal like others.
+        """
+        request = self._refresh(("Allow", "UPDATE"))
+        self.assertEqual(self.src.answer(request, 422, ("Min-SE", "90")), [])
+
+    def test_D4_timer_later(self) -> None:
+        """
+        A peer that is busy with the session says when to come again.
+        """
+        request = self._refresh(("Allow", "UPDATE"))
+        self.assertEqual(self.src.answer(request, 500, ("Retry-After", "3")), [])
+        self.assertEqual(self.house.wait(2.875), [])
+        again = self.only(self.house.wait(0.25), "UPDATE")
+        self.src.answer(again, 200, TIMER, self._expires(90, "uac"))
+
+    def test_D4_timer_endedMeanwhile(self) -> None:
+        """
+        A call that ends while a refresh waits sends nothing more.
+        """
+        request = self._refresh(("Allow", "UPDATE"))
+        self.src.answer(request, 491)
+        self.src.bye()
+        self.assertEqual(self.house.wait(100), [])
 
     def test_refused(self) -> None:
         """
@@ -213,7 +275,7 @@ class StopTests(RecorderTestCase):
         self.src.answer(self.only(self.house.wire.take(), "BYE"))
         self.assertEqual(self.house.wait(40), [])
 
-    def test_refusedBye(self) -> None:
+    def test_J4_refusedBye(self) -> None:
         """
         J4: a peer that refuses our BYE has lost its call all the same.
         """
@@ -269,7 +331,7 @@ class StopTests(RecorderTestCase):
         [(flow, _)] = self.house.wire.sent
         self.assertEqual(flow.remote, ("192.0.2.7", 34000))
 
-    def test_newTarget(self) -> None:
+    def test_D4_target_new(self) -> None:
         """
         A peer that moves says so in its Contact (RFC 3261 section 12.2); what
         was refused moves nobody.
@@ -284,7 +346,7 @@ class StopTests(RecorderTestCase):
         bye = self.only(self.house.wire.take(), "BYE")
         self.assertEqual(bye.uri, "sip:src@192.0.2.8:5080")
 
-    def test_route(self) -> None:
+    def test_D4_route(self) -> None:
         """
         Our requests take the way that the INVITE came (RFC 3261 section 12.2).
         """

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from siprec.sip.headers import Headers
 from siprec.sip.message import Request, Response
 from siprec.testing.offer import makeMetadata
-from tests.uas.kit import METADATA, ONE, TWO, RecorderTestCase, lines, offer, sdp
+from tests.uas.kit import METADATA, ONE, TWO, RecorderTestCase, Src, lines, offer, sdp
 
 HELD = (evolve(ONE, direction="inactive"), TWO)
 LATER = makeMetadata(["Ann", "Carol"], ["1", "2"])
@@ -79,7 +79,7 @@ class OrderTests(RecorderTestCase):
         self.saving[0].callback(None)
         self.assertEqual(self._statuses(self.house.wire.take()), [(487, 2), (481, 3)])
 
-    def test_lowerCSeq(self) -> None:
+    def test_D3_500_lowerCSeq(self) -> None:
         """
         A request that comes too late is refused (RFC 3261 section 12.2.2).
         """
@@ -90,7 +90,7 @@ class OrderTests(RecorderTestCase):
             self.assertEqual((response.status, response.headers.get("Retry-After")), (500, None))
         self.assertEqual(len(self.house.manifest["metadata"]), 2)
 
-    def test_gap(self) -> None:
+    def test_D4_gap(self) -> None:
         """
         Numbers may be left out.
         """
@@ -98,7 +98,7 @@ class OrderTests(RecorderTestCase):
         self.src.cseq += 10
         self.assertEqual(self.src.bye().status, 200)
 
-    def test_beforeAnswer(self) -> None:
+    def test_D3_500_beforeAnswer(self) -> None:
         """
         Nothing can be changed before the first INVITE is answered.
         """
@@ -111,7 +111,7 @@ class OrderTests(RecorderTestCase):
         response = self.src.bye()
         self.assertEqual((response.status, response.headers.get("Retry-After")), (500, "1"))
 
-    def test_afterEnd(self) -> None:
+    def test_D3_481_afterEnd(self) -> None:
         """
         After the end there is no dialog; an ACK is never answered.
         """
@@ -137,7 +137,35 @@ class OrderTests(RecorderTestCase):
         the call goes on.
         """
         self.assertEqual(self.src.ask(self.src.make("REFER")).status, 405)
-        unknown = Headers([("Require", "100rel")])
+        unknown = Headers([("Require", "precondition")])
         response = self.src.ask(self.src.make("UPDATE", *unknown))
-        self.assertEqual((response.status, response.headers.get("Unsupported")), (420, "100rel"))
+        self.assertEqual(
+            (response.status, response.headers.get("Unsupported")), (420, "precondition")
+        )
         self.assertEqual(len(self.house.recorder.calls), 1)
+
+    def test_D4_100rel_prack(self) -> None:
+        """
+        No reliable 1xx is ever sent, so a PRACK fits none: 481, and the call goes
+        on.  Before the first answer it has to wait, as all requests have to.
+        """
+        rack = ("RAck", "1 1 INVITE")
+        self.assertEqual(self.src.ask(self.src.make("PRACK", rack)).status, 481)
+        self.house.store.waiting = None
+        self.assertEqual(self.src.update().status, 200)
+        early = Src(self.house, callID="early")
+        self.house.workers.held = []
+        early.send(early.make("INVITE", body=(offer(), None)))
+        [early.toTag] = [tag for callID, tag, _ in self.house.recorder.calls if callID == "early"]
+        self.assertEqual(early.ask(early.make("PRACK", rack)).status, 500)
+
+    def test_D4_100rel_required(self) -> None:
+        """
+        An INVITE that requires 100rel is answered with 200 at once: there is no
+        1xx that would have to be reliable.
+        """
+        self.house.store.waiting = None
+        required = Src(self.house, callID="required")
+        response = required.call(("Require", "siprec, 100rel"))
+        self.assertNotIn("100rel", response.headers.get("Require") or "")
+        required.bye()

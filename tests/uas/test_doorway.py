@@ -250,7 +250,7 @@ class DigestTests(RecorderTestCase):
         self.assertEqual(self.house.manifest["endReason"], "bye")
         self.assertEqual(self.house.doorway.refused["noCredentials"], 4)
 
-    def test_D4_challengeCostsNothing(self) -> None:
+    def test_D4_digest_challengeCostsNothing(self) -> None:
         """
         A challenge leaves no transaction behind, and its ACK means nothing.
         """
@@ -397,7 +397,7 @@ class RateTests(RecorderTestCase):
         self.src.send(request)
         self.assertEqual(self.house.doorway.refused["sourceRate"], 0)
 
-    def test_D4_feedback(self) -> None:
+    def test_D4_overload_feedback(self) -> None:
         """
         A peer that asks for it is told how many of its calls to send
         elsewhere: none, or all while the node can take none (RFC 7339).

@@ -96,7 +96,7 @@ class MoveTests(MoveTestCase):
         self.assertIsNone(self.successResultOf(self.call.moveMedia()))
         self.assertEqual(self.house.wait(1), [])
 
-    def test_glare(self) -> None:
+    def test_D4_reinvite_glare(self) -> None:
         """
         491: again within two seconds, the same offer.
         """
@@ -118,7 +118,7 @@ class MoveTests(MoveTestCase):
         self.successResultOf(self.moving)
         self.assertEqual((self.noted()["type"], self.noted()["status"]), ("mediaNotMoved", 491))
 
-    def test_later(self) -> None:
+    def test_D4_reinvite_later(self) -> None:
         """
         500 with Retry-After: again after that.
         """
@@ -126,7 +126,7 @@ class MoveTests(MoveTestCase):
         self.assertEqual(self.house.wait(4.875), [])
         self.accept(self.asked(0.25))
 
-    def test_refuses(self) -> None:
+    def test_J4_refuses(self) -> None:
         """
         An SRC that refuses (J4), or that failed: the recording goes on with
         what comes, on the old description.
@@ -174,7 +174,7 @@ class MoveTests(MoveTestCase):
         self.only(late, "ACK")
         self.house.wait(40)
 
-    def test_gone(self) -> None:
+    def test_D4_effects_gone(self) -> None:
         """
         481: the peer has no such call any more.
         """
@@ -226,7 +226,7 @@ class GlareTests(MoveTestCase):
         super().setUp()
         self.request = self.asked()
 
-    def test_invite(self) -> None:
+    def test_D3_491_invite(self) -> None:
         """
         Its own re-INVITE gets 491 (RFC 3261 section 14.2), and so does an
         UPDATE with an offer (RFC 3311 section 5.2); both are taken afterwards.
@@ -237,7 +237,7 @@ class GlareTests(MoveTestCase):
         self.accept(self.request)
         self.assertEqual(self.src.reinvite(sdp=offer(version=3)).status, 200)
 
-    def test_update(self) -> None:
+    def test_D3_491_update(self) -> None:
         """
         Metadata is taken all the same.
         """

@@ -235,3 +235,28 @@ class NegotiationTests(SynchronousTestCase):
         self.assertEqual(self._lines(offered), [(10000, "inactive"), (0, "inactive")])
         self.assertEqual(offered.origin.version, 2)
         self.assertEqual(self.negotiation.remote, parsed(HELD, evolve(TWO, port=0), version=2))
+
+    def test_D4_offerless_proposed(self) -> None:
+        """
+        Without an offer ours comes first, and the peer's answer decides.
+        """
+        for stream in self.negotiation.propose(["1", "2"]):
+            self.live.bindStream(stream)
+        offered = self.negotiation.firstAnswer(self.live)
+        self.assertEqual(self._lines(offered), [(10000, "recvonly"), (10002, "recvonly")])
+        self.assertEqual((offered.origin.sessionID, offered.origin.version), (5, 1))
+        self.negotiation.peerAnswered(parsed(ONE, evolve(TWO, port=0)), self.live)
+        self.assertEqual(self._events(), ["streamRemoved"])
+
+    def test_D4_replaces_takenOver(self) -> None:
+        """
+        Streams that another dialog had stay where they are; further lines get
+        new ones.
+        """
+        self._begin(ONE)
+        other = Negotiation(Policy(), 6)
+        other.begin(parsed(ONE, THREE))
+        taken = other.takeOver(self.live)
+        self.assertEqual(self._lines(taken), [(10000, "recvonly"), (10002, "recvonly")])
+        self.assertEqual((taken.origin.sessionID, taken.origin.version), (6, 1))
+        self.assertEqual(self._events(), ["streamAdded"])

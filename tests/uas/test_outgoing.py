@@ -12,11 +12,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from siprec.sdp.parse import parseSDP
 from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
-from siprec.sip.interfaces import FlowGone, TransactionTimeout
+from siprec.sip.interfaces import Abandoned, FlowGone, TransactionTimeout
 from siprec.sip.layer import SipLayer
+from siprec.sip.locate import Locator
 from siprec.sip.message import Request, Response, makeResponse
 from siprec.sip.sessiontimer import Agreed
 from siprec.uas.outgoing import Outgoing, refreshRequest
+from tests.sip.test_locate import Hosts, Server, pointer, service
 from tests.uas.house import Wire
 from tests.uas.kit import PEER, offer
 
@@ -148,8 +150,165 @@ class WayTests(_OutgoingTestCase):
         sending = self.send(DIALOG, UDP, "INVITE")
         self.wire.take()
         self.outgoing.abandon(DIALOG)
-        self.failureResultOf(sending, FlowGone)
+        self.failureResultOf(sending, Abandoned)
         self.assertEqual((self.clock.getDelayedCalls(), self.wire.sent), ([], []))
+
+    def test_abandonConnection(self) -> None:
+        """
+        Not by another way either: a connection that is open is not replaced, and
+        a large request does not go over UDP instead.
+        """
+        large = DIALOG.request("UPDATE", body=b"x" * 2000, contentType="text/plain")
+        for flow, (_, request) in ((TCP, DIALOG.request("UPDATE")), (UDP, large)):
+            sending = Deferred.fromCoroutine(self.outgoing.send(DIALOG, request, flow))
+            self.wire.take()
+            self.outgoing.abandon(DIALOG)
+            self.failureResultOf(sending, Abandoned)
+            self.assertEqual((self.clock.getDelayedCalls(), self.wire.sent), ([], []))
+
+
+class LargeTests(_OutgoingTestCase):
+    """
+    Requests that are too large for UDP (RFC 3261 section 18.1.1).
+    """
+
+    def _send(self, size: int) -> list[str]:
+        after, request = DIALOG.request("UPDATE", body=b"x" * size, contentType="text/plain")
+        sending = Deferred.fromCoroutine(self.outgoing.send(after, request, UDP))
+        sending.addErrback(lambda failure: None)
+        sent = [flow.transport for flow, _ in self.wire.sent]
+        self.wire.sent.clear()
+        return sent
+
+    def test_D2_large_overTCP(self) -> None:
+        """
+        Above 1,300 bytes a request goes over TCP, to the same place.
+        """
+        self.assertEqual(self._send(500), ["UDP"])
+        self.assertEqual(self._send(1200), ["TCP"])
+
+    def test_D2_large_fallback(self) -> None:
+        """
+        Where nobody listens it goes over UDP, and so do the next ones at once.
+        """
+        self.wire.deaf.add("TCP")
+        self.assertEqual(self._send(1200), ["UDP"])
+        self.wire.deaf.clear()
+        self.assertEqual(self._send(1200), ["UDP"])
+
+    def test_D2_large_bounded(self) -> None:
+        """
+        Only so many peers are remembered for that.
+        """
+        self.wire.deaf.add("TCP")
+        for port in range(1, 1101):
+            dialog = evolve(DIALOG, remoteTarget=f"sip:src@192.0.2.8:{port}")
+            after, request = dialog.request("UPDATE", body=b"x" * 1300, contentType="a/b")
+            sending = Deferred.fromCoroutine(self.outgoing.send(after, request, UDP))
+            sending.addErrback(lambda failure: None)
+        self.assertEqual(len(self.outgoing._withoutTCP), 1000)
+
+
+class NameTests(_OutgoingTestCase):
+    """
+    Targets that are names (RFC 3263).
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = Server(
+            {
+                "_sip._udp.src.example.com": [
+                    service("192.0.2.11", 5060, 1),
+                    service("192.0.2.12", 5062, 2),
+                ],
+                "_sip._tcp.src.example.com": [service("192.0.2.13", 5060)],
+            }
+        )
+        locator = Locator(lambda: self.server, Hosts(), self.clock)
+        self.outgoing = Outgoing(self.layer, self.wire, locator)
+        self.dialog = evolve(DIALOG, remoteTarget="sip:src.example.com;transport=udp")
+
+    def test_D2_locate_first(self) -> None:
+        """
+        The first place is tried first.
+        """
+        sending = self.send(self.dialog, UDP)
+        self.assertEqual(self.reached(), [("UDP", ("192.0.2.11", 5060), 0)])
+        self.answer()
+        self.assertEqual(self.successResultOf(sending).status, 200)
+
+    def test_D2_locate_503(self) -> None:
+        """
+        A 503 leads to the next place, with another branch; other answers count.
+        """
+        sending = self.send(self.dialog, UDP)
+        [first] = self.wire.take()
+        self.layer.messageReceived(makeResponse(first, 503), UDP)  # type: ignore[arg-type]
+        self.assertEqual(self.reached(), [("UDP", ("192.0.2.12", 5062), 0)])
+        [second] = self.wire.take()
+        self.assertNotEqual(first.via.branch, second.via.branch)
+        self.assertEqual(first.cseq, second.cseq)
+        self.layer.messageReceived(makeResponse(second, 488), UDP)  # type: ignore[arg-type]
+        self.assertEqual(self.successResultOf(sending).status, 488)
+
+    def test_D2_locate_timeout(self) -> None:
+        """
+        So does silence; the last place is where the peer's requests come from.
+        """
+        sending = self.send(self.dialog, UDP)
+        self.clock.pump([0.5] * 128)
+        self.wire.take()
+        self.clock.pump([0.5] * 4)
+        self.assertEqual({remote for _, remote, _ in self.reached()}, {(PEER, 5071)})
+        self.clock.pump([0.5] * 64)
+        self.failureResultOf(sending, TransactionTimeout)
+
+    def test_D2_locate_abandoned(self) -> None:
+        """
+        A dialog that another process has goes to no further place.
+        """
+        sending = self.send(self.dialog, UDP)
+        self.wire.take()
+        self.outgoing.abandon(self.dialog)
+        self.failureResultOf(sending, Abandoned)
+        self.assertEqual(self.wire.sent, [])
+
+    def test_D2_locate_stream(self) -> None:
+        """
+        A closed connection is replaced by one to the place that was found; TLS
+        stays TLS.
+        """
+        self.wire.closed.add(TCP)
+        dialog = evolve(DIALOG, remoteTarget="sip:src.example.com;transport=tcp")
+        self.send(dialog, TCP).addErrback(lambda failure: None)
+        self.assertEqual(self.reached()[0][:2], ("TCP", ("192.0.2.13", 5060)))
+        self.wire.sent.clear()
+        tls = evolve(TCP, transport="TLS")
+        self.wire.closed.add(tls)
+        self.send(dialog, tls).addErrback(lambda failure: None)
+        self.assertEqual(self.reached()[0][:2], ("TLS", ("src.example.com", 5061)))
+
+    def test_D2_locate_otherTransport(self) -> None:
+        """
+        Without a transport in the URI those of the records are tried, from TCP
+        to UDP as well.
+        """
+        self.server.records["src.example.com"] = [
+            pointer("SIP+D2U", "_sip._udp.src.example.com", 1)
+        ]
+        self.wire.closed.add(TCP)
+        dialog = evolve(DIALOG, remoteTarget="sip:src.example.com")
+        self.send(dialog, TCP).addErrback(lambda failure: None)
+        self.assertEqual(self.reached()[0][:2], ("UDP", ("192.0.2.11", 5060)))
+
+    def test_D2_locate_unknown(self) -> None:
+        """
+        A name that nobody knows: back to where the peer's requests come from.
+        """
+        self.server.records.clear()
+        self.send(self.dialog, UDP).addErrback(lambda failure: None)
+        self.assertEqual(self.reached(), [("UDP", (PEER, 5071), 0)])
 
 
 class SendTests(_OutgoingTestCase):
@@ -218,7 +377,7 @@ class ByeTests(_OutgoingTestCase):
     def _bye(self) -> Deferred[Dialog]:
         return Deferred.fromCoroutine(self.outgoing.bye(DIALOG, UDP, 408, 'no "ACK"'))
 
-    def test_reason(self) -> None:
+    def test_D4_reason_given(self) -> None:
         """
         The BYE says why (RFC 3326), and uses up a number.
         """

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from siprec.sip.message import Request, Response
 from tests.uas.again import AgainTestCase
-from tests.uas.kit import ONE, TWO, RecorderTestCase, lines, offer, sdp
+from tests.uas.kit import METADATA, ONE, TWO, RecorderTestCase, lines, offer, sdp
 
 INACTIVE = [(10000, "inactive", "1"), (10002, "inactive", "2")]
 RECEIVED = [(10000, "recvonly", "1"), (10002, "recvonly", "2")]
@@ -133,6 +133,12 @@ class ReadinessTests(RecorderTestCase):
         """
         self.house.service.draining = True
         self.assertEqual(self.src.invite().status, 503)
+
+    def test_offerless(self) -> None:
+        """
+        Nor is there without an offer that says what the peer would send.
+        """
+        self.assertEqual(self.src.ask(self.src.make("INVITE", body=(None, METADATA))).status, 503)
 
     def test_over(self) -> None:
         """

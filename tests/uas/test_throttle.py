@@ -136,7 +136,7 @@ class FeedbackTests(SynchronousTestCase):
         self.assertEqual(len(vias), 2)
         return vias[0]
 
-    def test_D4_loss(self) -> None:
+    def test_D4_overload_loss(self) -> None:
         """
         Who offers the loss algorithm gets what part to send elsewhere, for how
         long, and a number that grows.

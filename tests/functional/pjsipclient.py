@@ -1,0 +1,156 @@
+"""
+PJSIP as a session recording client, in a process of its own: it calls a recorder
+with two streams, plays a tone of its own on each, and hangs up.
+
+C{python -m tests.functional.pjsipclient URI SECONDS METADATA [reinvite]}
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from typing import Any
+
+from pjsua2 import pjsua2 as pj
+
+#: The tones of the two streams, in Hz, and their labels.
+TONES = (500, 900)
+LABELS = ("96", "97")
+
+_LINE = re.compile(r"(?=^m=audio)", re.MULTILINE)
+
+
+def _labelled(sdp: str) -> str:
+    """
+    @return: the description with a label on each line, and to send only.
+    """
+    session, *media = _LINE.split(sdp.replace("\r\n", "\n"))
+    lines = [
+        each.replace("a=sendrecv\n", "a=sendonly\n") + f"a=label:{label}\n"
+        for each, label in zip(media, LABELS, strict=False)
+    ]
+    return (session + "".join(lines)).replace("\n", "\r\n")
+
+
+class _Call(pj.Call):
+    """
+    @ivar ended: whether the call is over.
+    @ivar status: the last status code.
+    """
+
+    def __init__(self, account: Any) -> None:
+        super().__init__(account)
+        self.ended, self.confirmed, self.status = False, False, 0
+        self.tones: list[Any] = []
+
+    def onCallSdpCreated(self, prm: Any) -> None:
+        """
+        What PJSIP is about to offer.
+        """
+        if "a=label" not in prm.sdp.wholeSdp:
+            prm.sdp.wholeSdp = _labelled(prm.sdp.wholeSdp)
+
+    def onCallState(self, prm: Any) -> None:
+        """
+        The call has gone on.
+        """
+        info = self.getInfo()
+        self.status = info.lastStatusCode
+        self.confirmed = self.confirmed or info.state == pj.PJSIP_INV_STATE_CONFIRMED
+        self.ended = info.state == pj.PJSIP_INV_STATE_DISCONNECTED
+
+    def onCallMediaState(self, prm: Any) -> None:
+        """
+        There is media to send on.
+        """
+        if self.tones:
+            return
+        for index, frequency in enumerate(TONES):
+            tone = pj.ToneDesc()
+            tone.freq1, tone.freq2, tone.on_msec, tone.off_msec = frequency, 0, 1000, 0
+            tones = pj.ToneDescVector()
+            tones.append(tone)
+            generator = pj.ToneGenerator()
+            generator.createToneGenerator()
+            generator.play(tones, True)
+            generator.startTransmit(self.getAudioMedia(index))
+            self.tones.append(generator)
+
+
+def _header(name: str, value: str) -> Any:
+    header = pj.SipHeader()
+    header.hName, header.hValue = name, value
+    return header
+
+
+def _part(kind: str, subtype: str, body: str) -> Any:
+    part = pj.SipMultipartPart()
+    part.contentType.type, part.contentType.subType = kind, subtype
+    part.headers.append(_header("Content-Disposition", "recording-session"))
+    part.body = body
+    return part
+
+
+def main(uri: str, seconds: float, metadata: str, again: bool) -> int:
+    """
+    @param again: describe the session once more in mid-call.
+    @return: the exit status: 0 if the call was answered.
+    """
+    endpoint = pj.Endpoint()
+    endpoint.libCreate()
+    config = pj.EpConfig()
+    config.uaConfig.threadCnt, config.uaConfig.mainThreadOnly = 0, True
+    config.logConfig.level = config.logConfig.consoleLevel = 3
+    config.medConfig.noVad = True
+    endpoint.libInit(config)
+    transport = pj.TransportConfig()
+    transport.boundAddress = "127.0.0.1"
+    tcp = "transport=tcp" in uri
+    kind = pj.PJSIP_TRANSPORT_TCP if tcp else pj.PJSIP_TRANSPORT_UDP
+    endpoint.transportCreate(kind, transport)
+    endpoint.libStart()
+    endpoint.audDevManager().setNullDev()
+    # It does not show us a description of more than 1,024 bytes.
+    for codec in endpoint.codecEnum2():
+        if not codec.codecId.startswith(("PCMU", "PCMA")):
+            endpoint.codecSetPriority(codec.codecId, 0)
+    settings = pj.AccountConfig()
+    settings.idUri = "sip:src@127.0.0.1" + (";transport=tcp" if tcp else "")
+    settings.sipConfig.contactParams = ";+sip.src"
+    settings.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+    account = pj.Account()
+    account.create(settings)
+    call = _Call(account)
+    parameters = pj.CallOpParam(True)
+    parameters.opt.audioCount, parameters.opt.videoCount = len(TONES), 0
+    parameters.txOption.headers.append(_header("Require", "siprec"))
+    with open(metadata, encoding="utf-8") as file:
+        part = _part("application", "rs-metadata+xml", file.read())
+    parameters.txOption.multipartContentType.type = "multipart"
+    parameters.txOption.multipartContentType.subType = "mixed"
+    parameters.txOption.multipartParts.append(part)
+    call.makeCall(uri, parameters)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not call.ended:
+        endpoint.libHandleEvents(20)
+        if again and call.confirmed and time.monotonic() > end - seconds / 2:
+            again = False
+            parameters = pj.CallOpParam(True)
+            parameters.opt.audioCount, parameters.opt.videoCount = len(TONES), 0
+            call.reinvite(parameters)
+    if not call.ended:
+        call.hangup(pj.CallOpParam(True))
+    end = time.monotonic() + 5
+    while time.monotonic() < end and not call.ended:
+        endpoint.libHandleEvents(20)
+    answered = call.confirmed
+    call.tones.clear()
+    del call
+    account.shutdown()
+    endpoint.libDestroy()
+    return 0 if answered else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], float(sys.argv[2]), sys.argv[3], "reinvite" in sys.argv[4:]))

@@ -1,0 +1,3 @@
+"""
+Bytes at random for everything that reads what peers send.
+"""
