@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.assembly import makeNode
 from siprec.cluster.membership import Member, Standing
+from siprec.config import ConfigError
 from siprec.ids import NodeID
 from siprec.node import Node
 from siprec.session.model import NodeLease
@@ -96,6 +97,8 @@ class TogetherTests(AssemblyTestCase):
         self.assertIs(cluster.gate.receiver, cluster.relay)
         self.assertIs(cluster.relay.receiver, node.layer)
         self.assertIs(node.layer.transport, cluster.relay)
+        self.assertIs(node.recorder._around.outgoing.transport, cluster.relay)
+        self.assertIsNotNone(node.recorder._around.outgoing._locator)
         self.assertIs(cluster.gate.transport, node.transport)
         self.assertIs(node.layer.user, node.recorder)
         self.assertEqual(node.recorder.isUncertain, cluster.relay.isUncertain)
@@ -132,13 +135,15 @@ class TogetherTests(AssemblyTestCase):
 
     def test_fenced(self) -> None:
         """
-        A call that another node has is let go of by the cluster, which counts
-        it.
+        A call that another node has is let go of by the cluster, not by the node
+        alone.
         """
         node = self.join()
         assert node.cluster is not None
+        asked: list[str] = []
+        self.patch(type(node.cluster), "fenced", staticmethod(asked.append))
         node.state._onFenced("unknown")
-        self.assertEqual(node.cluster.counters["fenced"], 1)
+        self.assertEqual(asked, ["unknown"])
 
     def test_ways(self) -> None:
         """
@@ -157,10 +162,10 @@ class TogetherTests(AssemblyTestCase):
         anything is opened.
         """
         path = os.path.abspath(self.mktemp())
-        self.assertRaises(OSError, self.join, cluster__secret_file=path)
+        self.assertRaises(ConfigError, self.join, cluster__secret_file=path)
         with open(path, "wb") as file:
             file.write(b"short")
-        self.assertRaises(ValueError, self.join, cluster__secret_file=path)
+        self.assertRaises(ConfigError, self.join, cluster__secret_file=path)
         with open(path, "wb") as file:
             file.write(b"long enough to be one")
         self.join(cluster__secret_file=path)
@@ -180,7 +185,7 @@ class TogetherTests(AssemblyTestCase):
         node = self.join(**pair)
         assert node.cluster is not None
         missing = {**pair, "cluster__tls_ca": os.path.join(folder, "none.pem")}
-        self.assertRaises((OSError, ValueError), self.join, **missing)
+        self.assertRaises(ConfigError, self.join, **missing)
         both = os.path.join(folder, "both.pem")
         with open(both, "wb") as file:
             for name in ("server.pem", "server.key"):
