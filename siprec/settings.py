@@ -251,7 +251,7 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         [],
         textPatterns,
-        "Regular expressions: digits that they match are stored as *.",
+        "Regular expressions: digits that they match are stored as asterisks.",
     ),
     Setting(
         "metadata.snapshot_request",
