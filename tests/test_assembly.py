@@ -101,7 +101,7 @@ class TogetherTests(AssemblyTestCase):
         self.assertIsNotNone(node.recorder._around.outgoing._locator)
         self.assertIs(cluster.gate.transport, node.transport)
         self.assertIs(node.layer.user, node.recorder)
-        self.assertEqual(node.recorder.isUncertain, cluster.relay.isUncertain)
+        self.assertEqual(node.recorder.isUncertain, cluster.isUncertain)
         self.assertEqual(node.recorder._around.passOn, cluster.passOn)
 
     def test_lease(self) -> None:
