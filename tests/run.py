@@ -3,8 +3,7 @@ Runs the test suite: C{python -m tests.run [NAME...]}.
 
 Without a name it runs everything under coverage, and the modules that have
 to be pure must be covered nearly whole.  The last line it writes is always
-C{N passed, N failed}, with C{, N skipped} after it where there were any, counted
-from trial's own result; the exit status is 0 only if all went well.
+C{N passed, N failed}, counted from trial's own result; the exit status is 0 only if all went well.
 """
 
 import faulthandler
@@ -52,8 +51,7 @@ class CountingReporter(TextReporter):
         """
         The counts, as the last line of a run has them.
         """
-        line = f"{self.passed} passed, {self.failed} failed"
-        return f"{line}, {self.notRun} skipped" if self.notRun else line
+        return f"{self.passed} passed, {self.failed} failed"
 
     @property
     def succeeded(self) -> bool:
@@ -179,6 +177,8 @@ def main(arguments: list[str]) -> int:
         complaints = belowLimit(measured)
         print("\n".join(complaints))
         succeeded = result.succeeded and not complaints
+    if result.notRun:
+        print(f"{result.notRun} skipped, each with its reason above")
     print(result.totals, flush=True)
     return 0 if succeeded else 1
 
