@@ -9,7 +9,7 @@ from attrs import evolve
 from siprec.session.manifest import readManifest
 from siprec.session.model import RecordingSession, Segment
 from tests.session.recordings import OTHER, START
-from tests.session.test_live import LiveTestCase
+from tests.session.livecase import LiveTestCase
 
 
 class SegmentEndedTests(LiveTestCase):

@@ -17,7 +17,7 @@ from siprec.session.workers import WorkersStopped
 from tests.render.journals import audioOf
 from tests.session.recordings import HeldWorkers, dialog
 from tests.session.servicecase import ServiceTestCase
-from tests.session.test_live import document
+from tests.session.livecase import document
 from tests.session.test_manifest import KEYS
 
 

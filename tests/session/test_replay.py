@@ -13,7 +13,7 @@ from siprec.session.live import Document
 from siprec.session.replay import readDocuments, replayed
 from tests.metadata.calls import call, hold, stop, transfer
 from tests.session.recordings import START
-from tests.session.test_live import LiveTestCase
+from tests.session.livecase import LiveTestCase
 
 
 class ReplayTests(LiveTestCase):

@@ -20,7 +20,7 @@ from siprec.testing.fakes import FakeCapture, FakePortPool
 from tests.render.journals import talk, writeJournal
 from tests.session.recordings import NODE, PCMU, START, dialog
 from tests.session.servicecase import ServiceTestCase
-from tests.session.test_live import document
+from tests.session.livecase import document
 
 UCID = "00FA08001900014B3F"
 
