@@ -15,9 +15,9 @@ from siprec.session.manifest import Manifest
 from siprec.session.recordings import NoRoom
 from siprec.session.workers import WorkersStopped
 from tests.render.journals import audioOf
+from tests.session.livecase import document
 from tests.session.recordings import HeldWorkers, dialog
 from tests.session.servicecase import ServiceTestCase
-from tests.session.livecase import document
 from tests.session.test_manifest import KEYS
 
 
