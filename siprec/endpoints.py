@@ -5,7 +5,8 @@ form for UDP.  See L{siprec.values} for what a check is.
 
 import re
 
-from siprec.values import ipAddress, isPort, plainText
+from siprec.addresses import ipAddress, isPort
+from siprec.values import plainText
 
 __all__ = [
     "clusterListen",

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
+from siprec.addresses import isHostName
 from siprec.setting import Setting
-from siprec.values import choice, isHostName, plainText
+from siprec.values import choice, plainText
 
 __all__ = ["PEER_SETTINGS", "BadPeer", "Network", "PeerSettings", "readPeers"]
 

@@ -5,6 +5,7 @@ The options of C{twistd siprec} are made from it, and C{etc/siprec.toml} and
 the documentation are checked against it.
 """
 
+from siprec.addresses import hostPort, interfaceAddress, mediaAddress, portRange
 from siprec.endpoints import clusterListen, httpListen, manholeListen
 from siprec.setting import Setting
 from siprec.sipsettings import SIP_SETTINGS
@@ -13,14 +14,10 @@ from siprec.values import (
     directory,
     filePath,
     headerPatterns,
-    hostPort,
-    interfaceAddress,
     keyPrefix,
-    mediaAddress,
     nodeName,
     optionalFile,
     optionalStoreURL,
-    portRange,
     seconds,
     size,
     storeURL,

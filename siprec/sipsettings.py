@@ -2,12 +2,12 @@
 The rows of the settings that are about signalling; see L{siprec.settings}.
 """
 
+from siprec.addresses import hostPort
 from siprec.endpoints import listenStrings
 from siprec.setting import Setting
 from siprec.values import (
     choice,
     digestAlgorithms,
-    hostPort,
     optionalFile,
     rate,
     realm,

@@ -99,63 +99,6 @@ class CheckTests(SynchronousTestCase):
             self.patch(socket, "gethostname", lambda host=host: host)
             self.assertEqual(values.nodeName(""), expected)
 
-    def test_mediaAddress(self) -> None:
-        """
-        The address for SDP is a unicast one: 0.0.0.0 would mean hold
-        (RFC 3264 section 8.4).
-        """
-        self.assertIdentical(values.mediaAddress(""), None)
-        self.assertEqual(values.mediaAddress("192.0.2.1"), "192.0.2.1")
-        self.assertEqual(values.mediaAddress("2001:DB8::1"), "2001:db8::1")
-        wrong = ("0.0.0.0", "::", "224.0.0.1", "pbx.example.com", "[::1]", "1.2.3", 1)
-        self.refused(values.mediaAddress, "an IP address that peers can send to", *wrong)
-
-    def test_interfaceAddress(self) -> None:
-        """
-        The address to bind may be that of every interface.
-        """
-        self.assertIdentical(values.interfaceAddress(""), None)
-        self.assertEqual(values.interfaceAddress("0.0.0.0"), "0.0.0.0")
-        self.refused(values.interfaceAddress, "an IP address of this machine", "eth0", "1.2.3.4/8")
-
-    def test_portRange(self) -> None:
-        """
-        A port range begins even and has room for one pair of RTP and RTCP
-        (RFC 3550 section 11).
-        """
-        self.assertEqual(values.portRange("10000-19999"), (10000, 19999))
-        self.assertEqual(values.portRange("2-3"), (2, 3))
-        wrong = ("10001-19999", "10000-10000", "20000-10000", "0-9", "10000-65536", "10000", "a-b")
-        self.refused(values.portRange, "'LOW-HIGH'", *wrong)
-        self.refused(values.portRange, "text", 10000)
-
-    def test_hostPort(self) -> None:
-        """
-        An advertised place is a host name or address, with or without a port.
-        """
-        for text, expected in (
-            ("", None),
-            ("192.0.2.1", ("192.0.2.1", None)),
-            ("rec.example.com:5062", ("rec.example.com", 5062)),
-            ("[2001:db8::1]:5060", ("2001:db8::1", 5060)),
-            ("[2001:db8::1]", ("2001:db8::1", None)),
-        ):
-            self.assertEqual(values.hostPort(text), expected)
-        wrong = (
-            "2001:db8::1",
-            "[192.0.2.1]",
-            "[zebra]",
-            "a:0",
-            "a:65536",
-            "a:",
-            ":5060",
-            "a b",
-            "sip:a@b",
-            "x" * 254,
-            "a..b",
-        )
-        self.refused(values.hostPort, "'HOST' or 'HOST:PORT'", *wrong)
-
     def test_storeURL(self) -> None:
         """
         This process's memory, or the address of a Redis server in any form.

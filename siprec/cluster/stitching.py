@@ -21,8 +21,9 @@ from siprec.cluster.errors import LinkError, Refusal
 from siprec.cluster.interfaces import IClusterLinks
 from siprec.ids import NodeID
 from siprec.recorder import Recorder
+from siprec.session.abandoned import ABANDONED
 from siprec.session.model import SessionData
-from siprec.session.recordings import ABANDONED, Recordings
+from siprec.session.recordings import Recordings
 from siprec.store.adapter import SnapshotAdapter
 from siprec.store.interfaces import ISessionStore, SessionNotFound, StoreError
 

@@ -8,11 +8,15 @@ identifier; two recordings that share one belong together in that regard.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
+from siprec.metadata.merge import merge
 from siprec.metadata.state import RecordingMetadata
+from siprec.metadata.vendor import vendorFields
+from siprec.session.brought import Document
 
-__all__ = ["correlationKeys"]
+__all__ = ["correlationKeys", "keysOf"]
 
 
 def correlationKeys(metadata: RecordingMetadata, vendor: Mapping[str, object]) -> tuple[str, ...]:
@@ -26,6 +30,20 @@ def correlationKeys(metadata: RecordingMetadata, vendor: Mapping[str, object]) -
         call identifier of a vendor.
     """
     return tuple(dict.fromkeys(_keys(metadata, vendor)))
+
+
+def keysOf(
+    headers: list[tuple[str, str]], documents: Sequence[Document], exclude: tuple[str, ...]
+) -> tuple[str, ...]:
+    """
+    @return: the correlation keys of a session that is about to begin.
+    """
+    state = RecordingMetadata()
+    for document in documents:
+        if document.parsed.status != "error":
+            state = merge(state, document.parsed, datetime.fromtimestamp(0, UTC))
+    vendor = vendorFields(headers, [each.parsed for each in documents], exclude)
+    return correlationKeys(state, vendor)
 
 
 def _keys(metadata: RecordingMetadata, vendor: Mapping[str, object]) -> Iterator[str]:

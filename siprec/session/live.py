@@ -12,51 +12,22 @@ from attrs import define, evolve, field
 from twisted.logger import Logger
 
 from siprec.ids import NodeID
-from siprec.metadata.changes import changes
 from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metadata.merge import merge
 from siprec.metadata.state import RecordingMetadata
-from siprec.metadata.storing import toDict
 from siprec.metadata.vendor import keptHeaders, vendorFields, withEarlier
 from siprec.session.brought import MEDIA_TYPE, Document, StreamRequest
-from siprec.session.correlation import correlationKeys
 from siprec.session.files import RecordingFiles
 from siprec.session.later import withLater
 from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe, formatTime
-from siprec.session.model import (
-    Format,
-    MetadataRecord,
-    RecordingSession,
-    StreamInfo,
-)
-from siprec.session.speakers import communicationSessions, withSpeakers
+from siprec.session.model import Format, MetadataRecord, RecordingSession, StreamInfo
+from siprec.session.segments import journalName, withClosed, withEnded, withLast
 from siprec.session.taps import Taps
+from siprec.session.told import recordOf, withHistory, withMetadata
 
 __all__ = ["Document", "LiveRecording", "StreamRequest"]
 
 log = Logger()
-
-# How much of what the metadata told is kept: more than any call has, and a bound for
-# what a hostile peer can make each save cost.
-_MOST_HISTORY = 2000
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def keysOf(
-    headers: list[tuple[str, str]], documents: Sequence[Document], exclude: tuple[str, ...]
-) -> tuple[str, ...]:
-    """
-    @return: the correlation keys of a session that is about to begin.
-    """
-    state = RecordingMetadata()
-    for document in documents:
-        if document.parsed.status != "error":
-            state = merge(state, document.parsed, datetime.fromtimestamp(0, UTC))
-    vendor = vendorFields(headers, [each.parsed for each in documents], exclude)
-    return correlationKeys(state, vendor)
 
 
 @define(eq=False, repr=False)
@@ -197,10 +168,11 @@ class LiveRecording:
         segment = self.recording.segments[-1]
         files = list(segment.files)
         for index in list(self.taps.waiting()):
-            name = f"{len(self.recording.segments)}-{index}.rtpdump"
+            name = journalName(len(self.recording.segments), index)
             self.taps.attach(index, f"{self.recording.directory}/{name}")
             files.append(name)
-        self._segment(files=tuple(files))
+        self.recording = withLast(self.recording, files=tuple(files))
+        self.changed()
         self.rebind()
 
     def stream(self, mediaIndex: int) -> StreamInfo | None:
@@ -277,13 +249,7 @@ class LiveRecording:
         now = self._now()
         parsed, body = self.mask.document(document.parsed, document.body)
         document = evolve(document, parsed=parsed, body=body)
-        record = MetadataRecord(
-            file=f"metadata-{len(self.recording.metadata) + 1}.xml",
-            time=now,
-            mode=parsed.mode,
-            status=parsed.status,
-            notes=tuple(parsed.notes),
-        )
+        record = recordOf(parsed, len(self.recording.metadata) + 1, now)
         self.documents.append(document)
         self._evolve(metadata=(*self.recording.metadata, record))
         if parsed.status == "error":
@@ -293,12 +259,10 @@ class LiveRecording:
         else:
             baseless = parsed.mode == "partial" and not self.state.based
             self.lacks = (self.lacks or "metadata") if baseless else ""
-            before, self.state = self.state, merge(self.state, parsed, _moment(now))
-            told = (
-                {"time": now, "type": each.type, **each.facts}
-                for each in changes(before, self.state)
-            )
-            self._evolve(history=(*self.recording.history, *told)[-_MOST_HISTORY:])
+            moment = datetime.fromtimestamp(now, UTC)
+            before, self.state = self.state, merge(self.state, parsed, moment)
+            self.recording = withHistory(self.recording, before, self.state, now)
+            self.changed()
         self.rebind(now)
         if self.files is not None:
             self.files.writeDocument(record.file, document.body)
@@ -324,23 +288,8 @@ class LiveRecording:
         documents = [each.parsed for each in self.documents]
         found = vendorFields(self.headers, documents, self.exclude)
         vendor = withEarlier(self.before, found)
-        known = self.state.participants
-        lost = (each for each in self.recording.participants if each.id not in known)
-        recording = withSpeakers(self.recording, self.state, self._now() if at is None else at)
-        self.recording = evolve(
-            recording,
-            # Where the state of an earlier process is lost, its people are still
-            # those who spoke.
-            participants=(*lost, *recording.participants),
-            metadataState=toDict(self.state),
-            sessions=tuple(
-                dict.fromkeys((*recording.sessions, *communicationSessions(self.state)))
-            ),
-            correlations=tuple(
-                dict.fromkeys((*recording.correlations, *correlationKeys(self.state, vendor)))
-            ),
-            vendor=vendor,
-        )
+        at = self._now() if at is None else at
+        self.recording = withMetadata(self.recording, self.state, vendor, at)
         self.changed()
 
     @property
@@ -383,10 +332,10 @@ class LiveRecording:
         @param end: when its last packet came, seconds since the epoch.
         @param files: its journals.
         """
-        segments = list(self.recording.segments)
-        if 0 < number < len(segments):
-            segments[number - 1] = evolve(segments[number - 1], end=end, files=files)
-            self._evolve(segments=tuple(segments))
+        found = withEnded(self.recording, number, end, files)
+        if found is not None:
+            self.recording = found
+            self.changed()
 
     # The end.
 
@@ -412,20 +361,9 @@ class LiveRecording:
             )
             self.event(JOURNAL_ERROR, reason=failure.getErrorMessage())
         if self.taps.captured:
-            self._closeSegment()
+            self.recording = withClosed(self.recording, self.taps.used())
+            self.changed()
         self.releasePorts()
-
-    def _closeSegment(self) -> None:
-        used = self.taps.used()
-        self._segment(
-            end=self.recording.endTime,
-            # A stream on which nothing came has no journal.
-            files=tuple(
-                name
-                for name in self.recording.segments[-1].files
-                if int(name.partition("-")[2].partition(".")[0]) in used
-            ),
-        )
 
     async def abandon(self) -> None:
         """
@@ -442,10 +380,6 @@ class LiveRecording:
         @param used: whether the peer was told of them.
         """
         self.taps.release(used)
-
-    def _segment(self, **changes: Any) -> None:
-        *before, last = self.recording.segments
-        self._evolve(segments=(*before, evolve(last, **changes)))
 
     def _evolve(self, **changes: Any) -> None:
         self.recording = evolve(self.recording, **changes)

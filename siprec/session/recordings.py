@@ -5,55 +5,37 @@ The recordings of this node: what begins, keeps and ends them.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from attrs import define, evolve, field
+from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from siprec.ids import NodeID, RecordingID
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPool
 from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metrics import Metrics
+from siprec.session.abandoned import Abandoned
 from siprec.session.beginning import Beginning, NoRoom
 from siprec.session.disk import Disk
-from siprec.session.files import RecordingFiles
-from siprec.session.interfaces import IRenderer, IWorkers, RendererStopped
+from siprec.session.finishing import Finisher
+from siprec.session.interfaces import IRenderer, IWorkers
 from siprec.session.joining import Joining, reopened
 from siprec.session.keeper import SnapshotKeeper
 from siprec.session.live import Document, LiveRecording, StreamRequest
-from siprec.session.manifest import (
-    JOURNAL_ERROR,
-    Manifest,
-    isWhole,
-    nodeChangeSeconds,
-    withRendering,
-)
+from siprec.session.manifest import JOURNAL_ERROR, Manifest
 from siprec.session.model import CallSnapshot, DialogInfo
 from siprec.session.resume import SAME_PLACE, MediaPlan, Resumption
 from siprec.session.running import RunningRecordings
-from siprec.session.taps import COUNTS
+from siprec.session.tally import Tally
 from siprec.store.interfaces import ISnapshotStore
 
-__all__ = ["LINGER", "NoRoom", "Recordings"]
+__all__ = ["NoRoom", "Recordings"]
 
 log = Logger()
-
-#: Reasons for an end that the client did not wish for: it may open another
-#: session for the same call.
-ABANDONED = frozenset(("peerGone", "sessionExpired", "timeout", "noAck", "nodeDied"))
-
-#: How long media is still captured after the end of a call, in seconds
-#: (CONFORMANCE E1).
-LINGER = 0.3
-
-# Seconds between two looks whether a recording goes on in another session.
-_LOOK = 0.25
 
 
 @define(eq=False, repr=False, slots=False)
@@ -65,8 +47,8 @@ class Recordings(Service):
     @ivar minFree: octets of free disk below which no new recording is begun.
     @ivar exclude: patterns of header names that must not be kept; C{mask} for the rest.
     @ivar disk: knows how much room there is.
-    @ivar window: for how many seconds a recording that ends for one of the
-        reasons in L{ABANDONED} waits for another session of its call.
+    @ivar window: for how many seconds a recording that ends for one of the reasons in
+        L{siprec.session.abandoned.ABANDONED} waits for another session of its call.
     @ivar recordings: what is being recorded or finished, by id.
     @ivar draining: set when no new recording may be begun.
     @ivar onFinished: called with directory and manifest of each recording that was
@@ -92,15 +74,35 @@ class Recordings(Service):
     draining: bool = field(default=False, init=False)
     disk: Disk = field(init=False)
     onFinished: Callable[[str, Manifest], Deferred[None]] | None = field(default=None, init=False)
-    _finishing: dict[LiveRecording, list[Deferred[None]]] = field(factory=dict, init=False)
-    _waiting: set[LiveRecording] = field(factory=set, init=False)
-    _counted: Counter[str] = field(factory=Counter, init=False)
+    _abandoned: Abandoned = field(init=False)
+    _finisher: Finisher = field(init=False)
+    _tally: Tally = field(factory=Tally, init=False)
     _beginning: int = field(default=0, init=False)
     _idle: list[Deferred[None]] = field(factory=list, init=False)
 
     @disk.default
     def _makeDisk(self) -> Disk:
         return Disk(self.root, self._clock)
+
+    @_abandoned.default
+    def _makeAbandoned(self) -> Abandoned:
+        return Abandoned(self._clock)
+
+    @_finisher.default
+    def _makeFinisher(self) -> Finisher:
+        return Finisher(
+            node=self.node,
+            store=self._store,
+            disk=self.disk,
+            renderer=self._renderer,
+            workers=self._workers,
+            running=self._running,
+            clock=self._clock,
+            metrics=self._metrics,
+            stays=self._stays,
+            tell=self._tell,
+            forget=self._forget,
+        )
 
     def startService(self) -> None:
         """
@@ -146,9 +148,7 @@ class Recordings(Service):
             C{kernelDrops}.
         @return: how many, of all recordings since the start.
         """
-        count = COUNTS[name]
-        running = (each for live in self.recordings.values() for each in live.taps.captured)
-        return self._counted[name] + sum(map(count, running))
+        return self._tally.total(name, (live.taps for live in self.recordings.values()))
 
     @property
     def full(self) -> bool:
@@ -246,7 +246,7 @@ class Recordings(Service):
         @return: whether a recording whose call is over could still go on in
             another session.
         """
-        return live in self._waiting
+        return live in self._abandoned
 
     async def end(self, snapshot: CallSnapshot, epoch: int, reason: str) -> None:
         """
@@ -319,20 +319,9 @@ class Recordings(Service):
 
         @return: fires when its files are as they will stay.
         """
-        identity = live.recording.id
-        if identity not in self.recordings:
+        if live.recording.id not in self.recordings:
             return succeed(None)
-        done: Deferred[None] = Deferred()
-        if live in self._finishing:
-            self._finishing[live].append(done)
-        else:
-            self._finishing[live] = [done]
-            Deferred.fromCoroutine(self._finish(live, reason)).addErrback(
-                lambda failure: log.failure(
-                    "{recording}: not finished", failure, recording=identity
-                )
-            ).addCallback(lambda _: self._forget(live))
-        return done
+        return self._finisher.finish(live, reason)
 
     def letGo(self, live: LiveRecording) -> None:
         """
@@ -340,12 +329,12 @@ class Recordings(Service):
         of it but what its journals still hold back.
         """
         identity = live.recording.id
-        if live in self._waiting:
+        if live in self._abandoned:
             # It is closed already; whoever waits sees that it is gone.
-            self._waiting.discard(live)
+            self._abandoned.discard(live)
             del self.recordings[identity]
             return
-        if live in self._finishing or self.recordings.pop(identity, None) is None:
+        if live in self._finisher or self.recordings.pop(identity, None) is None:
             return
         live.files = None
         stopping = Deferred.fromCoroutine(live.stopCapture(0.0, "fenced"))
@@ -369,114 +358,22 @@ class Recordings(Service):
             await self._workers.run(self._running.remove, identity)
         finally:
             if self.recordings.get(identity) is live:
-                self._count(live)
+                self._tally.add(live.taps)
                 del self.recordings[identity]
             self._checkIdle()
 
-    def _count(self, live: LiveRecording) -> None:
-        for name, count in COUNTS.items():
-            self._counted[name] += sum(map(count, live.taps.captured))
-
-    def _forget(self, live: LiveRecording) -> None:
-        self._count(live)
+    def _forget(self, live: LiveRecording, waiting: list[Deferred[None]]) -> None:
+        self._tally.add(live.taps)
         # Another session may have gone on with it meanwhile.
         if self.recordings.get(live.recording.id) is live:
             del self.recordings[live.recording.id]
-        for done in self._finishing.pop(live):
+        for done in waiting:
             done.callback(None)
         self._checkIdle()
 
-    async def _finish(self, live: LiveRecording, reason: str) -> None:
-        try:
-            await self._complete(live, reason)
-        finally:
-            # The dialog is over whatever became of the files; but where another
-            # one goes on with the recording, the record is its own.
-            if live.files is not None:
-                await self._forgetSnapshot(live)
+    async def _stays(self, live: LiveRecording) -> bool:
+        return await self._abandoned.stayed(live, self.window, lambda: self.draining)
 
-    async def _forgetSnapshot(self, live: LiveRecording) -> None:
-        try:
-            await self._store.delete(live.recording.id)
-        except Exception:
-            log.failure("{recording}: snapshot not deleted", recording=live.recording.id)
-
-    async def _complete(self, live: LiveRecording, reason: str) -> None:
-        await live.stopCapture(LINGER, reason)
-        if reason in ABANDONED and not await self._stayed(live):
-            return
-        files = live.files
-        assert files is not None, "only what has files is in self.recordings"
-        if await self._written(live, files):
-            await self._render(live, files)
-
-    async def _stayed(self, live: LiveRecording) -> bool:
-        """
-        Wait whether another session of the call goes on with a recording.
-
-        @return: whether it is still this node's, to be finished.
-        """
-        end = self._clock.seconds() + self.window
-        self._waiting.add(live)
-        while live in self._waiting and self._clock.seconds() < end and not self.draining:
-            await deferLater(self._clock, _LOOK)
-        stayed = live in self._waiting
-        self._waiting.discard(live)
-        if not stayed:
-            live.files = None
-        return stayed
-
-    async def _written(self, live: LiveRecording, files: RecordingFiles) -> bool:
-        """
-        Write the manifest of a call that is over, however long it takes: on a
-        full disk until there is room, or until the node stops.  Then the
-        marker stays, and the next start goes on with it.
-        """
-        while True:
-            try:
-                await files.finish(live.manifest())
-                return True
-            except OSError as error:
-                if not any(each["type"] == "manifestLate" for each in live.recording.events):
-                    log.failure("{recording}: manifest not written", recording=live.recording.id)
-                    live.event("manifestLate", reason=str(error))
-                    self._metrics.journalErrors.inc()
-            if not await self.disk.nextLook():
-                return False
-
-    async def _render(self, live: LiveRecording, files: RecordingFiles) -> None:
-        recording = live.recording
-        started = self._clock.seconds()
-        try:
-            rendering = await self._renderer.render(recording.directory)
-        except RendererStopped:
-            # The marker stays: the next start does it.
-            log.info("{recording}: left to be rendered", recording=recording.id)
-            return
-        except Exception as error:
-            log.failure("{recording}: not rendered", recording=recording.id)
-            self._metrics.renders.labels("failed").inc()
-            live.event("renderFailed", reason=str(error))
-            live.recording = evolve(live.recording, state="incomplete")
-            manifest = live.manifest()
-        else:
-            self._metrics.renders.labels("ok").inc()
-            found = live.manifest()
-            state = "complete" if isWhole(found) else "incomplete"
-            manifest = withRendering(found, rendering, state)
-        self._metrics.renderSeconds.observe(self._clock.seconds() - started)
-        await files.finish(manifest)
+    async def _tell(self, directory: str, manifest: Manifest) -> None:
         if self.onFinished is not None:
-            await self.onFinished(recording.directory, manifest)
-        await self._workers.run(self._running.remove, recording.id)
-        self._metrics.recordings.labels(manifest["state"]).inc()
-        self._metrics.gapSeconds.inc(nodeChangeSeconds(manifest))
-        log.info(
-            "{recording}: {state} after {duration} s, {reason}",
-            recording=recording.id,
-            state=manifest["state"],
-            duration=manifest["duration"],
-            reason=recording.endReason,
-            callID=recording.callID,
-            node=self.node,
-        )
+            await self.onFinished(directory, manifest)

@@ -13,10 +13,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from siprec.sdp.parse import parseSDP
+from siprec.session.abandoned import ABANDONED
 from siprec.session.life import Answer, CallLife, Effects, Finish, Reject, SendBye, callLife
 from siprec.session.live import LiveRecording
 from siprec.session.model import DialogInfo
-from siprec.session.recordings import ABANDONED
 from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IServerTransaction

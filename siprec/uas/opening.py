@@ -14,8 +14,9 @@ from twisted.python.failure import Failure
 
 from siprec.media.ports import NoFreePorts
 from siprec.sdp.model import SessionDescription
+from siprec.session.correlation import keysOf
 from siprec.session.life import Reject
-from siprec.session.live import Document, LiveRecording, StreamRequest, keysOf
+from siprec.session.live import Document, LiveRecording, StreamRequest
 from siprec.session.recordings import NoRoom
 from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow

@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from siprec.metadata.merge import merge
 from siprec.metadata.parse import parseMetadata
 from siprec.metadata.state import RecordingMetadata, SessionState
-from siprec.session.correlation import correlationKeys
+from siprec.session.brought import Document
+from siprec.session.correlation import correlationKeys, keysOf
 
 AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 DOCUMENT = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -86,3 +87,22 @@ class CorrelationTests(SynchronousTestCase):
         half = f"ab30317f1a784dc48ff824d0d3715d86;remote={'0' * 32}"
         metadata = state(SessionState("", AT, sipSessionIDs=(half,)))
         self.assertEqual(correlationKeys(metadata, {}), (f"sipsession:{half}",))
+
+
+class BeginningTests(SynchronousTestCase):
+    """
+    What a session that is about to begin has in common with others.
+    """
+
+    def test_keys(self) -> None:
+        """
+        Metadata and headers count, as far as policy lets them, and a document that
+        cannot be read does no harm.
+        """
+        given = [Document(each, parseMetadata(each)) for each in (b"nothing", DOCUMENT)]
+        headers = [("X-Avaya-UCID", "0001")]
+        found = keysOf(headers, given, ())
+        self.assertEqual(found[:2], ("session:S1", "session:S2"))
+        self.assertIn("ucid:0001", found)
+        self.assertNotIn("ucid:0001", keysOf(headers, given, ("X-Avaya-*",)))
+        self.assertEqual(keysOf([], given[:1], ()), ())

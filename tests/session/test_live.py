@@ -4,80 +4,16 @@ Tests of L{siprec.session.live}.
 
 from __future__ import annotations
 
-import os
-from typing import Any
-
 from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
-from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.metadata.masking import Mask
 from siprec.metadata.parse import parseMetadata
-from siprec.metadata.state import RecordingMetadata
-from siprec.session.files import RecordingFiles
-from siprec.session.live import Document, LiveRecording, StreamRequest
+from siprec.session.live import Document, StreamRequest
 from siprec.session.manifest import isWhole, readManifest
-from siprec.session.model import Format, Segment, StreamInfo
-from siprec.session.taps import Taps
-from siprec.testing.control import ImmediateWorkers
-from siprec.testing.fakes import FakeCapture, FakePortPool
-from siprec.testing.offer import makeMetadata
-from tests.session.recordings import NODE, PCMA, PCMU, START, session
-
-
-def document(*labels: str, names: tuple[str, ...] = ("Ann", "Bob")) -> Document:
-    """
-    @return: a metadata document of people who send on these labels.
-    """
-    body = makeMetadata(names, labels)
-    return Document(body, parseMetadata(body))
-
-
-class LiveTestCase(SynchronousTestCase):
-    """
-    A recording that has begun, with fake ports and a fake capture.
-    """
-
-    def setUp(self) -> None:
-        self.ports, self.capture, self.now = FakePortPool(), FakeCapture(), START
-        empty: dict[str, Any] = dict.fromkeys(
-            ("streams", "sessions", "participants", "metadata", "segments"), ()
-        )
-        empty["segments"] = (Segment(NODE, 1, START),)
-        self.directory = self.mktemp()
-        os.makedirs(self.directory)
-        self.live = LiveRecording(
-            recording=session("/r", **{**empty, "directory": self.directory}),
-            node=NODE,
-            advertise="203.0.113.1",
-            bind="192.0.2.1",
-            taps=Taps(self.ports, self.capture),
-            now=lambda: self.now,
-        )
-
-    def bind(self, *labels: str) -> list[StreamInfo]:
-        """
-        Bind a stream for each label.
-        """
-        begin = len(self.live.recording.streams)
-        return [
-            self.live.bindStream(StreamRequest(begin + index, label, (PCMU,)))
-            for index, label in enumerate(labels)
-        ]
-
-    def withFiles(self) -> None:
-        """
-        From now on changes go to the disk.
-        """
-        self.live.files = RecordingFiles(
-            self.directory, ImmediateWorkers(), self.live.manifest, lambda failure: None
-        )
-
-    def stop(self, reason: str = "bye") -> None:
-        """
-        The call is over.
-        """
-        self.successResultOf(Deferred.fromCoroutine(self.live.stopCapture(0.3, reason)))
+from siprec.session.model import Format
+from tests.session.livecase import LiveTestCase, document
+from tests.session.recordings import PCMA, PCMU, START
 
 
 class StreamTests(LiveTestCase):
@@ -248,17 +184,6 @@ class MetadataTests(LiveTestCase):
         self.live.receive(Document(body, parseMetadata(body)))
         self.assertEqual(self.live.lacks, "")
 
-    def test_beforeStreams(self) -> None:
-        """
-        Metadata that comes before the streams is bound to them when they come.
-        """
-        self.live.receive(document("1", "2"))
-        self.bind("2", "1")
-        self.live.startCapture()
-        names = {each.id: each.name for each in self.live.recording.participants}
-        heard = [names[each.participant or ""] for each in self.live.recording.streams]
-        self.assertEqual(heard, ["Bob", "Ann"])
-
     def test_vendor(self) -> None:
         """
         Vendor fields come from the INVITE's headers.
@@ -284,22 +209,6 @@ class MetadataTests(LiveTestCase):
         self.assertEqual((later["time"][17:19], later["method"]), ("02", "UPDATE"))
         self.assertEqual(self.live.recording.vendor["sip_ucid"], ["77"])
         self.assertIn("ucid:77", self.live.recording.correlations)
-
-    def test_correlations(self) -> None:
-        """
-        What other recordings of the call may have too is found in metadata and
-        headers, and what was found once stays.
-        """
-        self.live.before = {"sip_ucid": ["0001"]}
-        self.live.receive(document("1"))
-        (session,) = self.live.recording.sessions
-        expected = (f"session:{session}", "ucid:0001")
-        self.assertEqual(self.live.recording.correlations, expected)
-        self.live.headers.append(("X-Avaya-UCID", "0002"))
-        self.live.state = RecordingMetadata()
-        self.live.before = {}
-        self.live.rebind()
-        self.assertEqual(self.live.recording.correlations, (*expected, "ucid:0002"))
 
 
 class ManifestTests(LiveTestCase):

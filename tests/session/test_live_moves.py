@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from tests.session.test_live import LiveTestCase
+from tests.session.livecase import LiveTestCase
 
 
 class MoveBackTests(LiveTestCase):

@@ -8,8 +8,8 @@ from attrs import evolve
 
 from siprec.session.manifest import readManifest
 from siprec.session.model import RecordingSession, Segment
+from tests.session.livecase import LiveTestCase
 from tests.session.recordings import OTHER, START
-from tests.session.test_live import LiveTestCase
 
 
 class SegmentEndedTests(LiveTestCase):

@@ -6,18 +6,16 @@ from __future__ import annotations
 
 import os
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 
 from siprec.media.capture import CaptureStopped
 from siprec.media.ports import NoFreePorts
-from siprec.session.interfaces import RendererStopped
-from siprec.session.manifest import Manifest
 from siprec.session.recordings import NoRoom
 from siprec.session.workers import WorkersStopped
 from tests.render.journals import audioOf
+from tests.session.livecase import document
 from tests.session.recordings import HeldWorkers, dialog
 from tests.session.servicecase import ServiceTestCase
-from tests.session.test_live import document
 from tests.session.test_manifest import KEYS
 
 
@@ -169,27 +167,6 @@ class FinishTests(ServiceTestCase):
         self.assertEqual(self.count('siprec_recordings_total{state="complete"}'), 1)
         self.assertEqual(self.count('siprec_renders_total{result="ok"}'), 1)
 
-    def test_mediaCounts(self) -> None:
-        """
-        What was captured is counted while a recording runs and goes on to
-        count when it is over.
-        """
-        one, two = self.begin(), self.begin()
-        for number, stream in enumerate(self.capture.attached):
-            stream.packets, stream.octets, stream.controlPackets = 10, 1000, number
-        self.capture.attached[0].unwritten = self.capture.attached[1].kernelDrops = 2
-
-        def counted() -> list[int]:
-            return [self.service.media(each) for each in ("packets", "octets", "kernelDrops")]
-
-        self.assertEqual(counted(), [44, 4000, 2])
-        self.finish(one)
-        self.assertEqual(counted(), [44, 4000, 2])
-        self.capture.attached[0].packets += 1
-        self.assertEqual(counted(), [45, 4000, 2])
-        self.finish(two)
-        self.assertEqual(counted(), [45, 4000, 2])
-
     def test_J7_nothingCame(self) -> None:
         """
         A call without a packet is a recording of length 0 that says so, not an
@@ -203,38 +180,6 @@ class FinishTests(ServiceTestCase):
         self.assertEqual(manifest["segments"][0]["files"], [])
         self.assertEqual(manifest["events"], [])
         self.assertEqual(audioOf(live.recording.directory).shape, (2, 0))
-
-    def test_finishing(self) -> None:
-        """
-        While the audio is made the manifest on the disk says so, with the end.
-        """
-        live = self.begin()
-        self.renderer.waiting = []
-        done = self.service.finish(live, "bye")
-        self.assertNoResult(done)
-        manifest = self.manifest(live)
-        self.assertEqual((manifest["state"], manifest["endReason"]), ("finishing", "bye"))
-        self.assertIsNotNone(manifest["segments"][0]["end"])
-        self.assertEqual(self.markers(), [live.recording.id])
-        self.renderer.waiting[0].errback(RendererStopped())
-        self.successResultOf(done)
-
-    def test_twice(self) -> None:
-        """
-        Ending it twice is once: both wait for the same end.
-        """
-        live = self.begin()
-        self.renderer.waiting = []
-        first, second = (self.service.finish(live, reason) for reason in ("bye", "stopped"))
-        self.assertEqual(len(self.renderer.directories), 1)
-        self.assertNoResult(first)
-        self.assertNoResult(second)
-        self.renderer.waiting[0].errback(RendererStopped())
-        self.successResultOf(first)
-        self.successResultOf(second)
-        self.successResultOf(self.service.finish(live, "again"))
-        self.assertEqual(len(self.renderer.directories), 1)
-        self.assertEqual(self.manifest(live)["endReason"], "bye")
 
     def test_journalError(self) -> None:
         """
@@ -277,103 +222,6 @@ class FinishTests(ServiceTestCase):
         self.assertEqual(manifest["streams"][0]["unwritten"], 1)
         self.assertIsNotNone(manifest["audio"])
 
-    def test_renderFailure(self) -> None:
-        """
-        Without audio it is incomplete and says why; the journals are there.
-        """
-        live = self.begin()
-        self.speak(live)
-        self.renderer.failure = ValueError("out of paper")
-        manifest = self.finish(live)
-        self.assertEqual(manifest["state"], "incomplete")
-        [event] = manifest["events"]
-        self.assertEqual((event["type"], event["reason"]), ("renderFailed", "out of paper"))
-        for name in ("1-0.rtpdump", "1-1.rtpdump"):
-            self.assertTrue(os.path.getsize(f"{live.recording.directory}/{name}"))
-        self.assertEqual(self.markers(), [])
-        self.assertEqual(self.count('siprec_renders_total{result="failed"}'), 1)
-        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
-
-    def test_onFinished(self) -> None:
-        """
-        Who wants to know is told of each recording that was finished, with or without
-        audio, when its manifest is on the disk, and before it is forgotten that it
-        was not finished.
-        """
-        told: list[tuple[str, Manifest]] = []
-
-        def finished(directory: str, manifest: Manifest) -> Deferred[None]:
-            self.assertIn(manifest["id"], self.markers())
-            told.append((directory, manifest))
-            return succeed(None)
-
-        self.service.onFinished = finished
-        live = self.begin()
-        manifest = self.finish(live)
-        self.assertEqual(told, [(live.recording.directory, manifest)])
-        self.renderer.failure = RendererStopped()
-        self.finish(self.begin())
-        self.assertEqual(len(told), 1)
-        self.renderer.failure = ValueError("out of paper")
-        self.finish(self.begin())
-        self.assertEqual(told[1][1]["state"], "incomplete")
-        self.flushLoggedErrors(ValueError)
-
-    def test_rendererStopped(self) -> None:
-        """
-        What the node has no time for stays C{finishing} and marked, so that
-        the next start does it.
-        """
-        live = self.begin()
-        self.renderer.failure = RendererStopped()
-        manifest = self.finish(live)
-        self.assertEqual(manifest["state"], "finishing")
-        self.assertEqual(self.markers(), [live.recording.id])
-        self.assertEqual(self.service.recordings, {})
-        self.assertEqual(self.ports.taken, [])
-
-    def test_diskFull(self) -> None:
-        """
-        If the manifest cannot be written at the end it is tried again with
-        each look at the disk; when the node stops first, the marker stays for
-        the next start, and nothing else does.
-        """
-        live = self.begin()
-        self.successResultOf(Deferred.fromCoroutine(self.service.save(live, dialog())))
-        os.makedirs(f"{live.recording.directory}/recording.json.new")
-        done = self.service.finish(live, "bye")
-        self.clock.pump([1.0] * 9)
-        self.assertNoResult(done)
-        self.service.stopService()
-        self.successResultOf(done)
-        self.assertEqual(self.manifest(live)["state"], "recording")
-        self.assertEqual(self.renderer.directories, [])
-        self.assertEqual(self.markers(), [live.recording.id])
-        self.assertEqual(self.service.recordings, {})
-        self.assertEqual(self.ports.taken, [])
-        self.assertEqual(self.successResultOf(self.store.list()), [])
-        errors = self.flushLoggedErrors(OSError)
-        self.assertEqual(self.count("siprec_journal_errors_total"), len(errors))
-
-    def test_diskFullForAWhile(self) -> None:
-        """
-        Once there is room again the recording is finished, and says that it
-        had to wait.
-        """
-        live = self.begin()
-        os.makedirs(f"{live.recording.directory}/recording.json.new")
-        done = self.service.finish(live, "bye")
-        self.clock.pump([1.0] * 5)
-        self.assertNoResult(done)
-        os.rmdir(f"{live.recording.directory}/recording.json.new")
-        self.clock.pump([1.0] * 3)
-        self.successResultOf(done)
-        manifest = self.manifest(live)
-        self.assertEqual((manifest["state"], manifest["endReason"]), ("complete", "bye"))
-        self.assertIn("manifestLate", [each["type"] for each in manifest["events"]])
-        self.assertEqual(self.markers(), [])
-        self.flushLoggedErrors(OSError)
-
     def test_diskFullMeanwhile(self) -> None:
         """
         While a call runs, a manifest that cannot be written costs a log entry;
@@ -386,16 +234,3 @@ class FinishTests(ServiceTestCase):
         self.assertEqual(self.manifest(live)["events"], [])
         live.event("second")
         self.assertEqual([e["type"] for e in self.manifest(live)["events"]], ["first", "second"])
-
-    def test_notMarkedOff(self) -> None:
-        """
-        If the marker cannot be removed the recording is complete all the same,
-        and does not count as running.
-        """
-        live = self.begin()
-        marker = os.path.join(self.root, ".running", "node-a", live.recording.id)
-        os.unlink(marker)
-        os.makedirs(marker)
-        self.assertEqual(self.finish(live)["state"], "complete")
-        self.assertEqual(self.service.recordings, {})
-        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)

@@ -12,8 +12,8 @@ from siprec.metadata.state import RecordingMetadata
 from siprec.session.live import Document
 from siprec.session.replay import readDocuments, replayed
 from tests.metadata.calls import call, hold, stop, transfer
+from tests.session.livecase import LiveTestCase
 from tests.session.recordings import START
-from tests.session.test_live import LiveTestCase
 
 
 class ReplayTests(LiveTestCase):

@@ -18,9 +18,9 @@ from siprec.session.recordings import NoRoom
 from siprec.session.resume import MediaPlan, Resumption
 from siprec.testing.fakes import FakeCapture, FakePortPool
 from tests.render.journals import talk, writeJournal
+from tests.session.livecase import document
 from tests.session.recordings import NODE, PCMU, START, dialog
 from tests.session.servicecase import ServiceTestCase
-from tests.session.test_live import document
 
 UCID = "00FA08001900014B3F"
 
