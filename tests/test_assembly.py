@@ -98,7 +98,7 @@ class TogetherTests(AssemblyTestCase):
         self.assertIs(node.layer.transport, cluster.relay)
         self.assertIs(cluster.gate.transport, node.transport)
         self.assertIs(node.layer.user, node.recorder)
-        self.assertEqual(node.recorder.isUncertain, cluster.relay.isUncertain)
+        self.assertEqual(node.recorder.isUncertain, cluster.isUncertain)
         self.assertEqual(node.recorder._around.passOn, cluster.passOn)
 
     def test_lease(self) -> None:
@@ -196,7 +196,7 @@ class TogetherTests(AssemblyTestCase):
         assert node.cluster is not None
         other = NodeLease(NodeID("n9"), "i", "h", 1)
         node.cluster.membership.members[other.nodeID] = Member(other, Standing.ALIVE, 0.0)
-        self.assertIs(node.cluster.leaseOf(other.nodeID), other)
+        self.assertIs(node.cluster.greetings.leaseOf(other.nodeID), other)
 
     def test_metrics(self) -> None:
         """
