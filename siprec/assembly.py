@@ -155,7 +155,7 @@ class _Assembly:
         if self.cluster is None:
             self.recorder.letGo(key)
         else:
-            self.cluster.fencing.fenced(key)
+            self.cluster.fenced(key)
 
     def _isCutOff(self) -> bool:
         return self.cluster is not None and self.cluster.isolation.isCutOff()

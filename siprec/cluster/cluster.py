@@ -121,9 +121,7 @@ class Cluster(Service):
         )
 
     def _makeSight(self) -> None:
-        """
-        Who else is there, and is this node there for them?
-        """
+        # Who else is there, and is this node there for them?
         settings, clock, state = self._settings, self._reactor, self._state
         node, beat = settings.node.id, settings.session.heartbeatInterval
         living, leaseOf = self._living, lambda other: self.greetings.leaseOf(other)
@@ -154,9 +152,7 @@ class Cluster(Service):
         )
 
     def _makeTakers(self) -> None:
-        """
-        Calls that come from other nodes, or go to them.
-        """
+        # Calls that come from other nodes, or go to them.
         settings, clock, state = self._settings, self._reactor, self._state
         node = settings.node.id
         self.coming = coming = Coming(
@@ -206,9 +202,7 @@ class Cluster(Service):
         )
 
     def _makeKnowledge(self) -> None:
-        """
-        Where a call is, and who must know that.
-        """
+        # Where a call is, and who must know that.
         clock, store, node = self._reactor, self._state.store, self._settings.node.id
         self.knowledge = Knowledge(
             clock,
@@ -251,9 +245,7 @@ class Cluster(Service):
         self.emptying = Emptying(self.drain, self._recorder, self._reactor)
 
     def _makeDiskParts(self) -> None:
-        """
-        What the disks of several nodes have of a recording.
-        """
+        # What the disks of several nodes have of a recording.
         clock, store, node = self._reactor, self._state.store, self._settings.node.id
         self.segments = Segments(
             links=self.links,
@@ -395,3 +387,9 @@ class Cluster(Service):
         are another node's now.
         """
         return Deferred.fromCoroutine(self.ownership.verify())
+
+    def fenced(self, key: str) -> None:
+        """
+        Another node owns a call; see L{Fencing.fenced}.
+        """
+        self.fencing.fenced(key)

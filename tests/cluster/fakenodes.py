@@ -128,7 +128,7 @@ class FakeNode:
             addresses=lambda: (f"udp:{self.wire.local[0]}:5060",),
             signs=lambda: self.recorder.signs(),
             saveAll=lambda: Deferred.fromCoroutine(self.recorder.saveAll()),
-            onFenced=lambda key: self.cluster.fencing.fenced(key),
+            onFenced=lambda key: self.cluster.fenced(key),
             onDead=lambda key: self.recorder.endDead(key),
             onLapsed=lambda: self.cluster.wakefulness.doubt("the lease was over"),
             leaseData=lambda: self.cluster.leaseData(),
