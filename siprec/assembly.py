@@ -279,8 +279,8 @@ class _Assembly:
             self.recordings,
             self.recorder,
             self.now,
-            _never if cluster is None else cluster.isDead,
-            _nobody if cluster is None else cluster.beingTakenUp,
+            _never if cluster is None else cluster.knowledge.isDead,
+            _nobody if cluster is None else cluster.knowledge.beingTakenUp,
             self.settings.cluster.stitchWindow,
             None if cluster is None else cluster.links,
         )
@@ -293,7 +293,9 @@ class _Assembly:
             self.state.instance,
             listenAt(settings.listen, self.settings.store.url),
             key=newKey(),
-            leaseOf=lambda node: None if self.cluster is None else self.cluster.leaseOf(node),
+            leaseOf=lambda node: (
+                None if self.cluster is None else self.cluster.greetings.leaseOf(node)
+            ),
             advertise=settings.advertise,
             secret=readSecret(settings.secretFile),
             tls=_tls(settings),

@@ -201,7 +201,7 @@ class TogetherTests(AssemblyTestCase):
         assert node.cluster is not None
         other = NodeLease(NodeID("n9"), "i", "h", 1)
         node.cluster.membership.members[other.nodeID] = Member(other, Standing.ALIVE, 0.0)
-        self.assertIs(node.cluster.leaseOf(other.nodeID), other)
+        self.assertIs(node.cluster.greetings.leaseOf(other.nodeID), other)
 
     def test_metrics(self) -> None:
         """

@@ -16,7 +16,8 @@ from siprec.session.archive import NoSuchRecording
 from siprec.session.manifest import describe, writeManifest
 from siprec.session.model import NodeLease
 from siprec.web.interfaces import INodeControl, NotRunning
-from tests.nodeparts import CallPart, LivePart, NodeTestCase, settingsFor
+from tests.callparts import CallPart, LivePart
+from tests.nodeparts import NodeTestCase, settingsFor
 from tests.session.recordings import identity, session
 
 

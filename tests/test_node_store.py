@@ -13,7 +13,8 @@ from siprec.session.model import CallSnapshot, NodeLease
 from siprec.session.running import RunningRecordings
 from siprec.store.interfaces import LeaseHeld
 from siprec.uas.call import Call
-from tests.nodeparts import LivePart, NodeTestCase
+from tests.callparts import LivePart
+from tests.nodeparts import NodeTestCase
 from tests.session.recordings import NODE, START, dialog, identity, session
 
 

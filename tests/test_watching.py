@@ -18,7 +18,8 @@ from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IServerTransaction, ITransactionUser
 from siprec.sip.message import Request, parseMessage
 from siprec.testing.fakes import FakeSipTransport
-from tests.nodeparts import FakeReactor, LivePart, settingsFor
+from tests.callparts import LivePart
+from tests.nodeparts import FakeReactor, settingsFor
 from tests.session.recordings import dialog, session
 from tests.session.servicecase import metric
 

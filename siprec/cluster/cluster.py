@@ -10,19 +10,24 @@ from typing import Any
 
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
 from siprec.cluster.addresses import Addresses
 from siprec.cluster.belief import Belief
+from siprec.cluster.coming import Coming
 from siprec.cluster.continuing import Continuation
-from siprec.cluster.drain import DRAINING, Drain, Emptying, takers
+from siprec.cluster.drain import DRAINING, Drain, Emptying
+from siprec.cluster.fencing import Fencing
 from siprec.cluster.gate import Gate
+from siprec.cluster.greetings import ARRIVING, LEAVING, Greetings
 from siprec.cluster.handover import Giver
 from siprec.cluster.isolation import Isolation
+from siprec.cluster.knowledge import Knowledge
 from siprec.cluster.leftovers import Leftovers
 from siprec.cluster.links import LEASE_KEY, ClusterLinks
-from siprec.cluster.membership import Listeners, Member, Membership
+from siprec.cluster.membership import Listeners, Membership
+from siprec.cluster.news import News
 from siprec.cluster.ownership import Ownership
 from siprec.cluster.places import Places
 from siprec.cluster.relay import Relay
@@ -35,7 +40,6 @@ from siprec.config import Settings
 from siprec.ids import NodeID, isOurTag
 from siprec.recorder import Recorder
 from siprec.session.interfaces import IRenderer, IWorkers
-from siprec.session.model import NodeLease, SessionData
 from siprec.session.recordings import Recordings
 from siprec.session.recovery import Recovery
 from siprec.session.running import Orphan, RunningRecordings
@@ -44,24 +48,13 @@ from siprec.sip.interfaces import IServerTransaction
 from siprec.sip.layer import SipLayer
 from siprec.sip.message import Request
 from siprec.sip.transport import TransportService
-from siprec.store.interfaces import StoreError
 
-__all__ = ["Cluster"]
+__all__ = ["ARRIVING", "LEAVING", "Cluster"]
 
 log = Logger()
 
-#: Kinds of messages between nodes: a process ends; it wants its addresses back.
-LEAVING, ARRIVING = "cluster.leaving", "cluster.arriving"
-
 # Beats of the heart for which a lease holds.
 _BEATS = 3
-
-# A first INVITE is repeated for 64*T1 (RFC 3261 section 17.1.1.2): so long after
-# a node has died one of its calls may still knock at another's door.
-_KNOCKS = 32.0
-
-# Seconds that others have to give addresses back.
-_PATIENCE = 2.0
 
 
 @define(eq=False, repr=False, slots=False)
@@ -91,93 +84,174 @@ class Cluster(Service):
     gate: Gate
     counters: Counter[str] = field(factory=Counter, init=False)
     membership: Membership = field(init=False)
+    coming: Coming = field(init=False)
     takeover: Takeover = field(init=False)
     addresses: Addresses = field(init=False)
-    relay: Relay = field(init=False)
     giver: Giver = field(init=False)
     taker: Taker = field(init=False)
+    knowledge: Knowledge = field(init=False)
+    greetings: Greetings = field(init=False)
+    relay: Relay = field(init=False)
     drain: Drain = field(init=False)
     emptying: Emptying = field(init=False)
     leftovers: Leftovers = field(init=False)
+    fencing: Fencing = field(init=False)
     ownership: Ownership = field(init=False)
-    _coming: set[str] = field(factory=set, init=False)
+    news: News = field(init=False)
     segments: Segments = field(init=False)
     isolation: Isolation = field(init=False)
     witnesses: Witnesses = field(init=False)
     belief: Belief = field(init=False)
-    _met: dict[NodeID, NodeLease] = field(factory=dict, init=False)
-    _unsettledUntil: float = field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        settings, clock, state = self._settings, self._reactor, self._state
-        node, store = settings.node.id, state.store
-        beat = settings.session.heartbeatInterval
-        self.witnesses = Witnesses(
-            self.links, node, lambda: list(self.membership.living), self.leaseOf
+        self._makeSight()
+        self._makeTakers()
+        self._makeKnowledge()
+        self._makeDrain()
+        self._makeDiskParts()
+        self.news = News(
+            self.counters,
+            self.addresses,
+            self.segments,
+            self.giver,
+            self.takeover,
+            self.knowledge,
+            self.witnesses,
+            lambda: bool(self.running),
         )
+
+    def _makeSight(self) -> None:
+        # Who else is there, and is this node there for them?
+        settings, clock, state = self._settings, self._reactor, self._state
+        node, beat = settings.node.id, settings.session.heartbeatInterval
+        living, leaseOf = self._living, lambda other: self.greetings.leaseOf(other)
+        self.witnesses = Witnesses(self.links, node, living, leaseOf)
         self.membership = Membership(
-            store,
+            state.store,
             clock,
             node,
-            Listeners(self._joined, self._suspected, self._died, self._orphaned),
+            Listeners(
+                lambda lease: self.news.joined(lease),
+                lambda lease: self.news.suspected(lease),
+                lambda member: self.news.died(member),
+                lambda orphan: self.news.orphaned(orphan),
+            ),
             self.witnesses,
             interval=beat,
             confirm=settings.cluster.confirmTime,
             grace=2 * _BEATS * beat,
         )
-        self.takeover = Takeover(
-            store, clock, node, self._takeUp, self._loads, self._mayTakeOver, known=self._knows
-        )
         self.addresses = Addresses(self._transport, self._places, clock)
-        self.relay = Relay(
-            self.gate,
-            store,
-            self.links,
+        self.belief = Belief(clock, lambda: state.heartbeat.lastBeat, beat, 2 * _BEATS * beat)
+        self.isolation = Isolation(
+            clock,
+            lambda: state.heartbeat.lastBeat,
+            lambda: self.links.lastHeard,
+            lambda: bool(self.membership.living),
+            _BEATS * beat,
+        )
+
+    def _makeTakers(self) -> None:
+        # Calls that come from other nodes, or go to them.
+        settings, clock, state = self._settings, self._reactor, self._state
+        node = settings.node.id
+        self.coming = coming = Coming(
+            state.adapter,
+            self._recordings,
+            self.continuation,
+            self.membership,
+            self.wakefulness,
+            lambda key: key in self.giver.underWay,
+            lambda key: self.taker.beingTaken(key) is not None,
+            lambda: bool(self.running),
+            lambda: self.emptying.begin(),
+        )
+        self.takeover = Takeover(
+            state.store,
             clock,
             node,
-            self,
-            self._transport.ours,
-            wakefulness=self.wakefulness,
+            coming.takeUp,
+            coming.loads,
+            coming.mayTakeOver,
+            known=lambda key: self.knowledge.knows(key),
         )
         self.giver = Giver(
             node,
-            store,
+            state.store,
             state.adapter,
             self.links,
             self._recordings,
             self._recorder,
             clock,
-            isDead=self.isDead,
-            isComing=self._isComing,
+            isDead=lambda other: self.knowledge.isDead(other),
+            isComing=coming.has,
             ways=settings.cluster.mediaTakeover,
             onClosed=lambda key, folder: self.segments.segmentClosed(key, folder),
         )
         self.taker = Taker(
             node,
-            store,
+            state.store,
             state.adapter,
             self.links,
             self.continuation,
             self._recordings,
             self._recorder,
             clock,
-            self._mayTake,
-            self._takeUp,
+            coming.mayTake,
+            coming.takeUp,
         )
+
+    def _makeKnowledge(self) -> None:
+        # Where a call is, and who must know that.
+        clock, store, node = self._reactor, self._state.store, self._settings.node.id
+        self.knowledge = Knowledge(
+            clock,
+            self._layer,
+            self._recorder,
+            self._recordings,
+            self.membership,
+            self.addresses,
+            self.takeover,
+            self.giver,
+            self.taker,
+            lambda: bool(self.running),
+        )
+        self.relay = Relay(
+            self.gate,
+            store,
+            self.links,
+            clock,
+            node,
+            self.knowledge,
+            self._transport.ours,
+            wakefulness=self.wakefulness,
+        )
+        self.greetings = Greetings(
+            node, store, self.links, self.membership, self.addresses, self.knowledge.unsettle
+        )
+        self.fencing = Fencing(
+            self.counters, self.giver, self._recordings, self._recorder, self._state.adapter
+        )
+        self.ownership = Ownership(node, store, self._recorder, clock, self.fencing.fenced)
+
+    def _makeDrain(self) -> None:
         self.drain = Drain(
             self._recorder,
             self.giver,
-            clock,
+            self._reactor,
             lambda: self.membership.living.values(),
-            lambda: bool(self._coming),
+            lambda: bool(self.coming.keys),
         )
-        self.emptying = Emptying(self.drain, self._recorder, clock)
-        self.ownership = Ownership(node, store, self._recorder, clock, self.fenced)
+        self.emptying = Emptying(self.drain, self._recorder, self._reactor)
+
+    def _makeDiskParts(self) -> None:
+        # What the disks of several nodes have of a recording.
+        clock, store, node = self._reactor, self._state.store, self._settings.node.id
         self.segments = Segments(
             links=self.links,
-            members=lambda: list(self.membership.living),
+            members=self._living,
             node=node,
-            root=settings.recordings.directory,
+            root=self._settings.recordings.directory,
             running=self._running,
             recordings=self._recordings,
             workers=self._workers,
@@ -189,19 +263,10 @@ class Cluster(Service):
         )
         self._recordings.onFinished = self.segments.recordingFinished
         self._recovery.onFinished = self.segments.recordingFinished
+        isDead, recover = self.knowledge.isDead, self._recover
         self.leftovers = Leftovers(
-            store, self._running, self._workers, clock, node, self.isDead, self._recover
+            store, self._running, self._workers, clock, node, isDead, recover
         )
-        self.belief = Belief(clock, lambda: state.heartbeat.lastBeat, beat, 2 * _BEATS * beat)
-        self.isolation = Isolation(
-            clock,
-            lambda: state.heartbeat.lastBeat,
-            lambda: self.links.lastHeard,
-            lambda: bool(self.membership.living),
-            _BEATS * beat,
-        )
-        self.links.handle(LEAVING, self._peerLeaves)
-        self.links.handle(ARRIVING, self._peerArrives)
 
     # The service.
 
@@ -232,20 +297,7 @@ class Cluster(Service):
         Have the addresses of this node back, in case others listen there
         since its last process died.
         """
-        try:
-            leases = await self._state.store.nodes()
-            owners = await self._state.store.owners()
-        except StoreError as error:
-            log.info("addresses not asked back: {why}", why=str(error))
-            return
-        self._met = {each.nodeID: each for each in leases}
-        if owners.keys() - self._met.keys():
-            self._unsettle()
-        self._met.pop(self._settings.node.id, None)
-        asked = [self.links.request(node, ARRIVING, None, _PATIENCE) for node in self._met]
-        for success, result in await DeferredList(asked, consumeErrors=True):
-            if not success:
-                log.info("addresses not asked back: {why}", why=result.getErrorMessage())
+        await self.greetings.arrive()
 
     async def leave(self) -> None:
         """
@@ -260,9 +312,7 @@ class Cluster(Service):
         stopping = [part.stopService() for part in reversed(self._parts)]
         await DeferredList(stopping, consumeErrors=True)
         await self.giver.left()
-        living = list(self.membership.living)
-        telling = [self.links.request(node, LEAVING, None, _PATIENCE) for node in living]
-        await DeferredList(telling, consumeErrors=True)
+        await self.greetings.leave()
 
     def close(self) -> Deferred[None]:
         """
@@ -279,12 +329,6 @@ class Cluster(Service):
         if self._recordings.draining:
             data[DRAINING] = True
         return data
-
-    def leaseOf(self, node: NodeID) -> NodeLease | None:
-        """
-        @return: the last lease that was seen of a node.
-        """
-        return self.membership.leaseOf(node) or self._met.get(node)
 
     async def giveAway(self, until: float) -> None:
         """
@@ -305,142 +349,15 @@ class Cluster(Service):
         wanted = await self.segments.wanted(orphans)
         return await self.leftovers.ours([each for each in orphans if each.id not in wanted])
 
+    def _living(self) -> list[NodeID]:
+        return list(self.membership.living)
+
     def _recover(self, orphans: list[Orphan]) -> Deferred[None]:
         return Deferred.fromCoroutine(self._recovery.run(orphans)).addErrback(
             lambda failure: log.failure("recovery failed", failure)
         )
 
-    # What membership tells.
-
-    def _joined(self, lease: NodeLease) -> None:
-        self.counters["joined"] += 1
-        self.addresses.giveBack(lease.nodeID, lease)
-        self.segments.nodeJoined(lease.nodeID)
-
-    def _suspected(self, lease: NodeLease) -> None:
-        self.counters["suspected"] += 1
-
-    def _died(self, member: Member) -> None:
-        lease = member.lease
-        self.counters["died"] += 1
-        self._unsettle()
-        self.giver.nodeDied(lease.nodeID)
-        self.takeover.nodeDied(lease.nodeID, lease.instance if member.certain else "")
-        self.addresses.take(lease)
-
-    def _orphaned(self, node: NodeID) -> None:
-        Deferred.fromCoroutine(self._adopt(node)).addErrback(
-            lambda failure: log.failure("{node}: calls not taken over", failure, node=node)
-        )
-
-    async def _adopt(self, node: NodeID) -> None:
-        """
-        Take over calls of a node that this one has never seen alive: it may have
-        lost the store before this one began.
-        """
-        if await self.witnesses.haveSeen(node):
-            log.info("{node}: has no lease, but others know that it lives", node=node)
-        elif self.running:
-            self._unsettle()
-            self.takeover.nodeDied(node)
-
-    def _unsettle(self) -> None:
-        self._unsettledUntil = self._reactor.seconds() + _KNOCKS
-
-    def _peerLeaves(self, peer: Any, body: Any) -> None:
-        lease = self.leaseOf(peer.nodeID)
-        self.membership.left(peer.nodeID, peer.instance)
-        if lease is not None:
-            # Peers of calls that it gave away may still send there.
-            self.addresses.take(lease)
-
-    def _peerArrives(self, peer: Any, body: Any) -> Deferred[None]:
-        return self.addresses.giveBack(peer.nodeID)
-
-    # What the take-over needs.
-
-    def _takeUp(self, record: SessionData) -> Deferred[None]:
-        key = record.sessionID
-        if key in self.giver.underWay:
-            # Who was to take it has died.  It goes on here as if nothing had been.
-            return succeed(None)
-        self._state.adapter.learn(record)
-        lease = None
-        if record.snapshot is not None:
-            lease = self.membership.leaseOf(record.snapshot.recording.segments[-1].node)
-        self._coming.add(key)
-
-        def taken(result: object) -> object:
-            self._coming.discard(key)
-            if self._recordings.draining and self.running:
-                self.emptying.begin()
-            return result
-
-        taking = Deferred.fromCoroutine(self.continuation.takeOver(record, lease))
-        return taking.addBoth(taken)
-
-    def _isComing(self, key: str) -> bool:
-        return key in self._coming or self.taker.beingTaken(key) is not None
-
-    def _loads(self) -> tuple[int, list[int]]:
-        others = [each.sessions for each in self.membership.living.values()]
-        return len(self._recordings.recordings), others
-
-    def _knows(self, key: str) -> bool:
-        return (
-            key in self._recordings.recordings
-            or self.takeover.beingTakenUp(key) is not None
-            or key in self.giver.underWay
-            or key in self.taker.underWay
-        )
-
-    def _mayTake(self) -> bool:
-        return not self._recordings.draining and self.wakefulness.awake
-
-    def _mayTakeOver(self) -> bool:
-        """
-        A node that drains leaves the calls of a dead one to the others; where
-        there is none, it is all that these calls have.
-        """
-        if self._recordings.draining and takers(self.membership.living.values()):
-            return False
-        return self.wakefulness.awake
-
-    # What the relay needs; see L{siprec.cluster.relay.Owners}.
-
-    def has(self, request: Request) -> bool:
-        """
-        See L{Owners.has}.
-        """
-        return self._layer.has(request) or self._recorder.has(request)
-
-    def unsettled(self) -> bool:
-        """
-        See L{Owners.unsettled}.
-        """
-        return self._reactor.seconds() < self._unsettledUntil or bool(self.addresses.held)
-
-    def beingTakenUp(self, key: str) -> Deferred[None] | None:
-        """
-        See L{Owners.beingTakenUp}.
-        """
-        for part in (self.takeover.beingTakenUp, self.giver.beingGiven, self.taker.beingTaken):
-            waiting = part(key)
-            if waiting is not None:
-                return waiting
-        return None
-
-    def isDead(self, node: NodeID) -> bool:
-        """
-        See L{Owners.isDead}.
-        """
-        return bool(self.running) and self.membership.isDead(node)
-
-    def claim(self, record: SessionData) -> Deferred[None]:
-        """
-        See L{Owners.claim}.
-        """
-        return self.takeover.claim(record)
+    # What the SIP side needs.
 
     def isUncertain(self, request: Request) -> bool:
         """
@@ -464,8 +381,6 @@ class Cluster(Service):
         moves = self._recorder.moves
         return {name: moves[name] for name in ("moved", "refused")}
 
-    # What wakefulness needs.
-
     def verify(self) -> Deferred[None]:
         """
         Compare the calls of this node with the store, and let go of those that
@@ -475,16 +390,6 @@ class Cluster(Service):
 
     def fenced(self, key: str) -> None:
         """
-        Another node owns a call: let go of it without a word, unless it was to
-        take it and turns out not to have it.
+        Another node owns a call; see L{Fencing.fenced}.
         """
-        asking = self.giver.isAnothers(key).addCallback(self._isAnothers, key)
-        asking.addErrback(lambda failure: log.failure("{key}: not let go", failure, key=key))
-
-    def _isAnothers(self, really: bool, key: str) -> None:
-        if really:
-            if key in self._recordings.recordings:
-                # Each write that is under way finds it out again.
-                self.counters["fenced"] += 1
-            self._state.adapter.forget(key)
-            self._recorder.letGo(key)
+        self.fencing.fenced(key)

@@ -41,12 +41,12 @@ class ClusterTests(ClusterTestCase):
         The lease of a node is known from when this one has arrived.
         """
         later = self.make(3)
-        self.assertIsNone(later.cluster.leaseOf(self.a.node))
+        self.assertIsNone(later.cluster.greetings.leaseOf(self.a.node))
         self.successResultOf(Deferred.fromCoroutine(later.cluster.arrive()))
-        lease = later.cluster.leaseOf(self.a.node)
+        lease = later.cluster.greetings.leaseOf(self.a.node)
         assert lease is not None
         self.assertEqual(lease.instance, "n1-1")
-        self.assertIsNone(later.cluster.leaseOf(NodeID("n9")))
+        self.assertIsNone(later.cluster.greetings.leaseOf(NodeID("n9")))
 
     def test_arrive(self) -> None:
         """
@@ -85,7 +85,7 @@ class ClusterTests(ClusterTestCase):
         self.b.kill()
         self.wait(1)
         self.assertEqual(self.a.wire.adopted, [("UDP", "192.0.2.102", 5060)])
-        self.assertTrue(self.a.cluster.unsettled())
+        self.assertTrue(self.a.cluster.knowledge.unsettled())
         again = self.make(2)
         self.nodes.append(again)
         self.successResultOf(Deferred.fromCoroutine(again.cluster.arrive()))
@@ -147,10 +147,10 @@ class ClusterTests(ClusterTestCase):
         For 64*T1 after a death first INVITEs may be other nodes'.
         """
         self.wait(32)
-        self.assertFalse(self.a.cluster.unsettled())
+        self.assertFalse(self.a.cluster.knowledge.unsettled())
         self.b.kill()
         self.wait(1)
-        self.assertTrue(self.a.cluster.unsettled())
+        self.assertTrue(self.a.cluster.knowledge.unsettled())
 
     def test_isDead(self) -> None:
         """
@@ -158,8 +158,8 @@ class ClusterTests(ClusterTestCase):
         """
         self.b.kill()
         self.wait(1)
-        self.assertTrue(self.a.cluster.isDead(self.b.node))
-        self.assertFalse(self.make(3).cluster.isDead(self.b.node))
+        self.assertTrue(self.a.cluster.knowledge.isDead(self.b.node))
+        self.assertFalse(self.make(3).cluster.knowledge.isDead(self.b.node))
 
     def test_takenOver(self) -> None:
         """
@@ -217,15 +217,15 @@ class ClusterTests(ClusterTestCase):
         """
         A node that may have slept takes nothing until it knows its own calls.
         """
-        self.assertTrue(self.a.cluster._mayTake())
-        self.assertTrue(self.a.cluster._mayTakeOver())
+        self.assertTrue(self.a.cluster.coming.mayTake())
+        self.assertTrue(self.a.cluster.coming.mayTakeOver())
         self.a.store.away = True
         self.a.cluster.wakefulness.doubt("the test says so")
-        self.assertFalse(self.a.cluster._mayTake())
-        self.assertFalse(self.a.cluster._mayTakeOver())
+        self.assertFalse(self.a.cluster.coming.mayTake())
+        self.assertFalse(self.a.cluster.coming.mayTakeOver())
         self.a.store.away = False
         self.wait(1)
-        self.assertTrue(self.a.cluster._mayTake())
+        self.assertTrue(self.a.cluster.coming.mayTake())
 
     def test_draining(self) -> None:
         """
@@ -233,12 +233,12 @@ class ClusterTests(ClusterTestCase):
         node could take.
         """
         self.a.service.draining = True
-        self.assertFalse(self.a.cluster._mayTake())
-        self.assertFalse(self.a.cluster._mayTakeOver())
+        self.assertFalse(self.a.cluster.coming.mayTake())
+        self.assertFalse(self.a.cluster.coming.mayTakeOver())
         self.b.service.draining = True
         self.wait(2)
-        self.assertTrue(self.a.cluster._mayTakeOver())
-        self.assertFalse(self.a.cluster._mayTake())
+        self.assertTrue(self.a.cluster.coming.mayTakeOver())
+        self.assertFalse(self.a.cluster.coming.mayTake())
 
     def test_beingTakenUp(self) -> None:
         """
@@ -247,10 +247,10 @@ class ClusterTests(ClusterTestCase):
         """
         self.call()
         key = self.key()
-        self.assertIsNone(self.a.cluster.beingTakenUp(key))
+        self.assertIsNone(self.a.cluster.knowledge.beingTakenUp(key))
         self.b.workers.held = []
         giving = self.given()
-        waiting = [each.cluster.beingTakenUp(key) for each in self.nodes]
+        waiting = [each.cluster.knowledge.beingTakenUp(key) for each in self.nodes]
         for each in waiting:
             assert each is not None
             self.assertNoResult(each)
@@ -259,7 +259,9 @@ class ClusterTests(ClusterTestCase):
         for each in waiting:
             assert each is not None
             self.successResultOf(each)
-        self.assertEqual([each.cluster.beingTakenUp(key) for each in self.nodes], [None, None])
+        self.assertEqual(
+            [each.cluster.knowledge.beingTakenUp(key) for each in self.nodes], [None, None]
+        )
 
     def test_has(self) -> None:
         """
@@ -268,8 +270,10 @@ class ClusterTests(ClusterTestCase):
         src = self.call()
         bye = src.make("BYE")
         assert src.last is not None
-        self.assertEqual([each.cluster.has(bye) for each in self.nodes], [True, False])
-        self.assertEqual([each.cluster.has(src.last) for each in self.nodes], [True, False])
+        self.assertEqual([each.cluster.knowledge.has(bye) for each in self.nodes], [True, False])
+        self.assertEqual(
+            [each.cluster.knowledge.has(src.last) for each in self.nodes], [True, False]
+        )
 
     def test_passOn(self) -> None:
         """

@@ -11,66 +11,16 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
 
-from siprec.ids import NodeID, RecordingID
+from siprec.ids import NodeID
 from siprec.sdp.parse import BadSDP
-from siprec.session.model import CallSnapshot, SessionData
 from siprec.session.recordings import Recordings
 from siprec.sip.interfaces import FlowGone
 from siprec.sip.message import Request
+from tests.cluster.continuingcase import ContinuationTestCase
 from tests.cluster.nodecase import ClusterTestCase
 from tests.render.journals import talk, writeJournal
 from tests.uas.house import START
 from tests.uas.kit import PEER, Src, offer
-
-
-class ContinuationTestCase(ClusterTestCase):
-    """
-    C{n1} had a call and is gone; C{n2} owns its record.
-
-    @ivar data: that.
-    """
-
-    count = 2
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.a, self.b = self.nodes
-        self.src = self.call()
-        self.lease = self.leases()["n1"]
-        self.data = self.claimed()
-
-    def claimed(self) -> SessionData:
-        """
-        @return: the only call of C{n1}, which is C{n2}'s from now on.
-        """
-        key = self.key()
-        data = self.memory.claim(key, self.b.node, self.record(key).epoch)
-        self.a.recorder.letGo(key)
-        self.a.state.adapter.forget(key)
-        self.b.state.adapter.learn(data)
-        return data
-
-    def take(self, known: bool = True, **changes: Any) -> Deferred[None]:
-        """
-        Take over the call.
-
-        @param known: whether the other node was seen alive.
-        @param changes: to its recording.
-        """
-        data = self.data
-        assert data.snapshot is not None
-        if changes:
-            recording = evolve(data.snapshot.recording, **changes)
-            data = evolve(data, snapshot=evolve(data.snapshot, recording=recording))
-        lease = self.lease if known else None
-        return Deferred.fromCoroutine(self.b.continuation.takeOver(data, lease))
-
-    def bye(self) -> int:
-        """
-        @return: how the new node answers the peer's BYE.
-        """
-        self.src.house = self.b  # type: ignore[assignment]
-        return self.src.bye().status
 
 
 class TakeOverTests(ContinuationTestCase):
@@ -309,100 +259,6 @@ class TroubleTests(ContinuationTestCase):
         self.wait(1)
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.assertEqual((self.owners(), self.manifest["endReason"]), ([], "nodeDied"))
-
-
-class SupersededTests(ContinuationTestCase):
-    """
-    A call whose peer never had an answer, and tried another node.
-    """
-
-    def setUp(self) -> None:
-        super().setUp()
-        assert self.data.snapshot is not None
-        dialog = evolve(self.data.snapshot.dialog, confirmed=False)
-        self.data = evolve(self.data, snapshot=evolve(self.data.snapshot, dialog=dialog))
-
-    def other(self, **changes: Any) -> None:
-        """
-        Have another call of the same Call-ID in the store.
-        """
-        snapshot = self.data.snapshot
-        assert snapshot is not None
-        tag = changes.pop("tag", snapshot.dialog.remoteTag)
-        recording = evolve(snapshot.recording, id=RecordingID("other"))
-        with_ = CallSnapshot(recording, evolve(snapshot.dialog, remoteTag=tag), START)
-        other = evolve(self.data, sessionID="other", nodeID=NodeID("n3"), snapshot=with_, **changes)
-        self.memory.store(other, 3600)
-        self.addCleanup(self.memory.delete, "other", None, 0)
-
-    def goesOn(self) -> bool:
-        """
-        @return: whether the call goes on.
-        """
-        self.successResultOf(self.take())
-        self.wait(1)
-        return bool(self.b.calls)
-
-    def test_superseded(self) -> None:
-        """
-        It is finished: the peer is recorded at another node.
-        """
-        self.other()
-        self.assertFalse(self.goesOn())
-        [manifest] = self.manifests()
-        self.assertEqual(manifest["endReason"], "superseded")
-
-    def test_alone(self) -> None:
-        """
-        It goes on where there is no other.
-        """
-        self.assertTrue(self.goesOn())
-
-    def test_otherPeer(self) -> None:
-        """
-        One of the same Call-ID but another tag is another peer's.
-        """
-        self.other(tag="x")
-        self.assertTrue(self.goesOn())
-
-    def test_earlier(self) -> None:
-        """
-        An earlier one is what was tried before.
-        """
-        self.other(startTime=START - 9)
-        self.assertTrue(self.goesOn())
-
-    def test_gone(self) -> None:
-        """
-        One that has ended meanwhile supersedes nothing, nor does it hide what
-        does.
-        """
-        self.other()
-        gone = evolve(self.data, sessionID="0", nodeID=NodeID("n3"))
-        self.memory.store(gone, 3600)
-        get = self.memory.get
-
-        def forgotten(key: str) -> SessionData:
-            if key == "0":
-                self.memory.delete("0", None, 0)
-            return get(key)
-
-        self.patch(type(self.memory), "get", staticmethod(forgotten))
-        found = sorted(self.memory.listByCallID(self.data.callID))
-        self.assertEqual(found[0], "0")
-        self.patch(type(self.memory), "listByCallID", staticmethod(lambda callID: found))
-        self.assertFalse(self.goesOn())
-
-    def test_away(self) -> None:
-        """
-        With the store away it goes on.
-        """
-        self.other()
-        self.b.store.away = True
-        self.successResultOf(self.take())
-        self.wait(0.5)
-        self.assertEqual(len(self.b.calls), 1)
-        self.b.store.away = False
 
 
 class ElsewhereTests(ContinuationTestCase):

@@ -206,9 +206,9 @@ class BackTests(ClusterTestCase):
         A call that is just coming to a node is not given away by it yet.
         """
         self.successResultOf(self.given())
-        self.b.cluster._coming.add(self.recordingID)
+        self.b.cluster.coming.keys.add(self.recordingID)
         self.assertFalse(self.successResultOf(self.given(1, 2)))
-        self.b.cluster._coming.clear()
+        self.b.cluster.coming.keys.clear()
         self.assertTrue(self.successResultOf(self.given(1, 2)))
         self.assertEqual(self.owners(), ["n3"])
 
