@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from siprec.session.joining import reopened
 from siprec.session.live import LiveRecording, StreamRequest
 from siprec.session.model import CallSnapshot
+from tests.session.livecase import document
 from tests.session.recordings import PCMU, START, dialog, session
-from tests.session.test_live import document
 from tests.session.test_resume import ResumeTestCase
 
 

@@ -6,8 +6,8 @@ L{tests.shell.test_commands}.
 from __future__ import annotations
 
 from siprec.shell.details import describeSession
+from tests.session.livecase import document
 from tests.session.servicecase import ServiceTestCase
-from tests.session.test_live import document
 
 
 class DetailsTests(ServiceTestCase):
