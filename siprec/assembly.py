@@ -30,7 +30,7 @@ from siprec.media.ports import PortPool
 from siprec.metrics import Metrics
 from siprec.node import Node
 from siprec.policies import takeUp
-from siprec.recorder import Recorder, describeDialog
+from siprec.recorder import Recorder
 from siprec.render.process import Renderer
 from siprec.sdp.choice import Policy
 from siprec.session.recordings import Recordings
@@ -45,6 +45,7 @@ from siprec.store.interfaces import ISessionStore
 from siprec.store.opening import openStore
 from siprec.uas.around import Surroundings, mediaHosts
 from siprec.uas.negotiation import Negotiation
+from siprec.uas.origin import describeDialog
 from siprec.uas.outgoing import Outgoing
 from siprec.watching import watchCluster, watchNode
 

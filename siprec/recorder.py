@@ -5,17 +5,14 @@ The user agent server: takes the requests of SRCs and keeps their calls.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from math import inf
+from collections.abc import Callable
 from secrets import randbelow
-from typing import Any, cast
+from typing import cast
 
 from attrs import define, evolve, field
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from siprec.metadata.masking import NO_MASK, Mask
-from siprec.metadata.vendor import keptHeaders
 from siprec.session.live import LiveRecording
 from siprec.session.liveness import Signs
 from siprec.session.model import CallSnapshot
@@ -23,69 +20,39 @@ from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IServerTransaction, ISipTransport, ITransactionUser
 from siprec.sip.layer import SipLayer
-from siprec.sip.message import Request, makeResponse
+from siprec.sip.message import Request
 from siprec.uas.admission import (
-    ALLOW,
-    SUPPORTED,
     Admission,
     Profile,
     Refusal,
-    checkAccept,
     checkHeaders,
     checkMethod,
-    recognise,
+    readInvite,
 )
-from siprec.uas.around import Surroundings, warning
-from siprec.uas.bodies import ACCEPT, BadBody, Bodies, readBodies
+from siprec.uas.around import Surroundings
+from siprec.uas.bodies import Bodies
 from siprec.uas.call import Call
 from siprec.uas.capacity import Capacity, streamsAsked, unavailable
+from siprec.uas.contact import contactOf
 from siprec.uas.finals import adopt
+from siprec.uas.outside import answerOptions, refuse
 from siprec.uas.peerlist import PeerList
 from siprec.uas.peers import Peers
-from siprec.uas.replacing import Ended, checkReplaces, replacesOf
+from siprec.uas.replacing import DialogID, checkReplaces, replacesOf
 from siprec.uas.resume import resumeCall
+from siprec.uas.running import Running
 
 log = Logger()
 
 # Longest Retry-After, in seconds, for what goes on at another node in a moment.
 _MOST_RETRY = 3
 
-#: A dialog's identification: Call-ID, our tag, the peer's (RFC 3261 section 12).
-DialogID = tuple[str, str, str]
-
-
-def _never(request: Request) -> bool:
-    """
-    Without other nodes there is nobody else who could have a dialog.
-    """
-    return False
-
-
-def describeDialog(
-    request: Request, flow: Flow, exclude: Sequence[str], mask: Mask = NO_MASK
-) -> dict[str, Any]:
-    """
-    @param exclude: patterns of header names that must not be kept.
-    @param mask: for addresses and headers.
-    @return: the manifest's C{sip}.
-    """
-    headers = mask.values(keptHeaders(list(request.headers), exclude))
-    return {
-        "from": mask.values(request.headers.get("From")),
-        "to": mask.values(request.headers.get("To")),
-        "userAgent": request.headers.get("User-Agent"),
-        "remoteAddress": f"{flow.remote[0]}:{flow.remote[1]}",
-        "transport": flow.transport,
-        "headers": headers,
-    }
-
 
 @implementer(ITransactionUser)
 @define(eq=False, repr=False)
 class Recorder:
     """
-    @ivar calls: every dialog that has not ended.
-    @ivar ended: dialogs that ended lately.
+    @ivar running: the calls.
     @ivar maxSessions: above so many calls new ones are refused; 0: no limit.
     @ivar waits: whether a call is taken, and answered inactive, while only room on the
         disk is lacking; else it is refused.
@@ -104,16 +71,13 @@ class Recorder:
     profile: Profile = "lenient"
     maxSessions: int = 0
     waits: bool = False
-    isUncertain: Callable[[Request], bool] = _never
+    isUncertain: Callable[[Request], bool] = lambda request: False
     peerList: PeerList = field(factory=PeerList)
     capacity: Capacity = field(factory=Capacity)
     alone: Callable[[], bool] = lambda: True
     refused: Counter[str] = field(factory=Counter, init=False)
-    calls: dict[DialogID, Call] = field(factory=dict, init=False)
-    ended: Ended = field(factory=Ended, init=False)
+    running: Running = field(factory=Running, init=False)
     _opening: dict[IServerTransaction, Call] = field(factory=dict, init=False)
-    # How many calls have this Call-ID and tag of the peer's.
-    _begun: Counter[tuple[str, str]] = field(factory=Counter, init=False)
 
     # What the transaction layer tells.
 
@@ -125,7 +89,7 @@ class Recorder:
         """
         refusal = checkMethod(request) or checkHeaders(request) or checkReplaces(request)
         if refusal is not None:
-            self._refuse(transaction, refusal)
+            refuse(transaction, refusal)
         elif request.toTag is not None:
             self._inDialog(transaction, request)
         elif request.method == "INVITE":
@@ -134,13 +98,13 @@ class Recorder:
             self._options(transaction)
         else:
             # Outside a dialog these mean nothing (RFC 3261 section 15.1.2).
-            self._refuse(transaction, Refusal(481, "no such dialog"))
+            refuse(transaction, Refusal(481, "no such dialog"))
 
     def ackReceived(self, ack: Request, flow: Flow) -> None:
         """
         See L{ITransactionUser.ackReceived}.
         """
-        call = self._find(ack)
+        call = self.running.find(ack)
         if call is not None and self._isWith(call, flow):
             self.capacity.unacknowledged.pop(call, None)
             # An ACK need not show who exactly it is of; the call knows that.
@@ -186,17 +150,7 @@ class Recorder:
         """
         @return: the signs of life of every call that is recorded.
         """
-        now, found = self._around.now(), []
-        for call in self.calls.values():
-            if call.live is not None:
-                interval = call.timer.agreed.interval
-                until = None if interval is None else now + interval - call.timer.elapsed
-                if self._around.isCutOff():
-                    # It may be elsewhere that it lives.
-                    until = inf
-                live = call.live
-                found.append(Signs(live.recording.id, live.lastArrival(), call.heard, until))
-        return found
+        return self.running.signs(self._around.now(), self._around.isCutOff())
 
     async def saveAll(self) -> None:
         """
@@ -213,7 +167,7 @@ class Recorder:
 
         @param key: the recording's id.
         """
-        call = self.callOf(key)
+        call = self.running.ofRecording(key)
         if call is not None and call.live is not None:
             call.live.event("noSignOfLife")
             call.timedOut("timeout")
@@ -224,7 +178,7 @@ class Recorder:
 
         @param key: the recording's id.
         """
-        call = self.callOf(key)
+        call = self.running.ofRecording(key)
         if call is not None and call.live is not None:
             log.warn("{recording}: another node has it", recording=key, callID=call.dialog.callID)
             call.fence()
@@ -235,10 +189,14 @@ class Recorder:
         @param key: a recording's id.
         @return: the call that it is of, while that runs.
         """
-        for call in self.calls.values():
-            if call.live is not None and call.live.recording.id == key:
-                return call
-        return None
+        return self.running.ofRecording(key)
+
+    @property
+    def calls(self) -> dict[DialogID, Call]:
+        """
+        Every dialog that has not ended.
+        """
+        return self.running.calls
 
     @property
     def moves(self) -> Counter[str]:
@@ -266,7 +224,7 @@ class Recorder:
         Undo L{suspend}, unless the call has ended meanwhile.
         """
         if not call.over:
-            self._register(call)
+            self.running.add(call)
             call.restore()
 
     async def resume(self, snapshot: CallSnapshot, live: LiveRecording) -> Call:
@@ -281,7 +239,7 @@ class Recorder:
             has come of it.
         """
         call = resumeCall(self._around, snapshot, live, self._ended, self._layer.adopt)
-        self._register(call)
+        self.running.add(call)
         log.info(
             "{callID}: goes on, recording {recording}",
             callID=call.dialog.callID,
@@ -302,15 +260,13 @@ class Recorder:
         @return: whether the dialog of a request, or the INVITE that would make
             one, is one of this node's.
         """
-        if request.toTag is None:
-            return (request.callID, request.fromTag or "") in self._begun
-        return self._find(request) is not None
+        return self.running.has(request)
 
     def uses(self, connection: int) -> bool:
         """
         @return: whether a call would speak to its peer by that connection.
         """
-        return any(call.flow.connection == connection for call in self.calls.values())
+        return self.running.uses(connection)
 
     def contact(self, flow: Flow, secure: bool = False) -> str:
         """
@@ -318,39 +274,24 @@ class Recorder:
             one that comes over TLS can have.
         @return: the value of our Contact for a peer on this flow.
         """
-        host, port = self._transport.advertised(flow)
-        literal = f"[{host}]" if ":" in host else host
-        if secure and flow.transport == "TLS":
-            return f"<sips:{literal}:{port}>;+sip.srs"
-        transport = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
-        return f"<sip:{literal}:{port}{transport}>;+sip.srs"
+        return contactOf(self._transport.advertised(flow), flow.transport, secure)
 
     # Requests.
 
-    def _register(self, call: Call) -> None:
-        dialog = call.dialog
-        key = (dialog.callID, dialog.localTag, dialog.remoteTag)
-        if key not in self.calls:
-            self._begun[dialog.callID, dialog.remoteTag] += 1
-        self.calls[key] = call
-
-    def _find(self, request: Request) -> Call | None:
-        return self.calls.get((request.callID, request.toTag or "", request.fromTag or ""))
-
     def _inDialog(self, transaction: IServerTransaction, request: Request) -> None:
-        call = self._find(request)
+        call = self.running.find(request)
         if call is not None and not self._isWith(call, transaction.flow):
             # It ends nothing, whoever gets this answer: 403 is about this one
             # request (RFC 5057 section 5.1), where 481 would be about the call.
-            self._refuse(transaction, Refusal(403, "this call is with another peer"))
+            refuse(transaction, Refusal(403, "this call is with another peer"))
         elif call is not None:
             call.requestReceived(transaction, request)
         elif self.isUncertain(request):
             # 481 would end it (RFC 5057 section 5.1); this only this request.
             headers = (("Retry-After", str(1 + randbelow(_MOST_RETRY))),)
-            self._refuse(transaction, Refusal(500, "it is not known where this call is", headers))
+            refuse(transaction, Refusal(500, "it is not known where this call is", headers))
         else:
-            self._refuse(transaction, Refusal(481, "no such dialog"))
+            refuse(transaction, Refusal(481, "no such dialog"))
 
     def _isWith(self, call: Call, flow: Flow) -> bool:
         """
@@ -370,23 +311,15 @@ class Recorder:
         # The same as an INVITE would get (RFC 3261 section 11.2).
         reasons = self._lacking(transaction.flow)
         if reasons:
-            self._refuse(transaction, unavailable("; ".join(reasons), self.alone()))
+            refuse(transaction, unavailable("; ".join(reasons), self.alone()))
             return
-        headers = [
-            ("Contact", self.contact(transaction.flow)),
-            ("Allow", ALLOW),
-            ("Accept", ACCEPT),
-            ("Accept-Encoding", "identity"),
-            ("Accept-Language", "en"),
-            ("Supported", SUPPORTED),
-        ]
-        self._respond(transaction, 200, headers)
+        answerOptions(transaction, self.contact(transaction.flow))
 
     def _invite(self, transaction: IServerTransaction, request: Request, flow: Flow) -> None:
         admitted = self._admit(request, flow)
         if isinstance(admitted, Refusal):
             self._around.metrics.invites.labels("rejected").inc()
-            self._refuse(transaction, admitted)
+            refuse(transaction, admitted)
             return
         admission, bodies, old = admitted
         # RFC 3261 section 12.1.1.
@@ -397,7 +330,7 @@ class Recorder:
             flow=flow,
             onEnd=self._ended,
         )
-        self._register(call)
+        self.running.add(call)
         self.capacity.unacknowledged[call] = streamsAsked(bodies)
         log.info(
             "{callID}: INVITE from {host}, admitted by {rule}",
@@ -436,19 +369,13 @@ class Recorder:
         """
         if self._layer.merged(request):
             return Refusal(482, "this INVITE came by another way already")
-        try:
-            bodies = readBodies(request.headers, request.body)
-        except BadBody as error:
-            return Refusal(error.status, error.why, error.headers)
-        refusal = checkAccept(request)
-        if refusal is not None:
-            return refusal
         profile = cast(Profile, self.peerList.profile(flow) or self.profile)
-        admission = recognise(request, bodies, profile)
-        if isinstance(admission, Refusal):
-            return admission
+        read = readInvite(request, profile)
+        if isinstance(read, Refusal):
+            return read
+        admission, bodies = read
         wanted = replacesOf(request)
-        old = None if wanted is None else self.ended.replaced(wanted, self.calls, flow)
+        old = None if wanted is None else self.running.replaced(wanted, flow)
         if isinstance(old, Refusal):
             return old
         if old is not None:
@@ -461,27 +388,6 @@ class Recorder:
             return unavailable("; ".join(reasons), self.alone())
         return admission, bodies, None
 
-    def _refuse(self, transaction: IServerTransaction, refusal: Refusal) -> None:
-        self._respond(transaction, refusal.status, [*refusal.headers, warning(refusal.why)])
-
-    def _respond(
-        self, transaction: IServerTransaction, status: int, headers: list[tuple[str, str]]
-    ) -> None:
-        transaction.respond(
-            makeResponse(transaction.request, status, toTag=transaction.toTag, headers=headers)
-        )
-
     def _ended(self, call: Call) -> None:
         self.capacity.unacknowledged.pop(call, None)
-        dialog = call.dialog
-        key = (dialog.callID, dialog.localTag, dialog.remoteTag)
-        # A call that left this node may be back, and that is another one.
-        if self.calls.get(key) is not call:
-            return
-        del self.calls[key]
-        if call.over and not call.fenced:
-            self.ended.add(key)
-        begun = (dialog.callID, dialog.remoteTag)
-        self._begun[begun] -= 1
-        if not self._begun[begun]:
-            del self._begun[begun]
+        self.running.remove(call)

@@ -7,14 +7,9 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs
-from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.ids import newBranch
-from siprec.metadata.masking import Mask
-from siprec.recorder import describeDialog
-from siprec.sip.flow import Flow
-from siprec.sip.headers import Headers
-from siprec.sip.message import Request, Response
+from siprec.sip.message import Response
 from tests.uas.kit import METADATA, ONE, PEER, RecorderTestCase, Src, offer
 
 PLAIN = f"<sip:src@{PEER}:5060>"
@@ -201,25 +196,6 @@ class ReadinessTests(RecorderTestCase):
             self.assertIn(int(response.headers.get("Retry-After") or 0), range(5, 16))
             self.warned(response, why)
 
-    def test_D3_optionsReady(self) -> None:
-        """
-        200 with what the recorder can do (RFC 3261 section 11.2).
-        """
-        response = self._options()
-        self.assertEqual(response.status, 200)
-        for name in ("Allow", "Accept", "Accept-Encoding", "Accept-Language", "Supported"):
-            self.assertTrue(response.headers.get(name), name)
-        self.assertEqual(response.headers.get("Contact"), "<sip:192.0.2.1:5060>;+sip.srs")
-        self.assertNotIn("siprec", response.headers.get("Supported") or "")
-
-    def test_IPv6(self) -> None:
-        """
-        An IPv6 address has brackets in the Contact.
-        """
-        self.src.flow = Flow("TLS", ("2001:db8::1", 5061), ("2001:db8::7", 40000), 3)
-        contact = self.src.ask(self.src.make("OPTIONS")).headers.get("Contact")
-        self.assertEqual(contact, "<sip:[2001:db8::1]:5061;transport=tls>;+sip.srs")
-
     def test_D3_503_draining(self) -> None:
         """
         A node that is to stop takes no call, and keeps those that it has.
@@ -271,20 +247,6 @@ class FieldTests(RecorderTestCase):
         self.assertEqual(self.src.bye().status, 200)
         self.assertEqual(self.house.manifest["state"], "complete")
 
-    def test_sips(self) -> None:
-        """
-        Who calls a SIPS URI over TLS gets one in our Contact (RFC 3261 section
-        12.1.1); over anything else it could not be reached by that.
-        """
-        tls = Flow("TLS", ("192.0.2.1", 5061), (PEER, 40000), 3)
-        for flow, expected in ((tls, "<sips:192.0.2.1:5061>"), (self.src.flow, "<sip:192.0.2.1:")):
-            src = Src(self.house, flow, callID=newBranch())
-            request = evolve(src.make("INVITE", body=(offer(), None)), uri="sips:srs@192.0.2.1")
-            response = src.ask(request)
-            self.assertTrue((response.headers.get("Contact") or "").startswith(expected))
-            src.toTag = response.toTag
-            src.bye()
-
     def test_D4_strict_noContact(self) -> None:
         """
         Without a Contact our requests go to From's URI.
@@ -303,47 +265,6 @@ class FieldTests(RecorderTestCase):
         self.house.recorder.stopCalls(503, "drained")
         bye = self.only(self.house.wire.take(), "BYE")
         self.assertTrue(bye.uri.startswith(f"sip:src@{PEER}"))
-
-
-class DescribeTests(SynchronousTestCase):
-    """
-    What the manifest tells of the dialog.
-    """
-
-    def test_D4_fields_headers(self) -> None:
-        """
-        Headers are kept but those that shall not be.
-        """
-        request = Request(
-            "INVITE",
-            "sip:srs@192.0.2.1",
-            Headers(
-                [
-                    ("f", "<sip:a@example.com>;tag=1"),
-                    ("To", "<sip:b@example.com>"),
-                    ("User-Agent", "SBC"),
-                    ("X-Customer", "7"),
-                    ("X-Secret", "8"),
-                ]
-            ),
-        )
-        flow = Flow("TCP", ("192.0.2.1", 5060), (PEER, 40000), 1)
-        found = describeDialog(request, flow, ["x-sec*"])
-        self.assertEqual(
-            {name: found[name] for name in ("from", "to", "userAgent", "remoteAddress")},
-            {
-                "from": "<sip:a@example.com>;tag=1",
-                "to": "<sip:b@example.com>",
-                "userAgent": "SBC",
-                "remoteAddress": f"{PEER}:40000",
-            },
-        )
-        self.assertEqual(found["headers"]["X-Customer"], ["7"])
-        self.assertNotIn("X-Secret", found["headers"])
-        masked = describeDialog(request, flow, (), Mask((r"[0-9]",)))
-        self.assertEqual(masked["headers"]["X-Customer"], ["*"])
-        self.assertEqual(masked["from"], "<sip:a@example.com>;tag=*")
-        self.assertEqual(masked["remoteAddress"], f"{PEER}:40000")
 
 
 class KeepingTests(RecorderTestCase):

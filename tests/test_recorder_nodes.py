@@ -78,7 +78,7 @@ class HasTests(RecorderTestCase):
         self.src.invite()
         self.house.service.draining = False
         self.src.invite(sdp=b"v=0\r\n")
-        self.assertEqual((self.house.recorder.calls, self.house.recorder._begun), ({}, {}))
+        self.assertEqual((self.house.recorder.calls, self.house.recorder.running._begun), ({}, {}))
 
     def test_tags(self) -> None:
         """

@@ -7,39 +7,32 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import ParamSpec
 
-from attrs import evolve
-from twisted.internet.defer import Deferred, fail, maybeDeferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from siprec.ids import newBranch
-from siprec.sip.clienttransaction import cancelFor
+from siprec.sip.clients import ClientTransactions
 from siprec.sip.errors import BadMessage
 from siprec.sip.flow import Flow
-from siprec.sip.headers import Via
 from siprec.sip.interfaces import (
-    Abandoned,
     FlowGone,
     IMessageReceiver,
     IServerTransaction,
     ISipTransport,
     ITransactionUser,
 )
-from siprec.sip.livetransaction import ClientTransaction, ServerTransaction
+from siprec.sip.livetransaction import ServerTransaction
 from siprec.sip.matching import (
-    ClientKey,
     MergeKey,
     ServerKey,
-    clientKey,
     legacy,
     mergeKey,
     serverKey,
     stamped,
 )
 from siprec.sip.message import Request, Response, makeResponse
-from siprec.sip.runner import Surroundings, transmit
+from siprec.sip.runner import Surroundings
 from siprec.sip.stateless import answerStatelessly
 
 # A peer chooses the method's name; without this list it could make the counter
@@ -56,13 +49,7 @@ _P = ParamSpec("_P")
 
 def _nothing() -> None:
     """
-    There is no transaction to tell that a message was not sent.
-    """
-
-
-def _ignore(response: Response) -> None:
-    """
-    Nobody wants to see provisional or repeated responses.
+    Nobody is to be told of errors.
     """
 
 
@@ -103,7 +90,7 @@ class SipLayer:
         self.responses: Counter[str] = Counter()
         self._around = Surroundings(clock, transport, self.counters, self.responses)
         self._servers: dict[ServerKey, dict[str, ServerTransaction]] = {}
-        self._clients: dict[ClientKey, ClientTransaction] = {}
+        self._clients = ClientTransactions(self._around)
         self._initial: dict[MergeKey, list[ServerTransaction]] = {}
         self._stopped = False
 
@@ -131,7 +118,7 @@ class SipLayer:
         elif isinstance(message, Request):
             self._guard(None, self._requestReceived, message, flow)
         else:
-            self._guard(None, self._responseReceived, message)
+            self._guard(None, self._clients.received, message)
 
     def badMessage(self, error: BadMessage, flow: Flow) -> None:
         """
@@ -173,7 +160,8 @@ class SipLayer:
         """
         if self._stopped:
             return fail(FlowGone("the recorder stops"))
-        return self._start(self._withVia(request, flow), flow, onResponse or _ignore)
+        toUser = None if onResponse is None else self._guarded(onResponse)
+        return self._clients.send(request, flow, toUser)
 
     def sendAck(self, ack: Request, flow: Flow) -> None:
         """
@@ -182,8 +170,7 @@ class SipLayer:
 
         @param ack: without our Via, which is added here.
         """
-        data = self._withVia(ack, flow).serialize()
-        transmit(self._around, maybeDeferred(self.transport.send, flow, data), _nothing)
+        self._clients.sendAck(ack, flow)
 
     def has(self, received: Request) -> bool:
         """
@@ -252,10 +239,7 @@ class SipLayer:
                 if (asked.callID, server.toTag, asked.fromTag or "") == tags:
                     server.stop()
                     self._serverEnded(server)
-        for client in list(self._clients.values()):
-            sent = client.request
-            if (sent.callID, sent.fromTag, sent.toTag or "") == tags:
-                client.abandon(Abandoned("another process has the dialog"))
+        self._clients.abandonDialog(callID, ours, theirs)
 
     def merged(self, request: Request) -> bool:
         """
@@ -305,8 +289,7 @@ class SipLayer:
                 transaction.stop()
         self._servers.clear()
         self._initial.clear()
-        for client in list(self._clients.values()):
-            client.abandon(FlowGone("the recorder stops"))
+        self._clients.stop()
 
     # Requests
 
@@ -391,44 +374,8 @@ class SipLayer:
         answered = answerStatelessly(self._around, received, flow, status, why)
         self.counters["badRequests" if answered else "badMessages"] += 1
 
-    # Responses
-
-    def _responseReceived(self, response: Response) -> None:
-        # RFC 3261 section 8.1.3.3: more than our own Via: not meant for us.
-        own = len(response.vias) == 1
-        client = self._clients.get(clientKey(response)) if own else None
-        if client is None:
-            self.counters["strayResponses"] += 1
-        else:
-            client.received(response)
-
-    def _withVia(self, request: Request, flow: Flow) -> Request:
-        host, port = self.transport.advertised(flow)
-        via = Via(flow.transport, host, port, (("branch", newBranch()), ("rport", None)))
-        return evolve(request, headers=request.headers.prepending("Via", str(via)))
-
-    def _start(
-        self, request: Request, flow: Flow, onResponse: Callable[[Response], None]
-    ) -> Deferred[Response]:
-        key = clientKey(request)
-
-        def ended(transaction: ClientTransaction) -> None:
-            self._clients.pop(key, None)
-
-        def cancel(transaction: ClientTransaction) -> None:
-            # Nobody needs its answer: what counts is the INVITE's (RFC 3261 section 9.1).
-            self._start(cancelFor(request), flow, _ignore).addErrback(self._cancelFailed)
-
-        def toUser(response: Response) -> None:
-            self._guard(None, onResponse, response)
-
-        client = ClientTransaction(request, flow, self._around, toUser, ended, cancel)
-        self._clients[key] = client
-        client.start()
-        return client.result
-
-    def _cancelFailed(self, reason: Failure) -> None:
-        self._log.debug("CANCEL: {reason}", reason=reason.getErrorMessage())
+    def _guarded(self, onResponse: Callable[[Response], None]) -> Callable[[Response], None]:
+        return lambda response: self._guard(None, onResponse, response)
 
     def _guard(
         self,

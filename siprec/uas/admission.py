@@ -14,7 +14,7 @@ from attrs import frozen
 from siprec.sip.errors import BadURI
 from siprec.sip.message import Request
 from siprec.sip.uri import SipURI
-from siprec.uas.bodies import Bodies
+from siprec.uas.bodies import BadBody, Bodies, readBodies
 
 #: How much an INVITE must say of itself.  C{strict}: what RFC 7866 demands.
 #: C{lenient}: any one sign of SIPREC.  C{legacy}: also a description whose
@@ -136,3 +136,20 @@ def recognise(request: Request, bodies: Bodies, profile: Profile) -> Admission |
         if seen:
             return Admission(rule)
     return Refusal(403, "no recording session: nothing in the INVITE asks for one")
+
+
+def readInvite(request: Request, profile: Profile) -> tuple[Admission, Bodies] | Refusal:
+    """
+    @param request: a first INVITE.
+    @return: how it was recognised, and what is in it, or what is wrong with it,
+        by the order of RFC 3261 section 8.2.
+    """
+    try:
+        bodies = readBodies(request.headers, request.body)
+    except BadBody as error:
+        return Refusal(error.status, error.why, error.headers)
+    refusal = checkAccept(request)
+    if refusal is not None:
+        return refusal
+    admission = recognise(request, bodies, profile)
+    return admission if isinstance(admission, Refusal) else (admission, bodies)

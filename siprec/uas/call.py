@@ -13,8 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from siprec.sdp.parse import parseSDP
-from siprec.session.abandoned import ABANDONED
-from siprec.session.life import Answer, CallLife, Effects, Finish, Reject, SendBye, callLife
+from siprec.session.life import CallLife, Reject, SendBye, callLife
 from siprec.session.live import LiveRecording
 from siprec.session.model import DialogInfo
 from siprec.sip.dialog import Dialog
@@ -24,26 +23,22 @@ from siprec.sip.message import Request, Response
 from siprec.uas.answers import Answers
 from siprec.uas.around import Surroundings
 from siprec.uas.bodies import Bodies
+from siprec.uas.course import ALIVE, Course
 from siprec.uas.finals import Adopt, Finals, adopt
+from siprec.uas.moving import Moving
 from siprec.uas.negotiation import Negotiation
 from siprec.uas.opening import Opening
 from siprec.uas.ours import OwnRequests
 from siprec.uas.readiness import Readiness
 from siprec.uas.replacing import Replacement
 from siprec.uas.responses import ok
+from siprec.uas.saving import Saving
 from siprec.uas.sessionclock import SessionClock
-from siprec.uas.snapshot import dialogInfo, timerOf
+from siprec.uas.snapshot import timerOf
 from siprec.uas.snapshotrequests import SnapshotRequests
 from siprec.uas.theirs import TheirRequests
 
 log = Logger()
-
-#: A call whose media came within so many seconds is alive, whatever the session
-#: timer says.
-_ALIVE = 30.0
-
-# Seconds until a refresh is tried again that could not be sent.
-_LATER = 1.0
 
 
 @define(eq=False, repr=False)
@@ -73,27 +68,31 @@ class Call:
     peerAllows: frozenset[str] = field(default=frozenset(), init=False)
     _answers: Answers = field(init=False)
     _ours: OwnRequests = field(init=False)
-    _opening: Opening | None = field(default=None, init=False)
+    _moving: Moving = field(init=False)
+    _course: Course = field(init=False)
     _unanswered: bool = field(default=False, init=False)
-    _trying: bool = field(default=False, init=False)
     # CSeq of a request that an earlier process may have left without answer.
     _unsure: int | None = field(default=None, init=False)
     _theirs: TheirRequests = field(init=False)
     _readiness: Readiness = field(init=False)
     _snapshots: SnapshotRequests = field(init=False)
     _finals: Finals = field(init=False)
+    _saving: Saving = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         clock = self._around.clock
         self.heard = self._around.now()
         self.negotiation = self._around.negotiation()
-        self._answers = Answers(clock, lambda: self._end(self._life.unacknowledged))
-        self.timer = SessionClock(clock, self._refresh, self._expired)
+        self._course = Course(self._around, self, self._life)
+        self._answers = Answers(clock, lambda: self._course.end(self._life.unacknowledged))
         self._ours = OwnRequests(self._around, self)
+        self.timer = SessionClock(clock, self._ours.startRefresh, self._course.expired)
+        self._moving = Moving(self._around, self, self._ours)
         self._theirs = TheirRequests(self, self._ours)
-        self._readiness = Readiness(self._around, self, self._ours)
+        self._readiness = Readiness(self._around, self, self._moving)
         self._snapshots = SnapshotRequests(self._around, self, self._ours)
         self._finals = Finals(self._around.now)
+        self._saving = Saving(self._around, self, self._theirs, self._finals)
 
     def begin(self, invite: IServerTransaction, bodies: Bodies) -> Deferred[None]:
         """
@@ -116,7 +115,7 @@ class Call:
         return self._open(Replacement(self._around, self, invite, bodies, old))
 
     def _open(self, opening: Opening) -> Deferred[None]:
-        self._opening, self._unanswered = opening, True
+        self._course.opening, self._unanswered = opening, True
 
         def answered(result: None) -> None:
             self._unanswered = False
@@ -138,7 +137,7 @@ class Call:
         """
         End the dialog, after L{handOver}.
         """
-        self._run([SendBye(200, "replaced")])
+        self._course.run([SendBye(200, "replaced")])
 
     def goOn(self, info: DialogInfo, live: LiveRecording, put: Adopt) -> None:
         """
@@ -157,7 +156,7 @@ class Call:
         if all(each.cseq != info.remoteCSeq for each in info.finals):
             # Saved, but not to be answered yet: if it comes again, it is taken.
             self._unsure = info.remoteCSeq
-        self._run(self._life.opened())
+        self._course.run(self._life.opened())
         for final, transaction, response in adopt(info.finals, self._around.now(), put):
             if final.awaitsACK:
                 self._answers.hold(transaction, response)
@@ -165,15 +164,15 @@ class Call:
                 self._theirs.offered = final.cseq
         if not self._answers.waiting:
             self.dialog = evolve(self.dialog, confirmed=True)
-            self._run(self._life.ack())
+            self._course.run(self._life.ack())
         timer, elapsed = timerOf(info, self._around.now())
-        self.timer.agree(timer, elapsed, _ALIVE)
+        self.timer.agree(timer, elapsed, ALIVE)
 
     def opened(self) -> None:
         """
         All that the answer to the first INVITE promises is there.
         """
-        self._run(self._life.opened())
+        self._course.run(self._life.opened())
         if not self.over:
             self._readiness.watch()
             self._snapshots.begun()
@@ -182,7 +181,7 @@ class Call:
         """
         There will be no recording.
         """
-        self._run(self._life.failed(rejection))
+        self._course.run(self._life.failed(rejection))
         self.letGo()
 
     # What the peer sends in the dialog.
@@ -191,7 +190,7 @@ class Call:
         """
         A CANCEL for our INVITE came.
         """
-        self._run(self._life.cancel())
+        self._course.run(self._life.cancel())
 
     def ackReceived(self, ack: Request, flow: Flow) -> None:
         """
@@ -206,7 +205,7 @@ class Call:
         self.dialog = evolve(self.dialog, confirmed=True)
         if self.live is not None and awaited:
             self._theirs.ackReceived(ack, self.live)
-        self._run(self._life.ack())
+        self._course.run(self._life.ack())
         if news:
             self.saveSoon()
 
@@ -234,13 +233,13 @@ class Call:
             self._theirs.refuse(transaction, 481, "no reliable 1xx was sent")
         else:
             self._theirs.received(transaction, request, self.live)
-            self._ours.peerSpoke(self.live)
+            self._moving.peerSpoke(self.live)
 
     def byeAnswered(self) -> None:
         """
         The peer has ended the call.
         """
-        self._run(self._life.bye())
+        self._course.run(self._life.bye())
 
     def noteAllowed(self, request: Request) -> None:
         """
@@ -272,13 +271,6 @@ class Call:
         """
         self._answers.send(transaction, response)
 
-    def _refresh(self) -> None:
-        if self._around.isCutOff():
-            # Who has taken the call meanwhile refreshes it.
-            self.timer.refreshLater(_LATER)
-            return
-        Deferred.fromCoroutine(self._ours.refresh()).addErrback(self.broken)
-
     def moveMedia(self) -> Deferred[None]:
         """
         Speak again, after another process has: repeat the 200s without an ACK,
@@ -292,31 +284,24 @@ class Call:
             return succeed(None)
         self._readiness.watch()
         self._snapshots.look()
-        return self._ours.startMove(self.live)
+        return self._moving.startMove(self.live)
 
     def tryToMove(self) -> Deferred[int]:
         """
         As L{moveMedia}, but once, for those who have another way.
 
-        @return: fires with what L{OwnRequests.move} gives.
+        @return: fires with what L{Moving.move} gives.
         """
         self._answers.release()
-        return Deferred.fromCoroutine(self._tryToMove())
-
-    async def _tryToMove(self) -> int:
         assert self.live is not None, "only what is recorded can move"
-        self._trying = True
-        try:
-            return await self._ours.move(self.live)
-        finally:
-            self._trying = False
+        return Deferred.fromCoroutine(self._moving.tryOnce(self.live))
 
     def suspend(self) -> None:
         """
         Do nothing by itself, as another node is about to have the call.
         """
         self.timer.stop()
-        self._ours.suspend()
+        self._moving.suspend()
 
     def restore(self) -> None:
         """
@@ -324,19 +309,7 @@ class Call:
         """
         self.timer.agree(self.timer.agreed, self.timer.elapsed)
         if self.live is not None:
-            self._ours.restore(self.live)
-
-    def _expired(self) -> None:
-        if self._around.isCutOff():
-            # It may have been refreshed where it is now.
-            self.timer.agree(self.timer.agreed)
-            return
-        if self.live is not None and self._hears(self.live):
-            # It forgot its refresh, but sends media: the rest would be lost.
-            self.live.event("sessionTimerExpired")
-            self.timer.agree(self.timer.agreed)
-        else:
-            self.timedOut("sessionExpired")
+            self._moving.restore(self.live)
 
     def stop(self, cause: int, reason: str) -> None:
         """
@@ -345,7 +318,7 @@ class Call:
         @param cause: SIP status for the peer (RFC 3326).
         @param reason: C{endReason} of the manifest.
         """
-        self._run(self._life.stop(cause, reason))
+        self._course.run(self._life.stop(cause, reason))
 
     def timedOut(self, reason: str) -> None:
         """
@@ -354,36 +327,7 @@ class Call:
 
         @param reason: C{endReason} of the manifest.
         """
-        self._end(lambda: self._life.stop(408, reason))
-
-    def _end(self, take: Callable[[], Effects]) -> None:
-        Deferred.fromCoroutine(self._endIfOurs(take)).addErrback(self.broken)
-
-    async def _endIfOurs(self, take: Callable[[], Effects]) -> None:
-        # A process that was frozen finds out here that the call is another's,
-        # which a BYE would end.
-        await self.save()
-        if not self.over:
-            self._run(take())
-
-    def _run(self, effects: Effects) -> None:
-        for effect in () if self.fenced else effects:
-            if isinstance(effect, Answer) and self._opening is not None:
-                self._opening.answer()
-            elif isinstance(effect, Reject) and self._opening is not None:
-                self._opening.reject(effect)
-            elif isinstance(effect, SendBye):
-                send = self._around.outgoing.bye
-                bye = send(self.dialog, self.flow, effect.cause, effect.text)
-                Deferred.fromCoroutine(bye).addErrback(self.broken)
-            elif isinstance(effect, Finish):
-                if self.live is not None and effect.reason in ABANDONED:
-                    # Another node may go on with it if its peer comes back there.
-                    self.live.ending(effect.reason)
-                    self.saveSoon()
-                self.letGo()
-                if self.live is not None:
-                    self._around.service.finish(self.live, effect.reason)
+        self._course.end(lambda: self._life.stop(408, reason))
 
     def fence(self) -> None:
         """
@@ -408,6 +352,7 @@ class Call:
         self.timer.stop()
         self._readiness.stop()
         self._snapshots.stop()
+        self._moving.stop()
         self._ours.stop()
         self._onEnd(self)
 
@@ -424,47 +369,25 @@ class Call:
         """
         Whether a request of ours is under way, or is just being tried again.
         """
-        return self._trying or self._ours.asking
+        return self._moving.busy or self._ours.asking
 
     def peerGone(self, status: int = 481) -> None:
         """
-        The peer, or a proxy, has answered that there is no such dialog.  Only
-        the peer itself says 481; any other is not believed while media comes.
+        The peer, or a proxy, has answered that there is no such dialog.
         """
-        if status != 481 and self.live is not None and self._hears(self.live):
-            self.live.event("dialogDenied", status=status)
-        else:
-            self._run(self._life.gone())
-
-    def _hears(self, live: LiveRecording) -> bool:
-        last = live.lastArrival()
-        return last is not None and self._around.now() - last < _ALIVE
+        self._course.denied(status)
 
     def saveSoon(self) -> None:
         """
         Save the call as it is now; nobody waits for it.
         """
-        if not self.over:
-            Deferred.fromCoroutine(self.save()).addErrback(self.broken)
+        self._saving.start()
 
     async def save(self) -> None:
         """
         Have the snapshot of the call as it is now in the store.
         """
-        if self.live is None:
-            return
-        agreed = self._around.now() - self.timer.elapsed
-        number = self._theirs.takenUp
-        info = dialogInfo(
-            self.dialog if number is None else evolve(self.dialog, remoteCSeq=number),
-            self.flow,
-            self.negotiation,
-            self.timer.agreed,
-            agreed,
-            self.peerAllows,
-            self._finals.kept,
-        )
-        await self._around.service.save(self.live, info)
+        await self._saving.save()
 
     def broken(self, failure: Failure) -> None:
         """

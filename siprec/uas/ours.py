@@ -1,7 +1,6 @@
 """
-What the recorder itself asks of a peer while a call runs: a refresh of the
-session (RFC 4028), and that the media come to other ports (RFC 3261 section
-14.1; CONFORMANCE G.5).
+What the recorder itself asks of a peer while a call runs: a request at a time,
+and by itself a refresh of the session (RFC 4028).
 """
 
 from __future__ import annotations
@@ -9,24 +8,21 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
-from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from siprec.session.live import LiveRecording
 from siprec.sip.dialog import ENDING, Dialog, glareDelay
 from siprec.sip.errors import SipError
 from siprec.sip.flow import Flow
-from siprec.sip.interfaces import FlowGone, TransactionTimeout
+from siprec.sip.interfaces import FlowGone
 from siprec.sip.message import Request, Response
 from siprec.sip.sessiontimer import longer, refreshed
 from siprec.uas.around import Surroundings
-from siprec.uas.bodies import readLeniently
 from siprec.uas.negotiation import Negotiation
 from siprec.uas.outgoing import refreshRequest
 from siprec.uas.sessionclock import SessionClock
@@ -38,12 +34,11 @@ log = Logger()
 #: peer's can be taken meanwhile.
 INVITE_LIMIT = 35.0
 
-# How often a move is tried where the peer says "not now".
-_ATTEMPTS = 10
+#: How often a request is tried where the peer says "not now".
+ATTEMPTS = 10
 
-# Seconds until a move that was refused is tried again: by itself, and after the
-# peer has spoken, when its own transaction is over.
-_MUCH_LATER, _SOON = 60.0, 1.0
+# Seconds until a refresh is tried again that could not be sent.
+_LATER = 1.0
 
 # The longest Retry-After that is waited for, in seconds.
 _LONGEST_WAIT = 30
@@ -91,35 +86,6 @@ class InCall(Protocol):
         """
 
 
-@frozen
-class _Outcome:
-    """
-    What has come of an attempt to have media moved.
-
-    @ivar status: of the peer's answer.  Where it gave none, it is the one that
-        RFC 3261 section 8.1.3.1 puts in its place, or 0.
-    @ivar reason: why it gave none; empty: it gave one.
-    """
-
-    status: int
-    reason: str = ""
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """
-        For the manifest: a status only if the peer gave it.
-        """
-        return {"reason": self.reason} if self.reason else {"status": self.status}
-
-    @property
-    def tells(self) -> bool:
-        """
-        Whether it says what the peer takes: what it does not take now it may
-        well take at another time.
-        """
-        return self.reason == "noAnswer" or not (self.reason or self.status in (491, 500))
-
-
 @define(eq=False, repr=False)
 class OwnRequests:
     """
@@ -133,14 +99,7 @@ class OwnRequests:
     inviting: bool = field(default=False, init=False)
     _pending: Deferred[Response] | None = field(default=None, init=False)
     _pauses: list[Deferred[None]] = field(factory=list, init=False)
-    _moving: bool = field(default=False, init=False)
     _refreshing: bool = field(default=False, init=False)
-    # What has come of the last attempt, as the manifest says.
-    _noted: _Outcome | None = field(default=None, init=False)
-    # When a move that was refused is tried again.
-    _later: IDelayedCall | None = field(default=None, init=False)
-    # How many seconds were left until then when the call was suspended.
-    _left: float | None = field(default=None, init=False)
 
     def stop(self) -> None:
         """
@@ -150,38 +109,26 @@ class OwnRequests:
             self._pending.cancel()
         for pause in list(self._pauses):
             pause.cancel()
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
 
     @property
     def asking(self) -> bool:
         """
-        Whether a request of ours is under way, or is just being tried again.
+        Whether an INVITE or a refresh of ours is under way, or is just being tried
+        again.
         """
-        return self._moving or self.inviting or self._refreshing
+        return self.inviting or self._refreshing
 
-    def suspend(self) -> None:
-        """
-        Begin nothing until L{restore}.
-        """
-        if self._later is not None:
-            self._left = max(self._later.getTime() - self._around.clock.seconds(), 0.0)
-            self._later.cancel()
-            self._later = None
-
-    def restore(self, live: LiveRecording) -> None:
-        """
-        Undo L{suspend}.
-        """
-        left, self._left = self._left, None
-        if left is not None and self._later is None:
-            self._later = self._around.clock.callLater(left, self._moveAgain, live)
-
-    async def refresh(self) -> None:
+    def startRefresh(self) -> None:
         """
         Refresh the session as agreed (RFC 4028 section 7.4).
         """
+        if self._around.isCutOff():
+            # Who has taken the call meanwhile refreshes it.
+            self._call.timer.refreshLater(_LATER)
+            return
+        Deferred.fromCoroutine(self._refreshOnce()).addErrback(self._call.broken)
+
+    async def _refreshOnce(self) -> None:
         self._refreshing = True
         try:
             await self._refresh()
@@ -201,7 +148,7 @@ class OwnRequests:
         if response.status in ENDING:
             call.peerGone(response.status)
         elif response.status < 300:
-            self._accepted(response)
+            self.accepted(response)
             call.saveSoon()
 
     async def _refreshed(self) -> Response | None:
@@ -210,34 +157,23 @@ class OwnRequests:
             session.
         """
         call, agreed, response = self._call, self._call.timer.agreed, None
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             if self.inviting or call.over:
                 return None
             updates = "UPDATE" in call.peerAllows
             dialog, request = refreshRequest(
                 call.dialog, agreed, call.negotiation.local, updates=updates
             )
-            response = await self._send(dialog, request)
+            response = await self.send(dialog, request)
             least = longer(response) if response.status == 422 else None
             if least is not None and least > (agreed.interval or 0):
                 agreed = evolve(agreed, interval=least)  # RFC 4028 section 7.3
                 continue
-            delay = self._again(response)
+            delay = self.again(response)
             if delay is None:
                 break
-            await self._wait(delay)
+            await self.wait(delay)
         return response
-
-    def startMove(self, live: LiveRecording) -> Deferred[None]:
-        """
-        Bring the media to where it is received, if the peer sends it to
-        somewhere else: tell the peer, or be where it sends to, whatever of the
-        two may be done.  What cannot be done now is tried again later, and when
-        the peer speaks.
-
-        @return: fires when that is done for now; it never fails.
-        """
-        return Deferred.fromCoroutine(self._moveOnce(live)).addErrback(self._call.broken)
 
     async def update(
         self, headers: Sequence[tuple[str, str]], body: bytes, contentType: str
@@ -256,176 +192,31 @@ class OwnRequests:
             body=body,
             contentType=contentType,
         )
-        response = await self._send(dialog, request)
+        response = await self.send(dialog, request)
         if response.status < 300 and not call.over:
-            self._accepted(response)
+            self.accepted(response)
         return response.status
 
-    def startReceiving(self, live: LiveRecording) -> Deferred[None]:
+    def accepted(self, response: Response) -> None:
         """
-        Offer to receive what was answered inactive before (RFC 7866 section 7.2).  A peer
-        that refuses goes on as it is.
-
-        @return: fires when that is done; it never fails.
+        A request that refreshes the session has been answered with this 2xx.
         """
-        return Deferred.fromCoroutine(self._receive(live)).addErrback(self._call.broken)
-
-    async def _receive(self, live: LiveRecording) -> None:
-        outcome = await self._tried(live)
-        if not self._call.over:
-            live.event("receptionOffered", **outcome.facts)
-            self._learn(outcome)
-
-    def peerSpoke(self, live: LiveRecording) -> None:
-        """
-        A request of the peer has come: it can be reached again, and may take
-        now what it did not take before.
-        """
-        if self._later is not None:
-            self._later.reset(_SOON)
-
-    async def _moveOnce(self, live: LiveRecording) -> None:
-        if self._moving:
-            return
-        self._moving = True
-        try:
-            status = await self.move(live)
-            if not self._call.over and not 200 <= status < 300:
-                await self._moveBack(live)
-        finally:
-            self._moving = False
-
-    async def _moveBack(self, live: LiveRecording) -> None:
-        """
-        Be where the peer sends to; or try again later.
-        """
-        call, soon = self._call, _MUCH_LATER
-        if "address" in self._around.ways:
-            before = len(live.moved)
-            await live.moveBack(self._around.keeps)
-            if call.over:
-                return
-            if len(live.moved) < before:
-                live.event("mediaAtOldAddress")
-                call.saveSoon()
-            if not live.moved:
-                if not call.negotiation.outdated(live):
-                    return
-                soon = _SOON  # an offer of the peer's came in between
-        if self._later is None:
-            self._later = self._around.clock.callLater(soon, self._moveAgain, live)
-
-    def _moveAgain(self, live: LiveRecording) -> None:
-        self._later = None
-        self.startMove(live)
-
-    async def move(self, live: LiveRecording) -> int:
-        """
-        Tell the peer where its media is received from now on.  It may refuse
-        that (CONFORMANCE J4): then the recording goes on with what comes.
-
-        @return: the status of its answer; 200 if it need not be told; 408 if it
-            does not answer; 0 if it could not be asked, or the call is over.
-        """
-        if not self._call.negotiation.outdated(live):
-            return 200
-        allowed = "reinvite" in self._around.ways
-        outcome = await self._tried(live) if allowed else _Outcome(0, "notAllowed")
-        if self._call.over:
-            return 0
-        if 200 <= outcome.status < 300:
-            self._noted = None
-        elif outcome != self._noted:
-            # Each attempt has the same to say, for as long as the call lasts.
-            self._noted = outcome
-            live.event("mediaNotMoved", **outcome.facts)
-        if self._learn(outcome):
-            self._around.moves["moved" if outcome.status < 300 else "refused"] += 1
-        return outcome.status
-
-    def _learn(self, outcome: _Outcome) -> bool:
-        """
-        @return: whether it tells what the peer takes.
-        """
-        if outcome.tells:
-            self._around.peers.answered(self._call.flow.remote[0], outcome.status < 300)
-        return outcome.tells
-
-    async def _tried(self, live: LiveRecording) -> _Outcome:
-        try:
-            return await self._tell(live)
-        except CancelledError:
-            return _Outcome(0, "over")
-        except (TransactionTimeout, TimeoutError) as error:
-            outcome, why = _Outcome(408, "noAnswer"), str(error)
-        except SipError as error:
-            outcome, why = _Outcome(0, "unreachable"), str(error)
-        log.info("{callID}: {why}", callID=self._call.dialog.callID, why=why)
-        return outcome
-
-    async def _tell(self, live: LiveRecording) -> _Outcome:
-        outcome = _Outcome(0, "busy")
-        for _ in range(_ATTEMPTS):
-            if self._call.over or not self._call.negotiation.outdated(live):
-                return _Outcome(200, "notNeeded")
-            delay: float | None = glareDelay(self._random())
-            # What a peer would answer with 491 (RFC 3261 section 14.1).
-            if not self._call.busy and not self.inviting:
-                response = await self._offer(live)
-                if response is None:
-                    return _Outcome(0, "over")
-                outcome = _Outcome(response.status)
-                delay = self._again(response)
-            if delay is None:
-                break
-            await self._wait(delay)
-        return outcome
-
-    async def _offer(self, live: LiveRecording) -> Response | None:
-        """
-        @return: the peer's answer, or C{None} if the call is over.
-        """
-        call, negotiation = self._call, self._call.negotiation
-        before = negotiation.local
-        body = negotiation.offer(live).serialize()
-        # A re-INVITE that says nothing of the session timer would turn it off.
-        dialog, request = call.dialog.request(
-            "INVITE",
-            headers=call.timer.agreed.refreshHeaders,
-            body=body,
-            contentType="application/sdp",
-        )
-        try:
-            response = await self._send(dialog, request)
-        except BaseException:
-            negotiation.local = before
-            raise
-        if response.status >= 300:
-            negotiation.local = before
-            if response.status in ENDING:
-                call.peerGone(response.status)
-            return None if call.over else response
-        if not call.over:
-            self._accepted(response)
-            bodies = readLeniently(response.headers, response.body)
-            for note in bodies.notes:
-                live.event("bodyIrregular", reason=note)
-            if bodies.description is not None:
-                negotiation.peerAnswered(bodies.description, live)
-            if live.moved:
-                live.event("mediaMoved", streams=list(live.moved))
-            live.moved.clear()
-            call.saveSoon()
-        return response
-
-    def _accepted(self, response: Response) -> None:
         call = self._call
         call.dialog = call.dialog.refreshed(response)
         call.timer.agree(refreshed(response))
         if "Allow" in response.headers:
             call.peerAllows = frozenset(response.headers.values("Allow"))
 
-    async def _send(self, dialog: Dialog, request: Request) -> Response:
+    async def send(self, dialog: Dialog, request: Request) -> Response:
+        """
+        Send a request, once the store knows that its number is used up.
+
+        @param dialog: as it is after that.
+        @return: the final response.
+        @raise SipError: there is none.
+        @raise TimeoutError: there is none to an INVITE.
+        @raise CancelledError: the call is over.
+        """
         call, around = self._call, self._around
         if around.isCutOff():
             raise FlowGone("others may have taken the call")
@@ -447,18 +238,29 @@ class OwnRequests:
             if invite:
                 self._pending, self.inviting = None, False
 
-    def _again(self, response: Response) -> float | None:
+    def glare(self) -> float:
+        """
+        @return: how many seconds to wait where both sides have asked at once.
+        """
+        return glareDelay(self._random())
+
+    def again(self, response: Response) -> float | None:
         """
         @return: after how many seconds the peer may take what it refused.
         """
         if response.status == 491:
-            return glareDelay(self._random())
+            return self.glare()
         after = _SECONDS.match(response.headers.get("Retry-After") or "")
         if response.status != 500 or after is None:
             return None
         return min(int(after[1]), _LONGEST_WAIT)
 
-    async def _wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> None:
+        """
+        Let time go by.
+
+        @raise CancelledError: the call is over.
+        """
         pause: Deferred[None] = deferLater(self._around.clock, seconds)
         self._pauses.append(pause)
         try:

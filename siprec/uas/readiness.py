@@ -13,8 +13,8 @@ from twisted.internet.interfaces import IDelayedCall
 
 from siprec.session.live import LiveRecording
 from siprec.uas.around import Surroundings
+from siprec.uas.moving import Moving
 from siprec.uas.negotiation import Negotiation
-from siprec.uas.ours import OwnRequests
 
 __all__ = ["INTERVAL", "Readiness"]
 
@@ -39,7 +39,7 @@ class Readiness:
 
     _around: Surroundings
     _call: Waiting
-    _ours: OwnRequests
+    _moving: Moving
     _timer: IDelayedCall | None = field(default=None, init=False)
 
     def watch(self) -> None:
@@ -64,4 +64,4 @@ class Readiness:
             self.watch()
         elif call.live is not None:
             call.negotiation.ready()
-            self._ours.startReceiving(call.live)
+            self._moving.startReceiving(call.live)

@@ -19,7 +19,7 @@ from siprec.cluster.places import Places
 from siprec.cluster.wakefulness import Wakefulness
 from siprec.ids import NodeID
 from siprec.metrics import Metrics
-from siprec.recorder import Recorder, describeDialog
+from siprec.recorder import Recorder
 from siprec.sdp.choice import Policy
 from siprec.session.recordings import Recordings
 from siprec.session.recovery import Recovery
@@ -35,6 +35,7 @@ from siprec.testing.fakes import FakeCapture, FakePortPool, FakeSipTransport
 from siprec.uas.around import Surroundings
 from siprec.uas.call import Call
 from siprec.uas.negotiation import Negotiation
+from siprec.uas.origin import describeDialog
 from siprec.uas.outgoing import Outgoing
 from tests.cluster.fakewires import NodeClock, WireEnd, Wires
 from tests.nodeparts import settingsFor

@@ -162,7 +162,7 @@ class RequestTests(LayerTestCase):
             self.layer.sendRequest(asked, UDP).addErrback(lambda _: None)
         self.clock.advance(32)
         layer = self.layer
-        self.assertEqual((layer._servers, layer._clients, layer._initial), ({}, {}, {}))
+        self.assertEqual((layer._servers, len(layer._clients), layer._initial), ({}, 0, {}))
 
     def test_noUserYet(self) -> None:
         """

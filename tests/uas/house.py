@@ -18,7 +18,7 @@ from siprec.ids import nodeID
 from siprec.media.ports import NoFreePorts
 from siprec.metrics import Metrics
 from siprec.peersettings import readPeers
-from siprec.recorder import Recorder, describeDialog
+from siprec.recorder import Recorder
 from siprec.sdp.choice import Policy
 from siprec.session.interfaces import IRenderer, IWorkers
 from siprec.session.model import CallSnapshot
@@ -36,6 +36,7 @@ from siprec.testing.fakes import FakeCapture, FakePortPool, FakeSipTransport
 from siprec.uas.around import Surroundings
 from siprec.uas.doorway import Doorway
 from siprec.uas.negotiation import Negotiation
+from siprec.uas.origin import describeDialog
 from siprec.uas.outgoing import Outgoing
 from siprec.uas.peerlist import PeerList
 from siprec.uas.throttle import Throttle

@@ -16,6 +16,7 @@ from siprec.uas.admission import (
     checkAccept,
     checkHeaders,
     checkMethod,
+    readInvite,
     recognise,
 )
 from siprec.uas.bodies import Bodies, readBodies
@@ -157,3 +158,31 @@ class CheckTests(SynchronousTestCase):
         refusal = checkAccept(request(("Accept", "text/plain")))
         assert refusal is not None
         self.assertEqual(refusal.status, 406)
+
+
+class ReadInviteTests(SynchronousTestCase):
+    """
+    A first INVITE as a whole.
+    """
+
+    def _read(self, *headers: tuple[str, str], body: bytes = b"") -> tuple[str, int] | int:
+        asked = Request("INVITE", "sip:srs@h", Headers(headers), body)
+        found = readInvite(asked, "lenient")
+        if isinstance(found, Refusal):
+            return found.status
+        admission, bodies = found
+        media = () if bodies.description is None else bodies.description.media
+        return admission.rule, len(media)
+
+    def test_order(self) -> None:
+        """
+        What is in it is looked at before what it accepts, and that before the
+        question whether it asks for a recording (RFC 3261 section 8.2).
+        """
+        kind, option = ("Content-Type", "application/sdp"), ("Require", "siprec")
+        other, accept = ("Content-Type", "text/plain"), ("Accept", "text/plain")
+        self.assertEqual(self._read(other, accept, body=b"x"), 415)
+        self.assertEqual(self._read(kind, accept, body=offer(ONE, TWO)), 406)
+        talk = offer(ONE, TWO).replace(b"sendonly", b"sendrecv")
+        self.assertEqual(self._read(kind, body=talk), 403)
+        self.assertEqual(self._read(kind, option, body=talk), ("Require: siprec", 2))

@@ -5,11 +5,9 @@ Tests for L{siprec.uas.call}: session timers, and calls that end from our side.
 from __future__ import annotations
 
 from siprec.sip.interfaces import FlowGone
-from siprec.sip.message import Request
 from tests.uas.house import START
-from tests.uas.kit import RecorderTestCase, Src, lines, offer, sdp
-
-TIMER = ("Supported", "timer")
+from tests.uas.kit import RecorderTestCase, Src, lines, sdp
+from tests.uas.timercase import TIMER, expires
 
 
 class TimerTests(RecorderTestCase):
@@ -17,21 +15,12 @@ class TimerTests(RecorderTestCase):
     The session timer that the peer asks for (RFC 4028).
     """
 
-    def _expires(self, seconds: int, refresher: str | None = None) -> tuple[str, str]:
-        return ("Session-Expires", f"{seconds}{f';refresher={refresher}' if refresher else ''}")
-
-    def _media(self, seconds: float) -> None:
-        """
-        The last packet came so many seconds ago.
-        """
-        self.house.capture.attached[0].lastArrival = self.house.now() - seconds
-
     def test_D4_timer_agreed(self) -> None:
         """
         The interval is echoed, the peer refreshes, and both are in the
         snapshot before the 200 leaves (CONFORMANCE G.4).
         """
-        response = self.src.call(TIMER, self._expires(1800))
+        response = self.src.call(TIMER, expires(1800))
         self.assertEqual(response.headers.get("Session-Expires"), "1800;refresher=uac")
         self.assertEqual(response.headers.get("Require"), "timer")
         dialog = self.house.store.saved[0].dialog
@@ -52,7 +41,7 @@ class TimerTests(RecorderTestCase):
         An interval below 90 s is refused with the least that would do; nothing
         is recorded.
         """
-        response = self.src.invite(TIMER, self._expires(60))
+        response = self.src.invite(TIMER, expires(60))
         self.assertEqual((response.status, response.headers.get("Min-SE")), (422, "90"))
         self.assertEqual((self.house.files(), self.house.recorder.calls), ([], {}))
 
@@ -62,7 +51,7 @@ class TimerTests(RecorderTestCase):
         taken, because it comes again.
         """
         self.src.call()
-        response = self.src.update(TIMER, self._expires(60), metadata=b"x")
+        response = self.src.update(TIMER, expires(60), metadata=b"x")
         self.assertEqual((response.status, response.headers.get("Min-SE")), (422, "90"))
         self.assertEqual(len(self.house.manifest["metadata"]), 1)
 
@@ -70,10 +59,10 @@ class TimerTests(RecorderTestCase):
         """
         Each refresh begins the interval anew.
         """
-        self.src.call(TIMER, self._expires(90, "uac"))
+        self.src.call(TIMER, expires(90, "uac"))
         for interval in (90, 100, 120):
             self.house.wait(50)
-            response = self.src.update(TIMER, self._expires(interval, "uac"))
+            response = self.src.update(TIMER, expires(interval, "uac"))
             agreed = f"{interval};refresher=uac"
             self.assertEqual(response.headers.get("Session-Expires"), agreed)
         self.assertEqual(self.house.store.saved[-1].dialog.sessionExpires, START + 150 + 120)
@@ -83,167 +72,9 @@ class TimerTests(RecorderTestCase):
         """
         A refresh without an interval ends the timer.
         """
-        self.src.call(TIMER, self._expires(90))
+        self.src.call(TIMER, expires(90))
         self.src.update()
         self.assertEqual(self.house.wait(400), [])
-
-    def test_D4_timer_expired(self) -> None:
-        """
-        No refresh and no media: the call is over (RFC 4028 section 10).
-        """
-        self.src.call(TIMER, self._expires(90))
-        self.house.wait(25)
-        self._media(0)
-        self.assertEqual(self.house.wait(34.875), [])
-        bye = self.only(self.house.wait(0.125), "BYE")
-        self.assertIn("cause=408", bye.headers.get("Reason") or "")
-        self.src.answer(bye)
-        self.assertEqual(self.house.manifest["endReason"], "sessionExpired")
-
-    def test_D4_timer_aliveAnyway(self) -> None:
-        """
-        A peer that forgets its refresh but still sends media is recorded on:
-        to hang up would lose the rest of the call.
-        """
-        self.src.call(TIMER, self._expires(90))
-        for _ in range(2):
-            self.house.wait(55)
-            self._media(0)
-            self.assertEqual(self.house.wait(5), [])
-        self.assertEqual(self.house.events(), ["sessionTimerExpired"] * 2)
-        self.only(self.house.wait(60), "BYE")
-
-    def _refresh(self, *headers: tuple[str, str]) -> Request:
-        """
-        @return: how we refresh where that was left to us.
-        """
-        self.first = self.src.call(TIMER, self._expires(90, "uas"), *headers)
-        self.assertEqual(self.first.headers.get("Session-Expires"), "90;refresher=uas")
-        self.assertEqual(self.house.wait(44.875), [])
-        [request] = self.house.wait(0.125)
-        assert isinstance(request, Request)
-        self.assertEqual(request.headers.get("Session-Expires"), "90;refresher=uac")
-        self.assertEqual(request.headers.get("Contact"), "<sip:192.0.2.1:5060>;+sip.srs")
-        return request
-
-    def test_D4_timer_byUpdate(self) -> None:
-        """
-        A peer that takes UPDATE gets one without a description; its 2xx begins
-        the interval anew, and may move the peer.
-        """
-        request = self._refresh(("Allow", "INVITE, UPDATE"))
-        self.assertEqual((request.method, request.body), ("UPDATE", b""))
-        moved = ("Contact", "<sip:src@192.0.2.8:5070>;+sip.src")
-        self.src.answer(request, 200, TIMER, self._expires(90, "uac"), moved)
-        again = self.only(self.house.wait(45), "UPDATE")
-        self.assertEqual(again.uri, "sip:src@192.0.2.8:5070")
-        self.assertEqual(again.cseq.number, request.cseq.number + 1)
-
-    def test_D4_timer_byInvite(self) -> None:
-        """
-        Any other gets a re-INVITE with the description that holds; each 2xx to
-        it is acknowledged.
-        """
-        request = self._refresh()
-        self.assertEqual((request.method, request.body), ("INVITE", self.first.body))
-        contact = ("Contact", self.src.contact)
-        for _ in range(2):
-            sent = self.src.answer(request, 200, TIMER, contact, body=offer())
-            ack = self.only(sent, "ACK")
-            self.assertEqual(ack.cseq.number, request.cseq.number)
-
-    def test_D4_effects_peerGone(self) -> None:
-        """
-        A peer that does not know the call any more has ended it.
-        """
-        request = self._refresh(("Allow", "UPDATE"))
-        self.assertEqual(self.src.answer(request, 481), [])
-        self.assertEqual(self.house.manifest["endReason"], "peerGone")
-
-    def test_D4_effects_denied(self) -> None:
-        """
-        Every other answer that ends a dialog (RFC 5057 section 5.1) may come
-        from a proxy: it ends the call only where no media comes any more.
-        """
-        request = self._refresh(("Allow", "UPDATE"))
-        self._media(0)
-        self.src.answer(request, 404)
-        self.assertEqual(self.house.manifest["state"], "recording")
-        self.assertEqual(self.house.events(), ["dialogDenied"])
-        # Half of the interval is not refreshed: at its end media is asked for.
-        self._media(40)
-        self.house.wait(16)
-        self.assertEqual(self.house.manifest["endReason"], "sessionExpired")
-
-    def test_D4_effects_silent(self) -> None:
-        """
-        The same without media.
-        """
-        request = self._refresh(("Allow", "UPDATE"))
-        self.src.answer(request, 604)
-        self.assertEqual(self.house.manifest["endReason"], "peerGone")
-
-    def test_D4_timer_longer(self) -> None:
-        """
-        A 422 to our refresh says which interval would do: that is asked for at
-        once (RFC 4028 section 7.3).
-        """
-        request = self._refresh(("Allow", "UPDATE"))
-        sent = self.src.answer(request, 422, ("Min-SE", "1800"))
-        again = self.only(sent, "UPDATE")
-        self.assertEqual(again.headers.get("Session-Expires"), "1800;refresher=uac")
-        self.src.answer(again, 200, TIMER, self._expires(1800, "uac"))
-        self.assertEqual(self.house.wait(899), [])
-        self.only(self.house.wait(1.25), "UPDATE")
-
-    def test_D4_timer_notLonger(self) -> None:
-        """
-        A 422 that asks for nothing longer is a refusal like others.
-        """
-        request = self._refresh(("Allow", "UPDATE"))
-        self.assertEqual(self.src.answer(request, 422, ("Min-SE", "90")), [])
-
-    def test_D4_timer_later(self) -> None:
-        """
-        A peer that is busy with the session says when to come again.
-        """
-        request = self._refresh(("Allow", "UPDATE"))
-        self.assertEqual(self.src.answer(request, 500, ("Retry-After", "3")), [])
-        self.assertEqual(self.house.wait(2.875), [])
-        again = self.only(self.house.wait(0.25), "UPDATE")
-        self.src.answer(again, 200, TIMER, self._expires(90, "uac"))
-
-    def test_D4_timer_endedMeanwhile(self) -> None:
-        """
-        A call that ends while a refresh waits sends nothing more.
-        """
-        request = self._refresh(("Allow", "UPDATE"))
-        self.src.answer(request, 491)
-        self.src.bye()
-        self.assertEqual(self.house.wait(100), [])
-
-    def test_refused(self) -> None:
-        """
-        A peer that refuses the refresh, or does not answer it, has its own
-        timer: as long as media comes the call goes on.
-        """
-        request = self._refresh(("Allow", "UPDATE"))
-        self.src.answer(request, 405)
-        self._media(0)
-        [second] = [each for each in self.house.wait(60) if isinstance(each, Request)]
-        self.assertEqual(second.cseq.number, request.cseq.number + 1)
-        self._media(0)
-        self.house.wait(32)
-        self.assertEqual(self.house.manifest["state"], "recording")
-
-    def test_tooLate(self) -> None:
-        """
-        An answer to a refresh that comes after the end changes nothing.
-        """
-        request = self._refresh(("Allow", "UPDATE"))
-        self.src.bye()
-        self.src.answer(request, 200, TIMER, self._expires(90, "uac"))
-        self.assertEqual(self.house.wait(100), [])
 
 
 class StopTests(RecorderTestCase):

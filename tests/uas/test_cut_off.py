@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from siprec.sip.message import Request
 from tests.uas.kit import RecorderTestCase
-from tests.uas.test_move import MoveTestCase
+from tests.uas.test_moving import MoveTestCase
 
 TIMER = ("Supported", "timer")
 

@@ -235,4 +235,4 @@ class BackTests(AgainTestCase):
         self.assertEqual(list(self.house.recorder.calls.values()), [now])
         response = self.src.bye()
         assert isinstance(response, Response)
-        self.assertEqual((response.status, self.house.recorder._begun), (200, {}))
+        self.assertEqual((response.status, self.house.recorder.running._begun), (200, {}))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from siprec.sip.message import Request
 from siprec.uas.call import Call
 from tests.uas.kit import METADATA, RecorderTestCase, Src, offer
-from tests.uas.test_move import MoveTestCase
+from tests.uas.test_moving import MoveTestCase
 
 
 class SuspendTests(RecorderTestCase):
@@ -60,7 +60,7 @@ class SuspendTests(RecorderTestCase):
         self.house.recorder.restore(self.call)
         self.assertTrue(self.house.recorder.has(without))
         self.src.bye()
-        self.assertEqual(self.house.recorder._begun, {})
+        self.assertEqual(self.house.recorder.running._begun, {})
 
     def test_over(self) -> None:
         """
@@ -170,7 +170,7 @@ class SuspendedMoveTests(MoveTestCase):
         self.src.answer(request, 488)
         self.assertEqual(self.successResultOf(trying), 488)
         self.assertFalse(self.call.asking)
-        self.call._ours.suspend()
+        self.call._moving.suspend()
 
     def test_accepted(self) -> None:
         """
@@ -181,4 +181,4 @@ class SuspendedMoveTests(MoveTestCase):
         self.accept(self.asked())
         self.assertEqual(self.successResultOf(trying), 200)
         self.assertEqual(self.successResultOf(self.call.tryToMove()), 200)
-        self.call._ours.suspend()
+        self.call._moving.suspend()

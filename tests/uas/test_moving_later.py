@@ -1,5 +1,5 @@
 """
-Tests for L{siprec.uas.ours}: a move that the peer does not take at once.
+Tests for L{siprec.uas.moving}: a move that the peer does not take at once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from siprec.media.interfaces import ICapturedStream
 from siprec.session.model import CallSnapshot
 from siprec.testing.offer import makeMetadata
 from tests.uas.kit import PEER, lines, offer
-from tests.uas.test_move import MOVED, OLD, MoveTestCase
+from tests.uas.test_moving import MOVED, OLD, MoveTestCase
 
 LATER = makeMetadata(["Ann", "Carol"], ["1", "2"])
 

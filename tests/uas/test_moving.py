@@ -1,5 +1,5 @@
 """
-Tests for L{siprec.uas.ours}: the media of a running call moves to other ports.
+Tests for L{siprec.uas.moving}: the media of a running call moves to other ports.
 """
 
 from __future__ import annotations

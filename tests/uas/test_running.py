@@ -1,0 +1,70 @@
+"""
+Tests for L{siprec.uas.running}.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+from siprec.sip.replaces import Replaces
+from siprec.uas.admission import Refusal
+from tests.uas.kit import RecorderTestCase, Src, offer
+
+
+class RunningTests(RecorderTestCase):
+    """
+    One call.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.src.call()
+        self.running = self.house.recorder.running
+        [self.call] = self.running.calls.values()
+        [self.key] = self.house.service.recordings
+
+    def test_found(self) -> None:
+        """
+        A call is found by its dialog, its recording and its connection.
+        """
+        self.assertIs(self.running.find(self.src.make("INFO")), self.call)
+        self.assertIs(self.running.ofRecording(self.key), self.call)
+        self.assertIsNone(self.running.ofRecording("another"))
+        self.assertTrue(self.running.uses(self.src.flow.connection))
+
+    def test_removed(self) -> None:
+        """
+        Once it has ended nothing finds it; it is remembered that it was.
+        """
+        bye = self.src.make("INFO")
+        wanted = Replaces(self.src.callID, self.src.toTag or "", "theirs")
+        self.assertIs(self.running.replaced(wanted, self.src.flow), self.call)
+        self.src.bye()
+        self.assertIsNone(self.running.find(bye))
+        self.assertIsNone(self.running.ofRecording(self.key))
+        refusal = self.running.replaced(wanted, self.src.flow)
+        assert isinstance(refusal, Refusal)
+        self.assertEqual(refusal.status, 603)
+
+    def test_twice(self) -> None:
+        """
+        A call that is added again counts once, and one that was removed
+        already changes nothing.
+        """
+        invite = Src(self.house).make("INVITE", body=(offer(), None))
+        self.running.add(self.call)
+        self.assertTrue(self.running.has(invite))
+        self.running.remove(self.call)
+        self.assertFalse(self.running.has(invite))
+        self.running.remove(self.call)
+        self.assertFalse(self.running.has(invite))
+        self.running.add(self.call)
+
+    def test_cutOff(self) -> None:
+        """
+        Where others may have taken a call, its timer here never runs out.
+        """
+        [signs] = self.running.signs(self.house.now(), cutOff=False)
+        self.assertEqual((signs.key, signs.sessionTimerUntil), (self.key, None))
+        [signs] = self.running.signs(self.house.now(), cutOff=True)
+        self.assertEqual(signs.sessionTimerUntil, inf)
