@@ -116,6 +116,8 @@ class CountingReporter(TextReporter):
         if name != self._lastFailed:
             self.failed += 1
             self._lastFailed = name
+            # Why is told at the end; a run that is cut short has no end.
+            self._write("\n%s has failed\n", name)
 
 
 def belowLimit(measured: coverage.Coverage) -> list[str]:
