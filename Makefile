@@ -78,7 +78,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
 	$(INSTALL) .
-	@$(BIN)/twistd --help | grep -q 'siprec ' || \
+	@$(BIN)/twistd --help | grep 'siprec ' >/dev/null || \
 	    { echo "twistd does not list siprec" >&2; exit 1; }
 	@touch $@
 
