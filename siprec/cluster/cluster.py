@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from attrs import define, field
@@ -337,7 +338,10 @@ class Cluster(Service):
         @param until: when to stop trying, by the clock.
         """
         await self.drain.run(until)
-        # What they do not have of it yet lies on this node's disk.
+        # What they do not have of it yet lies on this node's disk, once it is closed.
+        left = self.giver.left()
+        with suppress(TimeoutError):
+            await left.addTimeout(max(until - self._reactor.seconds(), 0.0), self._reactor)
         await self.segments.offered(until)
 
     async def ours(self, orphans: list[Orphan]) -> list[Orphan]:
