@@ -134,6 +134,30 @@ class ClusterTests(ClusterTestCase):
         self.successResultOf(Deferred.fromCoroutine(later.cluster.leave()))
         self.assertEqual(later.links.asked, [])
 
+    def test_giveAwayWaits(self) -> None:
+        """
+        What was given away is offered to the others once it is closed: a drain waits for
+        that, within its time.
+        """
+        leaving: Deferred[None] = Deferred()
+        self.patch(self.a.cluster.giver, "left", lambda: leaving)
+        draining = self.drain(0, 5.0)
+        self.wait(1.0)
+        self.assertNoResult(draining)
+        leaving.callback(None)
+        self.successResultOf(draining)
+
+    def test_giveAwayInTime(self) -> None:
+        """
+        What is never closed does not hold a drain up for longer than it may take.
+        """
+        self.patch(self.a.cluster.giver, "left", Deferred)
+        draining = self.drain(0, 5.0)
+        self.wait(4.9)
+        self.assertNoResult(draining)
+        self.wait(0.2)
+        self.successResultOf(draining)
+
     def test_stranger(self) -> None:
         """
         The good-bye of a node that nobody knows is passed over.
