@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from siprec.cluster.cluster import ARRIVING, LEAVING
 from siprec.cluster.drain import DRAINING
+from siprec.cluster.handover import Giver
 from siprec.ids import NodeID
 from tests.cluster.nodecase import ClusterTestCase
 from tests.uas.kit import METADATA, offer
@@ -140,7 +141,7 @@ class ClusterTests(ClusterTestCase):
         that, within its time.
         """
         leaving: Deferred[None] = Deferred()
-        self.patch(self.a.cluster.giver, "left", lambda: leaving)
+        self.patch(Giver, "left", lambda giver: leaving)
         draining = self.drain(0, 5.0)
         self.wait(1.0)
         self.assertNoResult(draining)
@@ -151,7 +152,7 @@ class ClusterTests(ClusterTestCase):
         """
         What is never closed does not hold a drain up for longer than it may take.
         """
-        self.patch(self.a.cluster.giver, "left", Deferred)
+        self.patch(Giver, "left", lambda giver: Deferred())
         draining = self.drain(0, 5.0)
         self.wait(4.9)
         self.assertNoResult(draining)
