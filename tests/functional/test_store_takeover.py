@@ -11,6 +11,7 @@ from twisted.internet.defer import gatherResults
 from twisted.logger import capturedLogs
 
 from siprec.session.model import Claimed, NodeLease
+from siprec.store.codec import SCHEMA
 from siprec.store.errors import StoreUnavailable
 from tests.functional.rediscase import N1, N2, PREFIX, RedisCase, makeData, overEach
 from tests.functional.redisserver import startServer
@@ -119,7 +120,7 @@ class Takeover(RedisCase):
         """
         await self.create("a", "b")
         self.spoil("a", schema=999)
-        words = (b"n1", b"n2", 25, b"", 2, b"gone", 7)
+        words = (b"n1", b"n2", 25, b"", SCHEMA, b"gone", 7)
         answer = await self.store._run("claimfrom", *words)
         self.assertEqual((answer[1], answer[2], [each[0] for each in answer[4]]), (0, 1, [b"b"]))
 
