@@ -7,10 +7,8 @@ are not looked at, since it is the authority that makes a node one of the cluste
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from attrs import frozen
-from OpenSSL import SSL, crypto
+from OpenSSL import SSL
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import (
@@ -21,9 +19,9 @@ from twisted.internet.ssl import (
 )
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-__all__ = ["ClusterTLS", "loadClusterTLS"]
+from siprec.pem import readCertificates, readPrivateKey
 
-_MARKER = b"-----BEGIN CERTIFICATE-----"
+__all__ = ["ClusterTLS", "loadClusterTLS"]
 
 
 @frozen
@@ -58,21 +56,15 @@ def loadClusterTLS(certificate: str, key: str, authority: str) -> ClusterTLS:
     @raise OSError: a file cannot be read.
     @raise ValueError: a file does not hold what it should, or the key is another's.
     """
-    own, *between = _certificates(certificate)
-    trust = trustRootFromCertificates(_certificates(authority))
-    try:
-        # Without a passphrase given, the library would ask for one at the terminal.
-        private = crypto.load_privatekey(
-            crypto.FILETYPE_PEM, Path(key).read_bytes(), passphrase=b""
-        )
-    except (crypto.Error, ValueError, TypeError) as error:
-        raise ValueError(f"{key} has no private key in PEM form without passphrase") from error
+    own, *between = readCertificates(certificate)
+    trust = trustRootFromCertificates([Certificate(each) for each in readCertificates(authority)])
+    private = readPrivateKey(key)
 
     def options() -> CertificateOptions:
         return CertificateOptions(
             privateKey=private,
-            certificate=own.original,
-            extraCertChain=[each.original for each in between],
+            certificate=own,
+            extraCertChain=between,
             trustRoot=trust,
             raiseMinimumTo=TLSVersion.TLSv1_2,
         )
@@ -85,13 +77,3 @@ def loadClusterTLS(certificate: str, key: str, authority: str) -> ClusterTLS:
     except SSL.Error as error:
         raise ValueError(f"the key in {key} is not that of {certificate}") from error
     return made
-
-
-def _certificates(path: str) -> list[Certificate]:
-    _, *blocks = Path(path).read_bytes().split(_MARKER)
-    if not blocks:
-        raise ValueError(f"{path} has no certificate in PEM form")
-    try:
-        return [Certificate.loadPEM(_MARKER + block) for block in blocks]
-    except crypto.Error as error:
-        raise ValueError(f"{path} has a damaged certificate") from error
