@@ -12,7 +12,6 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -30,6 +29,7 @@ from siprec.cluster.table import LinkTable
 from siprec.cluster.tls import ClusterTLS
 from siprec.endpoints import escapeInterface, splitEndpoint
 from siprec.ids import NodeID
+from siprec.rounds import Rounds
 from siprec.session.model import NodeLease
 
 __all__ = ["LEASE_KEY", "ClusterLinks", "Liveness", "Peer", "Unreachable"]
@@ -112,7 +112,6 @@ class ClusterLinks(Service):
         self._leaseOf = leaseOf
         self._onBroken = onBroken
         self._onSilent = onSilent
-        self._interval = pingInterval
         self._answers: dict[str, Callable[[Peer, Any], Any]] = {}
         self._around = LinkSurroundings(
             reactor, self._answer, self._connected, self._opened, self._refused, self._closed
@@ -125,7 +124,8 @@ class ClusterLinks(Service):
         self._strangers: dict[Link, None] = {}
         self._emptied: list[Deferred[None]] = []
         self._port: IListeningPort | None = None
-        self._loop: LoopingCall | None = None
+        failed = "the connections were not looked after"
+        self._rounds = Rounds(reactor, pingInterval, self._turn, failed)
         self._nextLine = 0.0
 
     # The service
@@ -147,9 +147,7 @@ class ClusterLinks(Service):
         super().startService()
         self._dialer.start()
         log.info("{node}: other nodes reach it at {address}", node=self._own, address=self.address)
-        self._loop = LoopingCall(self._turn)
-        self._loop.clock = self._reactor
-        self._loop.start(self._interval)
+        self._rounds.start()
 
     def stopService(self) -> Deferred[None]:
         """
@@ -158,15 +156,13 @@ class ClusterLinks(Service):
         @return: fires when no socket is open any more.
         """
         super().stopService()
-        if self._loop is not None:
-            self._loop.stop()
-            self._loop = None
+        ended = self._rounds.stop()
         self._prober.stop()
         self._dialer.stop()
         for link in list(self._all):
             link.close()
         port, self._port = self._port, None
-        closing = succeed(None) if port is None else maybeDeferred(port.stopListening)
+        closing = ended if port is None else maybeDeferred(port.stopListening)
         closing.addErrback(lambda reason: log.failure("the listener was not closed", reason))
         return closing.addCallback(lambda _: self._whenEmpty())
 
@@ -341,12 +337,8 @@ class ClusterLinks(Service):
         return emptied
 
     def _turn(self) -> None:
-        # Nothing may leave here: it would end the loop.
-        try:
-            self._keeper.turn()
-            self._sweep()
-        except Exception:
-            log.failure("the connections were not looked after")
+        self._keeper.turn()
+        self._sweep()
 
     def _sweep(self) -> None:
         now = self._reactor.seconds()

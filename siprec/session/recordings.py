@@ -134,13 +134,13 @@ class Recordings(Service):
             for done in idle:
                 done.callback(None)
 
-    def stopService(self) -> None:
+    def stopService(self) -> Deferred[None]:
         """
         Stop looking after the disk.  The recordings have been ended before, by
         whoever owns their dialogs.
         """
         super().stopService()
-        self.disk.stopService()
+        return self.disk.stopService()
 
     def media(self, name: str) -> int:
         """
