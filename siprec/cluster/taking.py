@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from siprec.cluster.continuing import Continuation
 from siprec.cluster.errors import Refusal
 from siprec.cluster.interfaces import IClusterLinks
+from siprec.cluster.underway import UnderWay
 from siprec.ids import NodeID
 from siprec.recorder import Recorder
 from siprec.session.model import SessionData
@@ -73,7 +74,7 @@ class Taker:
     # Takes up a call that is this node's, as of a node that has died.
     _takeUp: Callable[[SessionData], Deferred[None]]
     taken: int = field(default=0, init=False)
-    underWay: dict[str, list[Deferred[None]]] = field(factory=dict, init=False)
+    underWay: UnderWay = field(factory=UnderWay, init=False)
     _pauses: set[Deferred[None]] = field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -94,12 +95,7 @@ class Taker:
         @return: fires when it is clear whether this node has taken that call;
             C{None} if nobody is giving it.
         """
-        waiters = self.underWay.get(key)
-        if waiters is None:
-            return None
-        done: Deferred[None] = Deferred()
-        waiters.append(done)
-        return done
+        return self.underWay.whenClear(key)
 
     async def _take(self, peer: Any, body: Any) -> dict[str, Any]:
         """
@@ -113,14 +109,13 @@ class Taker:
         key = str(body["id"])
         if key in self.underWay:
             raise NotTaken("it is just being taken")
-        self.underWay[key] = []
+        self.underWay.begin(key)
         try:
             moved = await self._taken(
                 key, int(body["epoch"]), bool(body["shared"]), _PART * float(body["within"])
             )
         finally:
-            for waiter in self.underWay.pop(key):
-                waiter.callback(None)
+            self.underWay.end(key)
         self.taken += 1
         log.info("{recording}: taken from {node}", recording=key, node=peer.nodeID)
         return {"moved": moved}
