@@ -33,6 +33,7 @@ from siprec.policies import takeUp
 from siprec.recorder import Recorder
 from siprec.render.process import Renderer
 from siprec.sdp.choice import Policy
+from siprec.session.equipment import Equipment
 from siprec.session.recordings import Recordings
 from siprec.session.recovery import Recovery
 from siprec.session.running import RunningRecordings
@@ -86,18 +87,20 @@ class _Assembly:
         self.cluster: Cluster | None = None
         self.state = self._state()
         self.recordings = Recordings(
-            node=settings.node.id,
-            root=settings.recordings.directory,
+            Equipment(
+                node=settings.node.id,
+                root=settings.recordings.directory,
+                store=self.state.keeper,
+                ports=self.ports,
+                capture=self.capture,
+                renderer=self.renderer,
+                workers=self.workers,
+                running=self.running,
+                clock=reactor,
+                now=now,
+                metrics=self.metrics,
+            ),
             minFree=settings.recordings.minFree,
-            store=self.state.keeper,
-            ports=self.ports,
-            capture=self.capture,
-            renderer=self.renderer,
-            workers=self.workers,
-            running=self.running,
-            clock=reactor,
-            now=now,
-            metrics=self.metrics,
             window=settings.cluster.stitchWindow,
         )
         self.state.recordings = self.recordings

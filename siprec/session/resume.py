@@ -244,13 +244,14 @@ class Resumption:
         See L{siprec.session.recordings.Recordings.resume}.
         """
         around, recording = self._around, self._located()
+        equipment = around.equipment
         state = stateOf(recording)
         live = self._live(recording, state)
         try:
             # First of all: from here on the kernel keeps what comes.
             self._bindAll(live)
-            segment = Segment(around.node, self._epoch, around.now())
-            entered = await self._work(recording, enter, recording, around.running)
+            segment = Segment(equipment.node, self._epoch, equipment.now())
+            entered = await self._work(recording, enter, recording, equipment.running)
             live.recording = withSegment(live.recording, entered, segment)
             # Before the rest, for which many calls may have to wait long: the
             # kernel has room for a few seconds.
@@ -260,7 +261,7 @@ class Resumption:
             live.files = around.files(live)
             lost = state is None and not await self._replay(live, recording)
             self._tell(live, found, lost)
-            live.event("resumed", node=around.node, moved=list(live.moved))
+            live.event("resumed", node=equipment.node, moved=list(live.moved))
         except BaseException:
             await live.abandon()
             raise
@@ -269,7 +270,7 @@ class Resumption:
             recording=recording.id,
             number=len(live.recording.segments),
             moved=len(live.moved),
-            node=around.node,
+            node=equipment.node,
         )
         return live
 
@@ -281,10 +282,11 @@ class Resumption:
         @raise NoRoom: its files cannot be had.
         """
         around, recording = self._around, self._located()
+        equipment = around.equipment
         state = stateOf(recording)
         live = self._live(recording, state)
-        entered = await self._work(recording, enter, recording, around.running)
-        segment = Segment(around.node, self._epoch, around.now())
+        entered = await self._work(recording, enter, recording, equipment.running)
+        segment = Segment(equipment.node, self._epoch, equipment.now())
         live.recording = withSegment(live.recording, entered, segment)
         found = await self._work(recording, look, recording, entered)
         ended = closed(live.recording, found, len(recording.segments))
@@ -320,7 +322,7 @@ class Resumption:
 
     def _located(self) -> RecordingSession:
         recording = self._snapshot.recording
-        root = self._around.root
+        root = self._around.equipment.root
         if recording.directory.startswith(os.path.join(root, "")):
             return recording
         # The same directory may be mounted elsewhere on another machine.
@@ -348,7 +350,7 @@ class Resumption:
         **kwargs: _P.kwargs,
     ) -> _T:
         try:
-            return await self._around.workers.run(step, *args, **kwargs)
+            return await self._around.equipment.workers.run(step, *args, **kwargs)
         except OSError as error:
             raise NoRoom(f"{error.strerror}: {recording.directory}") from error
 

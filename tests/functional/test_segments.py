@@ -20,6 +20,7 @@ from siprec.cluster.segments import Segments
 from siprec.ids import NodeID
 from siprec.metrics import Metrics
 from siprec.render.process import Renderer
+from siprec.session.equipment import Equipment
 from siprec.session.manifest import Manifest, describe, readManifest, withRendering, writeManifest
 from siprec.session.model import MetadataRecord, NodeLease, RecordingSession, Segment
 from siprec.session.recordings import Recordings
@@ -107,18 +108,20 @@ class SegmentsTests(TestCase):
         renderer = Renderer(reactor, reactor, 1)
         store = MemorySessionStore(reactor, node, self.memory)
         recordings = Recordings(
-            node=node,
-            root=root,
+            Equipment(
+                node=node,
+                root=root,
+                store=ISnapshotStore(store),
+                ports=FakePortPool(),
+                capture=FakeCapture(),
+                renderer=renderer,
+                workers=workers,
+                running=running,
+                clock=reactor,
+                now=reactor.seconds,
+                metrics=Metrics("1", node),
+            ),
             minFree=0,
-            store=ISnapshotStore(store),
-            ports=FakePortPool(),
-            capture=FakeCapture(),
-            renderer=renderer,
-            workers=workers,
-            running=running,
-            clock=reactor,
-            now=reactor.seconds,
-            metrics=Metrics("1", node),
         )
         segments = Segments(
             links=links,
