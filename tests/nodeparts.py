@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from siprec.cluster.continuing import Continuation
 from siprec.cluster.membership import Member
 from siprec.cluster.places import Places
-from siprec.config import Settings, loadSettings
+from siprec.config import ConfigError, Settings, loadSettings
 from siprec.ids import NodeID, nodeID
 from siprec.metrics import Metrics
 from siprec.node import Node
@@ -189,6 +189,7 @@ class ClusterPart:
     @ivar failure: what its opening raises, or C{None}.
     @ivar leaving: what its leaving waits for.
     @ivar until: until when calls were to be given away.
+    @ivar unreadable: what the reading of its files raises, or C{None}.
     """
 
     notes: list[str]
@@ -197,6 +198,7 @@ class ClusterPart:
     leaving: Deferred[None] = field(factory=lambda: succeed(None))
     until: list[float] = field(factory=list)
     giving: Deferred[None] = field(factory=lambda: succeed(None))
+    unreadable: ConfigError | None = None
     leftovers: LeftoversPart = field(factory=LeftoversPart)
     membership: MembershipPart = field(factory=MembershipPart)
 
@@ -204,6 +206,11 @@ class ClusterPart:
         if self.failure is not None:
             raise self.failure
         self.notes.append("+links")
+
+    def reload(self) -> None:
+        if self.unreadable is not None:
+            raise self.unreadable
+        self.notes.append("files read")
 
     async def arrive(self) -> None:
         self.notes.append("arrive")

@@ -5,6 +5,7 @@ Tests of L{siprec.pem}.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from twisted.trial.unittest import SynchronousTestCase
@@ -67,8 +68,12 @@ class PEMTests(SynchronousTestCase):
         """
         path = self.write(self.content("server.pem") + self.content("server.key"))
         (certificate,) = readCertificates(path)
-        public = certificate.to_cryptography().public_key()
-        self.assertEqual(readPrivateKey(path).to_cryptography_key().public_key(), public)
+        public = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        key: Any = readPrivateKey(path).to_cryptography_key()
+        self.assertEqual(
+            key.public_key().public_bytes(*public),
+            certificate.to_cryptography().public_key().public_bytes(*public),
+        )
 
     def test_noPrivateKey(self) -> None:
         """

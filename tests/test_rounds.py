@@ -132,13 +132,14 @@ class RoundsTests(SynchronousTestCase):
         async def fail() -> None:
             raise KeyError("a coroutine")
 
-        for result in (ValueError("at once"), Deferred(), fail()):
+        later: Deferred[None] = Deferred()
+        for result in (ValueError("at once"), later, fail()):
             self.result = result
             rounds = Rounds(self.clock, 2.0, self.call, "not looked")
             with capturedLogs() as logs:
                 rounds.start()
-                if isinstance(result, Deferred):
-                    result.errback(ValueError("later"))
+                if result is later:
+                    later.errback(ValueError("later"))
             self.assertEqual([each["what"] for each in logs], ["not looked"])
             self.result, before = None, len(self.times)
             self.wait(3)

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from attrs import frozen
 from OpenSSL import SSL
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import Factory
 from twisted.internet.ssl import (
     Certificate,
     CertificateOptions,
     TLSVersion,
     trustRootFromCertificates,
 )
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from siprec.pem import readCertificates, readPrivateKey
 
@@ -32,18 +29,6 @@ class ClusterTLS:
 
     server: CertificateOptions
     client: CertificateOptions
-
-    def listening(self, factory: Factory, clock: IReactorTime) -> TLSMemoryBIOFactory:
-        """
-        @return: the factory with TLS before its protocols, as the server.
-        """
-        return TLSMemoryBIOFactory(self.server, False, factory, clock=clock)
-
-    def connecting(self, factory: Factory, clock: IReactorTime) -> TLSMemoryBIOFactory:
-        """
-        @return: the factory with TLS before its protocols, as the client.
-        """
-        return TLSMemoryBIOFactory(self.client, True, factory, clock=clock)
 
 
 def loadClusterTLS(certificate: str, key: str, authority: str) -> ClusterTLS:

@@ -14,6 +14,7 @@ from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import TestCase
 
+from siprec.cluster.credentials import Credentials
 from siprec.cluster.fetching import PIECE
 from siprec.cluster.links import ClusterLinks
 from siprec.cluster.segments import Segments
@@ -100,7 +101,7 @@ class SegmentsTests(TestCase):
             node,
             instance,
             "tcp:0:interface=127.0.0.1",
-            key=secrets.token_bytes(32),
+            credentials=Credentials(secrets.token_bytes(32)),
             leaseOf=self.leases.get,
         )
         running, workers = RunningRecordings(root, node), Workers(reactor)
