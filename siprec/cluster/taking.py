@@ -135,7 +135,7 @@ class Taker:
             return await self._move(call, limit)
         except Exception as error:
             log.warn("{recording}: goes back: {why}", recording=key, why=str(error))
-            self._letGo(key)
+            await self._letGo(key)
             self._leaveTo(key, record.epoch)
             raise NotTaken(str(error)) from error
 
@@ -149,7 +149,7 @@ class Taker:
         try:
             call = await self._recorder.resume(snapshot, live)
         except Exception:
-            self._recordings.letGo(live)
+            await self._recordings.undo(live)
             raise
         live.event("handedOver", node=self._node, before=before, epoch=record.epoch)
         return call
@@ -167,11 +167,12 @@ class Taker:
             return moved  # even if the peer has hung up meanwhile
         raise NotTaken(f"the peer answers {status} to the re-INVITE")
 
-    def _letGo(self, key: str) -> None:
+    async def _letGo(self, key: str) -> None:
         call = self._recorder.callOf(key)
         if call is not None and call.live is not None:
             call.fence()
-            self._recordings.letGo(call.live)
+            # The giver may give it once more as soon as it knows.
+            await self._recordings.undo(call.live)
         self._adapter.forget(key)
 
     def _leaveTo(self, key: str, epoch: int) -> None:

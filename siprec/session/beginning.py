@@ -100,8 +100,9 @@ class Beginning:
             mask=self.mask,
         )
 
-    def files(self, live: LiveRecording) -> RecordingFiles:
+    def files(self, live: LiveRecording, isNew: bool = False) -> RecordingFiles:
         """
+        @param isNew: see L{RecordingFiles.isNew}.
         @return: what keeps manifest and documents of a recording on the disk.
         """
 
@@ -110,7 +111,7 @@ class Beginning:
             self.equipment.metrics.journalErrors.inc()
 
         return RecordingFiles(
-            live.recording.directory, self.equipment.workers, describe=live.manifest, onError=failed
+            live.recording.directory, self.equipment.workers, live.manifest, failed, isNew
         )
 
     async def _open(

@@ -193,7 +193,7 @@ class Recordings(Service):
         @raise siprec.media.ports.NoFreePorts: not all ports could be had.
         @raise NoRoom: sockets or files could not be had.  In every case ports
             and captures are given back; what is on the disk stays, marked as
-            unfinished.
+            unfinished, unless it is an empty directory that was made for this.
         """
         return await self._begun(Resumption(self._resources(), snapshot, epoch, plan).run())
 
@@ -319,6 +319,24 @@ class Recordings(Service):
         stopping.addErrback(
             lambda failure: log.failure("{recording}: not let go", failure, recording=identity)
         )
+        self._checkIdle()
+
+    async def undo(self, live: LiveRecording) -> None:
+        """
+        This node was to go on with another one's recording, and does not: let go of
+        it, and leave no directory in which nothing was recorded.  It never fails.
+        """
+        identity, files = live.recording.id, live.files
+        if live in self._finisher or self.recordings.pop(identity, None) is None:
+            return
+        live.files = None
+        try:
+            await live.stopCapture(0.0, "fenced")
+            if files is not None:
+                await files.discard()
+            await self._equipment.workers.run(self._equipment.running.remove, identity)
+        except Exception:
+            log.failure("{recording}: not let go", recording=identity)
         self._checkIdle()
 
     async def leave(self, live: LiveRecording, linger: float, quiet: float | None) -> None:
