@@ -5,6 +5,7 @@ and the shell.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from attrs import fields
@@ -147,9 +148,10 @@ class NodeControl:
         )
 
     def _loadFiles(self, settings: Settings) -> None:
-        loads = [lambda: self.entrance.load(settings)]
+        loads: list[Callable[[], None]] = [lambda: self.entrance.load(settings)]
         if self.cluster is not None:
-            loads.append(self.cluster.reload)
+            credentials = self.cluster.links.credentials
+            loads.append(lambda: credentials.load(self.settings.cluster))
         for load in loads:
             try:
                 load()

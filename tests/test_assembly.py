@@ -172,7 +172,7 @@ class TogetherTests(AssemblyTestCase):
         assert node.cluster is not None
         with open(path, "wb") as file:
             file.write(b"another that is long enough")
-        node.cluster.reload()
+        node.reload(node.settings)
         secrets = node.cluster.links.credentials.secrets
         self.assertEqual(secrets, (b"another that is long enough",))
 

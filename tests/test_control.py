@@ -188,7 +188,9 @@ class ControlTests(NodeTestCase):
         with capturedLogs() as logs:
             node.reload(settingsFor(self.root))
             self.assertEqual(self.notes, ["files read"])
-            cluster.unreadable = ConfigError("cluster.secret_file", "x", "a readable file")
+            cluster.links.credentials.failure = ConfigError(
+                "cluster.secret_file", "x", "a readable file"
+            )
             node.reload(settingsFor(self.root))
         errors = [each["error"] for each in logs if "error" in each]
         self.assertEqual(errors[:2], ["no", "no"])

@@ -269,14 +269,6 @@ class Cluster(Service):
             store, self._running, self._workers, clock, node, isDead, recover
         )
 
-    def reload(self) -> None:
-        """
-        Read the files anew that connections to other nodes are made secure with.
-
-        @raise siprec.config.ConfigError: see L{Credentials.load}.
-        """
-        self.links.credentials.load(self._settings.cluster)
-
     # The service.
 
     @property
