@@ -14,24 +14,21 @@ are medians, the ratios are single claims to batches::
 import argparse
 import json
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from statistics import median
 from typing import Any
 
-from store import makeSnapshot, serverProgram
+from server import Server, addOptions, answering, runWithServer
+from store import makeSnapshot
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
 from siprec.ids import NodeID
 from siprec.session.model import NodeLease, SessionData
 from siprec.store.codec import encode
-from siprec.store.errors import StoreUnavailable
 from siprec.store.redis import RedisSessionStore, openRedisStore
 
 DEAD = NodeID("dead")
@@ -74,27 +71,6 @@ def makeData(number: int) -> SessionData:
     )
 
 
-class Server:
-    """
-    What the server says of itself.
-    """
-
-    def __init__(self, store: RedisSessionStore) -> None:
-        self._store = store
-
-    async def ask(self) -> tuple[int, float]:
-        """
-        @return: how many scripts it was asked for, and its CPU time in seconds.
-        """
-        client = self._store._connection._client
-        assert client is not None
-        text = (await client.command("INFO", "everything")).decode()
-        facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-        calls = facts.get("cmdstat_evalsha", "calls=0").partition("calls=")[2].partition(",")[0]
-        cpu = float(facts["used_cpu_user"]) + float(facts["used_cpu_sys"])
-        return int(calls), cpu
-
-
 async def create(store: RedisSessionStore, sessions: int) -> None:
     """
     The dead node's sessions, and its lease, which has not expired yet.
@@ -127,13 +103,13 @@ async def measure(
     @return: what it costs that the survivors take over everything.
     """
     await create(stores[0], sessions)
-    calls, serverCPU = await server.ask()
+    (calls, _), serverCPU = await server.scripts(), await server.cpu()
     cpu, began = time.process_time(), time.perf_counter()
     taken = await gatherResults(
         [Deferred.fromCoroutine(takeover(store, position)) for position, store in enumerate(stores)]
     )
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-    callsAfter, serverCPUAfter = await server.ask()
+    (callsAfter, _), serverCPUAfter = await server.scripts(), await server.cpu()
     wrong = await check(stores, taken, sessions)
     for keys in taken:
         for first in range(0, len(keys), 100):
@@ -214,52 +190,14 @@ async def run(options: argparse.Namespace, url: str) -> None:
         await store.close()
 
 
-async def answering(store: RedisSessionStore, deadline: float) -> None:
-    """
-    Wait for a server that is starting.
-    """
-    while True:
-        try:
-            await store.health()
-            return
-        except StoreUnavailable:
-            if time.monotonic() > deadline:
-                raise
-        pause: Deferred[None] = Deferred()
-        reactor.callLater(0.1, pause.callback, None)
-        await pause
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument("--url", help="of a running server; default: one is started")
-    parser.add_argument("--program", help="the server to start; default: the one installed")
+    addOptions(parser)
     parser.add_argument("--sessions", type=int, default=2000, help="of the dead node")
     parser.add_argument("--batch", type=int, default=25, help="sessions in one claim")
     parser.add_argument("--rounds", type=int, default=5, help="of each kind")
     options = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="claim-")
-    server = None
-    url = options.url
-    if url is None:
-        command = [options.program or serverProgram(), "--port", "0", "--save", ""]
-        command += ["--unixsocket", f"{folder}/socket", "--dir", folder]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        url = f"unix://{folder}/socket"
-    failures = []
-    try:
-        work = Deferred.fromCoroutine(run(options, url))
-        work.addErrback(failures.append)
-        work.addBoth(lambda _: reactor.callLater(0, reactor.stop))
-        reactor.run()
-    finally:
-        if server is not None:
-            server.kill()
-            server.wait()
-        shutil.rmtree(folder)
-    for failure in failures:
-        failure.printTraceback(sys.stderr)
-    return 1 if failures else 0
+    return runWithServer(run, options)
 
 
 if __name__ == "__main__":

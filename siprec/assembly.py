@@ -14,13 +14,13 @@ from twisted.internet.defer import Deferred, succeed
 from siprec import __version__
 from siprec.cluster.cluster import Cluster
 from siprec.cluster.continuing import Continuation
+from siprec.cluster.credentials import Credentials
 from siprec.cluster.gate import Gate
-from siprec.cluster.keys import newKey, readSecret
+from siprec.cluster.keys import newKey
 from siprec.cluster.links import ClusterLinks
 from siprec.cluster.listening import listenAt
 from siprec.cluster.places import Places
 from siprec.cluster.stitching import Stitching
-from siprec.cluster.tls import ClusterTLS, loadClusterTLS
 from siprec.cluster.wakefulness import Wakefulness
 from siprec.config import ClusterSettings, ConfigError, Settings
 from siprec.entrance import makeEntrance
@@ -33,6 +33,7 @@ from siprec.policies import takeUp
 from siprec.recorder import Recorder
 from siprec.render.process import Renderer
 from siprec.sdp.choice import Policy
+from siprec.session.equipment import Equipment
 from siprec.session.recordings import Recordings
 from siprec.session.recovery import Recovery
 from siprec.session.running import RunningRecordings
@@ -86,18 +87,20 @@ class _Assembly:
         self.cluster: Cluster | None = None
         self.state = self._state()
         self.recordings = Recordings(
-            node=settings.node.id,
-            root=settings.recordings.directory,
+            Equipment(
+                node=settings.node.id,
+                root=settings.recordings.directory,
+                store=self.state.keeper,
+                ports=self.ports,
+                capture=self.capture,
+                renderer=self.renderer,
+                workers=self.workers,
+                running=self.running,
+                clock=reactor,
+                now=now,
+                metrics=self.metrics,
+            ),
             minFree=settings.recordings.minFree,
-            store=self.state.keeper,
-            ports=self.ports,
-            capture=self.capture,
-            renderer=self.renderer,
-            workers=self.workers,
-            running=self.running,
-            clock=reactor,
-            now=now,
-            metrics=self.metrics,
             window=settings.cluster.stitchWindow,
         )
         self.state.recordings = self.recordings
@@ -288,18 +291,18 @@ class _Assembly:
         self.around.predecessor = stitching.predecessor
 
     def _links(self, settings: ClusterSettings) -> ClusterLinks:
+        credentials = Credentials(newKey())
+        credentials.load(settings)
         return ClusterLinks(
             self.reactor,
             self.settings.node.id,
             self.state.instance,
             listenAt(settings.listen, self.settings.store.url),
-            key=newKey(),
+            credentials=credentials,
             leaseOf=lambda node: (
                 None if self.cluster is None else self.cluster.greetings.leaseOf(node)
             ),
             advertise=settings.advertise,
-            secret=readSecret(settings.secretFile),
-            tls=_tls(settings),
             onBroken=lambda node: (
                 None if self.cluster is None else self.cluster.membership.broken(node)
             ),
@@ -346,16 +349,3 @@ def _nobody(key: str) -> Deferred[None] | None:
     Without other nodes there is nobody to take a call over from.
     """
     return None
-
-
-def _tls(settings: ClusterSettings) -> ClusterTLS | None:
-    if not settings.tlsCertificate:
-        return None
-    if not settings.tlsCa:
-        raise ConfigError("cluster.tls_ca", "", "a PEM file, as there is a certificate")
-    key = settings.tlsKey or settings.tlsCertificate
-    try:
-        return loadClusterTLS(settings.tlsCertificate, key, settings.tlsCa)
-    except (OSError, ValueError) as error:
-        expected = f"PEM files of certificate, key and authority ({error})"
-        raise ConfigError("cluster.tls_certificate", settings.tlsCertificate, expected) from error

@@ -5,6 +5,7 @@ and the shell.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from attrs import fields
@@ -15,7 +16,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from siprec.cluster.cluster import Cluster
-from siprec.config import Settings
+from siprec.config import ConfigError, Settings
 from siprec.entrance import Entrance
 from siprec.policies import takeUp, withPolicies
 from siprec.recorder import Recorder
@@ -130,16 +131,14 @@ class NodeControl:
         Take up the settings that can change while calls run: C{sip.profile},
         C{sip.max_sessions}, C{sip.not_ready}, C{recordings.min_free},
         C{metadata.exclude}, C{metadata.mask}, the peers and what else says who is
-        let in; and read the files anew that say so, too.  What else has changed
-        is named in the log, and waits for a restart.
+        let in; and read the files anew that say so, too, or that make connections
+        to other nodes secure.  What else has changed is named in the log, and
+        waits for a restart.
         """
         takeUp(settings, self.recorder, self.sessions)
         self.entrance.configure(settings, self.recorder)
         live = withPolicies(self.settings, settings)
-        try:
-            self.entrance.load(settings)
-        except OSError as error:
-            log.error("the files of before are still used: {error}", error=str(error))
+        self._loadFiles(settings)
         self.settings = live
         tables = [each.name for each in fields(Settings)]
         waiting = [name for name in tables if getattr(live, name) != getattr(settings, name)]
@@ -147,6 +146,17 @@ class NodeControl:
             "settings read again; waiting for a restart: {waiting}",
             waiting=", ".join(waiting) or "nothing",
         )
+
+    def _loadFiles(self, settings: Settings) -> None:
+        loads: list[Callable[[], None]] = [lambda: self.entrance.load(settings)]
+        if self.cluster is not None:
+            credentials = self.cluster.links.credentials
+            loads.append(lambda: credentials.load(self.settings.cluster))
+        for load in loads:
+            try:
+                load()
+            except (OSError, ConfigError) as error:
+                log.error("the files of before are still used: {error}", error=str(error))
 
     def drain(self) -> Deferred[None]:
         """

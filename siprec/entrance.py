@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import define
 
-from siprec.cluster.keys import readSecret
+from siprec.cluster.keys import readSecrets
 from siprec.config import ConfigError, Settings
 from siprec.recorder import Recorder
 from siprec.sip.auth import Authenticator
@@ -89,7 +89,7 @@ def _readUsers(path: str) -> Users:
 
 def _readSecret(path: str) -> bytes | None:
     try:
-        return readSecret(path)
+        return next(iter(readSecrets(path)), None)
     except ConfigError as error:
         raise OSError(str(error)) from error
 

@@ -150,7 +150,7 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "",
         optionalFile,
-        "File with a secret that all nodes share; empty: to read the store is enough to be a node.",
+        "File with the secret of all nodes, and in more lines others that are taken; empty: none.",
     ),
     Setting(
         "cluster.tls_certificate",

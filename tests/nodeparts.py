@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from siprec.cluster.continuing import Continuation
 from siprec.cluster.membership import Member
 from siprec.cluster.places import Places
-from siprec.config import Settings, loadSettings
+from siprec.config import ClusterSettings, ConfigError, Settings, loadSettings
 from siprec.ids import NodeID, nodeID
 from siprec.metrics import Metrics
 from siprec.node import Node
@@ -182,6 +182,32 @@ class MembershipPart:
 
 
 @define(eq=False)
+class CredentialsPart:
+    """
+    The files of the cluster.
+
+    @ivar failure: what reading them raises, or C{None}.
+    """
+
+    notes: list[str]
+    failure: ConfigError | None = None
+
+    def load(self, settings: ClusterSettings) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.notes.append("files read")
+
+
+@define(eq=False)
+class LinksPart:
+    """
+    The connections to the others.
+    """
+
+    credentials: CredentialsPart
+
+
+@define(eq=False)
 class ClusterPart:
     """
     The others, as far as they matter to a node's start and stop.
@@ -197,6 +223,7 @@ class ClusterPart:
     leaving: Deferred[None] = field(factory=lambda: succeed(None))
     until: list[float] = field(factory=list)
     giving: Deferred[None] = field(factory=lambda: succeed(None))
+    links: LinksPart = field(init=False)
     leftovers: LeftoversPart = field(factory=LeftoversPart)
     membership: MembershipPart = field(factory=MembershipPart)
 
@@ -204,6 +231,9 @@ class ClusterPart:
         if self.failure is not None:
             raise self.failure
         self.notes.append("+links")
+
+    def __attrs_post_init__(self) -> None:
+        self.links = LinksPart(CredentialsPart(self.notes))
 
     async def arrive(self) -> None:
         self.notes.append("arrive")

@@ -168,7 +168,13 @@ class TogetherTests(AssemblyTestCase):
         self.assertRaises(ConfigError, self.join, cluster__secret_file=path)
         with open(path, "wb") as file:
             file.write(b"long enough to be one")
-        self.join(cluster__secret_file=path)
+        node = self.join(cluster__secret_file=path)
+        assert node.cluster is not None
+        with open(path, "wb") as file:
+            file.write(b"another that is long enough")
+        node.reload(node.settings)
+        secrets = node.cluster.links.credentials.secrets
+        self.assertEqual(secrets, (b"another that is long enough",))
 
     def test_tls(self) -> None:
         """

@@ -11,6 +11,7 @@ from twisted.logger import capturedLogs
 from zope.interface.verify import verifyObject
 
 from siprec.cluster.membership import Member, Standing
+from siprec.config import ConfigError
 from siprec.ids import nodeID
 from siprec.session.archive import NoSuchRecording
 from siprec.session.manifest import describe, writeManifest
@@ -175,3 +176,22 @@ class ControlTests(NodeTestCase):
             self.node.reload(settingsFor(self.root))
         self.assertEqual(logs[0]["error"], "sip.digest_file = 'x': no")
         self.assertIs(self.parts["entrance"].loaded, settings)
+
+    def test_reloadCluster(self) -> None:
+        """
+        The files of the cluster are read anew even if those of SIP cannot be; what is
+        wrong with them is named likewise.
+        """
+        cluster = self.join()
+        node = self.makeNode()
+        self.parts["entrance"].failure = OSError("no")
+        with capturedLogs() as logs:
+            node.reload(settingsFor(self.root))
+            self.assertEqual(self.notes, ["files read"])
+            cluster.links.credentials.failure = ConfigError(
+                "cluster.secret_file", "x", "a readable file"
+            )
+            node.reload(settingsFor(self.root))
+        errors = [each["error"] for each in logs if "error" in each]
+        self.assertEqual(errors[:2], ["no", "no"])
+        self.assertIn("cluster.secret_file", errors[2])

@@ -11,11 +11,11 @@ from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from siprec.cluster.places import Places
 from siprec.ids import NodeID
+from siprec.rounds import Rounds
 from siprec.session.model import NodeLease
 from siprec.sip.transport import ListenFailed, TransportService
 
@@ -60,27 +60,29 @@ class Addresses(Service):
     _held: dict[_Address, NodeID] = field(factory=dict, init=False)
     # What nodes have that are back; it may have been that of another dead one, too.
     _given: set[_Address] = field(factory=set, init=False)
-    _loop: LoopingCall | None = field(default=None, init=False)
+    _rounds: Rounds = field(init=False)
+
+    @_rounds.default
+    def _makeRounds(self) -> Rounds:
+        return Rounds(
+            self._clock, self._interval, self._tryAll, "SIP addresses of dead nodes were not tried"
+        )
 
     def startService(self) -> None:
         """
         See L{twisted.application.service.IService.startService}.
         """
         super().startService()
-        self._loop = LoopingCall(self._tryAll)
-        self._loop.clock = self._clock
-        self._loop.start(self._interval)
+        self._rounds.start()
 
     def stopService(self) -> Deferred[None]:
         """
         @return: fires when no address of another node is listened at any more.
         """
         super().stopService()
-        if self._loop is not None:
-            self._loop.stop()
-            self._loop = None
+        ended = self._rounds.stop()
         closing = [self.giveBack(node) for node in {*self._dead, *self._held.values()}]
-        return DeferredList(closing).addCallback(lambda _: None)
+        return DeferredList([ended, *closing]).addCallback(lambda _: None)
 
     @property
     def held(self) -> dict[NodeID, list[_Address]]:
@@ -129,7 +131,7 @@ class Addresses(Service):
             self._try(lease)
 
     def _try(self, lease: NodeLease) -> None:
-        # Nothing may leave here: it would end the loop.
+        # One that fails must not keep back the others.
         try:
             for address in addressesOf(lease):
                 taken = address in self._held or address in self._given

@@ -15,10 +15,10 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from siprec.cluster.contact import contactOf
+from siprec.cluster.credentials import Credentials
 from siprec.cluster.errors import LinkLost, Unreachable
-from siprec.cluster.handshake import Handshake, effectiveKey
+from siprec.cluster.handshake import Handshake
 from siprec.cluster.link import Link, LinkSurroundings, Peer
-from siprec.cluster.tls import ClusterTLS
 from siprec.session.model import NodeLease
 
 __all__ = ["CONNECT_TIME", "Dialer", "LinkFactory"]
@@ -36,14 +36,15 @@ class LinkFactory(Factory):
     noisy = False
 
     _own: Peer
-    _key: bytes
+    _credentials: Credentials
     _around: LinkSurroundings
 
     def buildProtocol(self, addr: IAddress | None) -> Link:
         """
         Somebody is connected.
         """
-        return Link(Handshake.listening(self._own, self._key), self._around, ours=False)
+        handshake = Handshake.listening(self._own, *self._credentials.own)
+        return Link(handshake, self._around, ours=False)
 
 
 @define(eq=False, repr=False)
@@ -71,8 +72,7 @@ class Dialer:
 
     _reactor: Any
     _own: Peer
-    _secret: bytes | None
-    _tls: ClusterTLS | None
+    _credentials: Credentials
     _around: LinkSurroundings
     _attempts: dict[Deferred[Link], None] = field(factory=dict, init=False)
     _waiting: dict[Peer, list[Deferred[Link]]] = field(factory=dict, init=False)
@@ -120,7 +120,7 @@ class Dialer:
         except ValueError as error:
             return fail(error)
         expected = Peer(lease.nodeID, lease.instance)
-        key = effectiveKey(contact.key, self._secret)
+        key = self._credentials.of(contact.key)
         link = Link(Handshake.connecting(self._own, expected, key), self._around, ours=True)
         endpoint = self._endpoint(contact.host, contact.port)
         attempt = Deferred.fromCoroutine(self._open(link, endpoint))
@@ -133,9 +133,7 @@ class Dialer:
         return attempt.addBoth(ended)
 
     async def _open(self, link: Link, endpoint: IStreamClientEndpoint) -> Link:
-        factory: Any = _OneLink(link)
-        if self._tls is not None:
-            factory = self._tls.connecting(factory, self._reactor)
+        factory = self._credentials.connecting(_OneLink(link), self._reactor)
         await endpoint.connect(factory)
         try:
             return await link.whenReady()

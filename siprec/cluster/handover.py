@@ -22,6 +22,7 @@ from twisted.logger import Logger
 from siprec.cluster.errors import LinkError, PeerFailed, PeerLeft, Unreachable
 from siprec.cluster.interfaces import IClusterLinks
 from siprec.cluster.taking import ENDED, HAS, TAKE, NotTaken
+from siprec.cluster.underway import UnderWay
 from siprec.ids import NodeID, RecordingID
 from siprec.recorder import Recorder
 from siprec.session.live import LiveRecording
@@ -100,7 +101,7 @@ class Giver:
     # Whether a call is just coming here.
     _isComing: Callable[[str], bool] = _settled
     _sharesNetwork: Callable[[NodeLease], bool] = sharesNetwork
-    underWay: dict[str, list[Deferred[None]]] = field(factory=dict, init=False)
+    underWay: UnderWay = field(factory=UnderWay, init=False)
     given: int = field(default=0, init=False)
     _leaving: set[Deferred[None]] = field(factory=set, init=False)
     _asking: dict[Deferred[Any], NodeID] = field(factory=dict, init=False)
@@ -112,12 +113,7 @@ class Giver:
         @return: fires when it is clear who has that call; C{None} if it is not
             being given to anybody.
         """
-        waiters = self.underWay.get(key)
-        if waiters is None:
-            return None
-        done: Deferred[None] = Deferred()
-        waiters.append(done)
-        return done
+        return self.underWay.whenClear(key)
 
     def nodeDied(self, node: NodeID) -> None:
         """
@@ -154,7 +150,7 @@ class Giver:
         key = live.recording.id
         if key in self.underWay or self._isComing(key):
             return False
-        self.underWay[key] = []
+        self.underWay.begin(key)
         self._doubtful.pop(key, None)
         self._recorder.suspend(call)
         try:
@@ -162,11 +158,7 @@ class Giver:
         finally:
             if not call.fenced:
                 self._recorder.restore(call)
-            self._clear(key)
-
-    def _clear(self, key: str) -> None:
-        for waiter in self.underWay.pop(key):
-            waiter.callback(None)
+            self.underWay.end(key)
 
     async def _isQuiet(self, call: Call, end: float) -> bool:
         """
@@ -328,11 +320,11 @@ class Giver:
             return False  # that is found out already
         if call is None or node is None:
             return True
-        self.underWay[key] = []
+        self.underWay.begin(key)
         try:
             ours = await self._isOurs(call, key, node, 0)
         finally:
-            self._clear(key)
+            self.underWay.end(key)
         if ours and not call.over:
             await call.save()
         return not ours

@@ -155,12 +155,13 @@ class Handshake:
 
     _role: Role
     _own: Peer
-    # See effectiveKey; of the listening side.
+    # See effectiveKey; of the listening side, which takes another one instead.
     _key: bytes
     # Who is to answer; None: anyone that knows the key.
     _expected: Peer | None = None
     _schemas: tuple[int, int] = SCHEMAS
     _random: Callable[[int], bytes] = secrets.token_bytes
+    _others: tuple[bytes, ...] = ()
     _cutter: FrameCutter = field(factory=lambda: FrameCutter(MAX_HELLO), init=False)
     # What is done with the next frame; None: the handshake has ended.
     _next: Callable[[bytes], Effects] | None = field(init=False)
@@ -186,11 +187,13 @@ class Handshake:
         return cls(Role.CONNECTING, own, key, expected, **more)
 
     @classmethod
-    def listening(cls, own: Peer, key: bytes, **more: Any) -> "Handshake":
+    def listening(cls, own: Peer, key: bytes, *others: bytes, **more: Any) -> "Handshake":
         """
         @param key: our own effective key.
+        @param others: the same with other secrets of the cluster: the one that the
+            peer's proof is made with is the one of ours, too.
         """
-        return cls(Role.LISTENING, own, key, **more)
+        return cls(Role.LISTENING, own, key, others=others, **more)
 
     def start(self) -> Effects:
         """
@@ -250,7 +253,11 @@ class Handshake:
 
     def _proven(self, payload: bytes) -> Effects:
         theirs = Role.LISTENING if self._role is Role.CONNECTING else Role.CONNECTING
-        if not hmac.compare_digest(payload, self._proof(theirs)):
+        for key in (self._key, *self._others):
+            self._key = key
+            if hmac.compare_digest(payload, self._proof(theirs)):
+                break
+        else:
             raise NotAuthentic("its proof is wrong: another key or another cluster secret")
         assert self._peer is not None
         self._next = None

@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+
+from siprec.rounds import Rounds
 
 __all__ = ["Isolation"]
 
@@ -46,26 +47,27 @@ class Isolation(Service):
     _heard: float | None = field(default=None, init=False)
     _missed: int = field(default=0, init=False)
     _cutOff: bool = field(default=False, init=False)
-    _loop: LoopingCall | None = field(default=None, init=False)
+    _rounds: Rounds = field(init=False)
+
+    @_rounds.default
+    def _makeRounds(self) -> Rounds:
+        return Rounds(
+            self._clock, self._interval, self._look, "it is not known whether anybody is reached"
+        )
 
     def startService(self) -> None:
         """
         See L{twisted.application.service.IService.startService}.
         """
         super().startService()
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = self._clock
-        self._loop.start(self._interval)
+        self._rounds.start()
 
     def stopService(self) -> Deferred[None]:
         """
         See L{twisted.application.service.IService.stopService}.
         """
         super().stopService()
-        if self._loop is not None and self._loop.running:
-            self._loop.stop()
-        self._loop = None
-        return succeed(None)
+        return self._rounds.stop()
 
     def isCutOff(self) -> bool:
         """
@@ -79,13 +81,6 @@ class Isolation(Service):
         return self._cutOff
 
     def _look(self) -> None:
-        # Nothing may leave here: it would end the loop.
-        try:
-            self._lookOnce()
-        except Exception:
-            log.failure("it is not known whether anybody is reached")
-
-    def _lookOnce(self) -> None:
         heard = self._lastHeard()
         self._missed = self._missed + 1 if heard in (None, self._heard) else 0
         self._heard = heard

@@ -8,7 +8,7 @@ import secrets
 
 from siprec.config import ConfigError
 
-__all__ = ["newKey", "readSecret"]
+__all__ = ["newKey", "readSecrets"]
 
 # Octets of a key, and the fewest of a secret.
 _KEY, _SECRET = 32, 16
@@ -21,20 +21,22 @@ def newKey() -> bytes:
     return secrets.token_bytes(_KEY)
 
 
-def readSecret(path: str) -> bytes | None:
+def readSecrets(path: str) -> tuple[bytes, ...]:
     """
     @param path: empty: there is none.
-    @return: the cluster's secret.
-    @raise ConfigError: it cannot be read, or is too short to be one.
+    @return: the cluster's secrets, one in each line of the file.
+    @raise ConfigError: it cannot be read, or one is too short.
     """
     if not path:
-        return None
+        return ()
     try:
         with open(path, "rb") as file:
-            secret = file.read().strip()
+            lines = [line.strip() for line in file.read().splitlines()]
     except OSError as error:
         expected = f"a readable file ({error.strerror})"
         raise ConfigError("cluster.secret_file", path, expected) from error
-    if len(secret) < _SECRET:
-        raise ConfigError("cluster.secret_file", path, f"at least {_SECRET} octets in it")
-    return secret
+    found = tuple(line for line in lines if line)
+    if not found or min(map(len, found)) < _SECRET:
+        expected = f"at least {_SECRET} octets in each line of it"
+        raise ConfigError("cluster.secret_file", path, expected)
+    return found

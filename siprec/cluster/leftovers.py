@@ -9,12 +9,13 @@ from contextlib import suppress
 
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from siprec.ids import NodeID
+from siprec.rounds import Rounds
 from siprec.session.interfaces import IWorkers
 from siprec.session.running import Orphan, RunningRecordings
 from siprec.store.interfaces import CorruptRecord, ISessionStore, SessionNotFound, StoreError
@@ -44,29 +45,28 @@ class Leftovers(Service):
     _isDead: Callable[[NodeID], bool]
     # Finishes recordings from what lies on the disk.
     _recover: Callable[[list[Orphan]], Deferred[None]]
-    _loop: LoopingCall | None = field(default=None, init=False)
+    _rounds: Rounds = field(init=False)
     _pause: Deferred[None] | None = field(default=None, init=False)
+
+    @_rounds.default
+    def _makeRounds(self) -> Rounds:
+        return Rounds(self._clock, _INTERVAL, self._adopt, "leftovers not seen")
 
     def startService(self) -> None:
         """
         See L{twisted.application.service.IService.startService}.
         """
         super().startService()
-        self._loop = LoopingCall(self._adopt)
-        self._loop.clock = self._clock
-        self._loop.start(_INTERVAL, now=False)
+        self._rounds.start(now=False)
 
     def stopService(self) -> Deferred[None]:
         """
-        See L{twisted.application.service.IService.stopService}.
+        @return: fires when the look that is under way has ended.
         """
         super().stopService()
-        if self._loop is not None:
-            self._loop.stop()
-            self._loop = None
         if self._pause is not None:
             self._pause.cancel()
-        return succeed(None)
+        return self._rounds.stop()
 
     async def ours(self, orphans: Iterable[Orphan]) -> list[Orphan]:
         """
@@ -109,12 +109,7 @@ class Leftovers(Service):
                 await self._pause
             self._pause = None
 
-    def _adopt(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._adoptAll()).addErrback(
-            lambda failure: log.failure("leftovers not seen", failure)
-        )
-
-    async def _adoptAll(self) -> None:
+    async def _adopt(self) -> None:
         for orphan in await self._workers.run(self._running.left):
             if not self.running:
                 return

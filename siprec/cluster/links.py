@@ -12,24 +12,24 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from siprec.cluster.contact import LEASE_KEY, contactData, joinAddress
+from siprec.cluster.credentials import Credentials
 from siprec.cluster.dialing import Dialer, LinkFactory
 from siprec.cluster.errors import CannotListen, PeerLeft, UnknownKind, Unreachable
-from siprec.cluster.handshake import HandshakeError, NoCommonSchema, NotAuthentic, effectiveKey
+from siprec.cluster.handshake import HandshakeError, NoCommonSchema, NotAuthentic
 from siprec.cluster.interfaces import IClusterLinks, Liveness
 from siprec.cluster.keeping import Keeper
 from siprec.cluster.link import Link, LinkSurroundings, Peer
 from siprec.cluster.pending import tookTooLong
 from siprec.cluster.probing import Prober
 from siprec.cluster.table import LinkTable
-from siprec.cluster.tls import ClusterTLS
 from siprec.endpoints import escapeInterface, splitEndpoint
 from siprec.ids import NodeID
+from siprec.rounds import Rounds
 from siprec.session.model import NodeLease
 
 __all__ = ["LEASE_KEY", "ClusterLinks", "Liveness", "Peer", "Unreachable"]
@@ -63,6 +63,7 @@ class ClusterLinks(Service):
 
     @ivar counters: of links C{opened}, C{refused} (not authenticated) and C{broken},
         and of C{silences} of kept nodes.
+    @ivar credentials: may be read anew while it runs.
     """
 
     def __init__(
@@ -72,11 +73,9 @@ class ClusterLinks(Service):
         instance: str,
         listen: str,
         *,
-        key: bytes,
+        credentials: Credentials,
         leaseOf: Callable[[NodeID], NodeLease | None],
         advertise: tuple[str, int | None] | None = None,
-        secret: bytes | None = None,
-        tls: ClusterTLS | None = None,
         onBroken: Callable[[NodeID], None] = _nothing,
         onSilent: Callable[[NodeID], None] = _nothing,
         pingInterval: float = 0.5,
@@ -86,11 +85,9 @@ class ClusterLinks(Service):
             C{IReactorPluggableNameResolver}.
         @param instance: unique for this life of the process, at most 128 characters.
         @param listen: C{tcp:PORT:interface=IP}.
-        @param key: 32 random bytes, made for this life of the process.
         @param leaseOf: the latest lease of a node that is known.
         @param advertise: host and port under which others reach us, if not what we
             listen on.
-        @param secret: of the cluster.
         @param onBroken: called when an authenticated connection was lost although
             no side closed it on purpose, with the node at its other end.
         @param onSilent: called when a kept connection has brought nothing for three
@@ -106,18 +103,15 @@ class ClusterLinks(Service):
         self._own = Peer(nodeID, instance)
         self._listen = escapeInterface(listen)
         self._advertise = advertise
-        self._key = key
-        self._secret = secret
-        self._tls = tls
+        self.credentials = credentials
         self._leaseOf = leaseOf
         self._onBroken = onBroken
         self._onSilent = onSilent
-        self._interval = pingInterval
         self._answers: dict[str, Callable[[Peer, Any], Any]] = {}
         self._around = LinkSurroundings(
             reactor, self._answer, self._connected, self._opened, self._refused, self._closed
         )
-        self._dialer = Dialer(reactor, self._own, secret, tls, self._around)
+        self._dialer = Dialer(reactor, self._own, credentials, self._around)
         self._links = LinkTable(nodeID)
         self._keeper = Keeper(leaseOf, self._links, self._dialer.connect, self._silent)
         self._prober = Prober(reactor, self._dialer, self._links)
@@ -125,7 +119,8 @@ class ClusterLinks(Service):
         self._strangers: dict[Link, None] = {}
         self._emptied: list[Deferred[None]] = []
         self._port: IListeningPort | None = None
-        self._loop: LoopingCall | None = None
+        failed = "the connections were not looked after"
+        self._rounds = Rounds(reactor, pingInterval, self._turn, failed)
         self._nextLine = 0.0
 
     # The service
@@ -134,9 +129,8 @@ class ClusterLinks(Service):
         """
         @raise CannotListen: the port is in use, or not ours.
         """
-        factory: Any = LinkFactory(self._own, effectiveKey(self._key, self._secret), self._around)
-        if self._tls is not None:
-            factory = self._tls.listening(factory, self._reactor)
+        links = LinkFactory(self._own, self.credentials, self._around)
+        factory = self.credentials.listening(links, self._reactor)
         results: list[IListeningPort | Failure] = []
         serverFromString(self._reactor, self._listen).listen(factory).addBoth(results.append)
         # The endpoint of tcp: opens at once.
@@ -147,9 +141,7 @@ class ClusterLinks(Service):
         super().startService()
         self._dialer.start()
         log.info("{node}: other nodes reach it at {address}", node=self._own, address=self.address)
-        self._loop = LoopingCall(self._turn)
-        self._loop.clock = self._reactor
-        self._loop.start(self._interval)
+        self._rounds.start()
 
     def stopService(self) -> Deferred[None]:
         """
@@ -158,15 +150,13 @@ class ClusterLinks(Service):
         @return: fires when no socket is open any more.
         """
         super().stopService()
-        if self._loop is not None:
-            self._loop.stop()
-            self._loop = None
+        ended = self._rounds.stop()
         self._prober.stop()
         self._dialer.stop()
         for link in list(self._all):
             link.close()
         port, self._port = self._port, None
-        closing = succeed(None) if port is None else maybeDeferred(port.stopListening)
+        closing = ended if port is None else maybeDeferred(port.stopListening)
         closing.addErrback(lambda reason: log.failure("the listener was not closed", reason))
         return closing.addCallback(lambda _: self._whenEmpty())
 
@@ -195,7 +185,7 @@ class ClusterLinks(Service):
         """
         @return: what goes into C{NodeLease.data["cluster"]}; see L{address}.
         """
-        return contactData(self.address, self._key)
+        return contactData(self.address, self.credentials.key)
 
     # What it is there for
 
@@ -341,12 +331,8 @@ class ClusterLinks(Service):
         return emptied
 
     def _turn(self) -> None:
-        # Nothing may leave here: it would end the loop.
-        try:
-            self._keeper.turn()
-            self._sweep()
-        except Exception:
-            log.failure("the connections were not looked after")
+        self._keeper.turn()
+        self._sweep()
 
     def _sweep(self) -> None:
         now = self._reactor.seconds()

@@ -23,7 +23,6 @@ from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, DeferredLock, gatherResults
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from siprec.cluster.inquiry import Inquiry
@@ -33,6 +32,7 @@ from siprec.cluster.orphans import Orphans
 from siprec.cluster.pauses import Pauses
 from siprec.cluster.ring import neighbours
 from siprec.ids import NodeID
+from siprec.rounds import Rounds
 from siprec.session.model import NodeLease
 from siprec.session.processes import isGone
 from siprec.store.interfaces import ISessionStore, StoreError
@@ -86,7 +86,7 @@ class Membership(Service):
     _lease: float = field()
     members: dict[NodeID, Member] = field(factory=dict, init=False)
     _settled: float = field(default=0.0, init=False)
-    _loop: LoopingCall | None = field(default=None, init=False)
+    _rounds: Rounds = field(init=False)
     _planned: IDelayedCall | None = field(default=None, init=False)
     _turn: DeferredLock = field(factory=DeferredLock, init=False)
     _inquiry: Inquiry = field(init=False)
@@ -113,15 +113,17 @@ class Membership(Service):
             lambda member: self._die(member, certain=True),
         )
 
+    @_rounds.default
+    def _makeRounds(self) -> Rounds:
+        return Rounds(self._clock, self._interval, self._look, "leases not seen")
+
     def startService(self) -> None:
         """
         See L{twisted.application.service.IService.startService}.
         """
         super().startService()
         self._settled = self._clock.seconds() + self._grace
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = self._clock
-        self._loop.start(self._interval)
+        self._rounds.start()
 
     def stopService(self) -> Deferred[None]:
         """
@@ -129,10 +131,7 @@ class Membership(Service):
         """
         super().stopService()
         self._cancelPlan()
-        if self._loop is not None:
-            self._loop.stop()
-            self._loop = None
-        ends = [*self._inquiry.stop(), self._turn.run(lambda: None)]
+        ends = [self._rounds.stop(), *self._inquiry.stop(), self._turn.run(lambda: None)]
         return DeferredList(ends).addCallback(lambda _: None)
 
     @property

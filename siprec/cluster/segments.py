@@ -15,7 +15,6 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -32,6 +31,7 @@ from siprec.cluster.serving import Serving
 from siprec.cluster.turns import Turns, ended
 from siprec.cluster.waiting import Waiting, WaitingRecordings
 from siprec.ids import NodeID, RecordingID
+from siprec.rounds import Rounds
 from siprec.session.interfaces import IRenderer, IWorkers, RendererStopped
 from siprec.session.manifest import BadManifest, Manifest
 from siprec.session.recordings import Recordings
@@ -85,12 +85,12 @@ class Segments(Service):
         self._node = node
         self._recordings = recordings
         self._workers = workers
-        self._clock = clock
         self._finished: set[RecordingID] = set()
         self._turns = Turns()
         self._busy: dict[NodeID, bool] = {}
         self._work: set[Deferred[Any]] = set()
-        self._loop: LoopingCall | None = None
+        failed = "what recordings wait for was not looked at"
+        self._rounds = Rounds(clock, INTERVAL, self._turn, failed)
         self._opened: Deferred[None] = succeed(None)
         self._looking: Deferred[None] = succeed(None)
         self._marks = WaitingRecordings(root)
@@ -150,9 +150,7 @@ class Segments(Service):
         for part in (self._serving, self._claims, self._offering):
             part.start()
         self._opened = self._begin(self._open())
-        self._loop = LoopingCall(self._turn)
-        self._loop.clock = self._clock
-        self._loop.start(INTERVAL, now=False)
+        self._rounds.start(now=False)
 
     def stopService(self) -> Deferred[None]:
         """
@@ -160,11 +158,9 @@ class Segments(Service):
             being rendered is one, until the renderer is stopped.
         """
         super().stopService()
-        if self._loop is not None:
-            self._loop.stop()
-            self._loop = None
+        ends = [self._rounds.stop()]
         self._fetching.stop()
-        ends = [ended(each) for each in list(self._work)]
+        ends += [ended(each) for each in list(self._work)]
         return DeferredList(ends).addCallback(lambda _: None)
 
     async def _open(self) -> None:

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from siprec.cluster.lostclaims import LostClaims
 from siprec.cluster.pauses import Pauses
 from siprec.cluster.shares import share
+from siprec.cluster.underway import UnderWay
 from siprec.ids import NodeID
 from siprec.session.model import SessionData
 from siprec.store.interfaces import (
@@ -96,7 +97,7 @@ class Takeover(Service):
     # was lost.
     _known: Callable[[str], bool] = _all
     claimed: int = field(default=0, init=False)
-    _underWay: dict[str, list[Deferred[None]]] = field(factory=dict, init=False)
+    _underWay: UnderWay = field(factory=UnderWay, init=False)
     _runs: dict[NodeID, _Run] = field(factory=dict, init=False)
     _claims: set[Deferred[None]] = field(factory=set, init=False)
     _room: list[Deferred[None]] = field(factory=list, init=False)
@@ -157,12 +158,7 @@ class Takeover(Service):
         @return: fires when a session that was claimed has been taken up, or
             cannot be; C{None} if it is not being taken up.
         """
-        waiters = self._underWay.get(key)
-        if waiters is None:
-            return None
-        done: Deferred[None] = Deferred()
-        waiters.append(done)
-        return done
+        return self._underWay.whenClear(key)
 
     def claim(self, record: SessionData) -> Deferred[None]:
         """
@@ -329,7 +325,7 @@ class Takeover(Service):
         for record in records:
             earlier = self.beingTakenUp(record.sessionID)
             if earlier is None:
-                self._underWay[record.sessionID] = []
+                self._underWay.begin(record.sessionID)
                 fresh.append(record)
             else:
                 # It was lost to another node and came back, before that was seen.
@@ -349,8 +345,7 @@ class Takeover(Service):
         log.failure("{recording}: not taken up", failure, recording=record.sessionID)
 
     def _ended(self, _: None, record: SessionData) -> None:
-        for waiter in self._underWay.pop(record.sessionID, []):
-            waiter.callback(None)
+        self._underWay.end(record.sessionID)
         if len(self._underWay) < AT_ONCE:
             self._makeRoom()
 

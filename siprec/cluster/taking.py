@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from siprec.cluster.continuing import Continuation
 from siprec.cluster.errors import Refusal
 from siprec.cluster.interfaces import IClusterLinks
+from siprec.cluster.underway import UnderWay
 from siprec.ids import NodeID
 from siprec.recorder import Recorder
 from siprec.session.model import SessionData
@@ -73,7 +74,7 @@ class Taker:
     # Takes up a call that is this node's, as of a node that has died.
     _takeUp: Callable[[SessionData], Deferred[None]]
     taken: int = field(default=0, init=False)
-    underWay: dict[str, list[Deferred[None]]] = field(factory=dict, init=False)
+    underWay: UnderWay = field(factory=UnderWay, init=False)
     _pauses: set[Deferred[None]] = field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -94,12 +95,7 @@ class Taker:
         @return: fires when it is clear whether this node has taken that call;
             C{None} if nobody is giving it.
         """
-        waiters = self.underWay.get(key)
-        if waiters is None:
-            return None
-        done: Deferred[None] = Deferred()
-        waiters.append(done)
-        return done
+        return self.underWay.whenClear(key)
 
     async def _take(self, peer: Any, body: Any) -> dict[str, Any]:
         """
@@ -113,14 +109,13 @@ class Taker:
         key = str(body["id"])
         if key in self.underWay:
             raise NotTaken("it is just being taken")
-        self.underWay[key] = []
+        self.underWay.begin(key)
         try:
             moved = await self._taken(
                 key, int(body["epoch"]), bool(body["shared"]), _PART * float(body["within"])
             )
         finally:
-            for waiter in self.underWay.pop(key):
-                waiter.callback(None)
+            self.underWay.end(key)
         self.taken += 1
         log.info("{recording}: taken from {node}", recording=key, node=peer.nodeID)
         return {"moved": moved}
@@ -140,7 +135,7 @@ class Taker:
             return await self._move(call, limit)
         except Exception as error:
             log.warn("{recording}: goes back: {why}", recording=key, why=str(error))
-            self._letGo(key)
+            await self._letGo(key)
             self._leaveTo(key, record.epoch)
             raise NotTaken(str(error)) from error
 
@@ -154,7 +149,7 @@ class Taker:
         try:
             call = await self._recorder.resume(snapshot, live)
         except Exception:
-            self._recordings.letGo(live)
+            await self._recordings.undo(live)
             raise
         live.event("handedOver", node=self._node, before=before, epoch=record.epoch)
         return call
@@ -172,11 +167,12 @@ class Taker:
             return moved  # even if the peer has hung up meanwhile
         raise NotTaken(f"the peer answers {status} to the re-INVITE")
 
-    def _letGo(self, key: str) -> None:
+    async def _letGo(self, key: str) -> None:
         call = self._recorder.callOf(key)
         if call is not None and call.live is not None:
             call.fence()
-            self._recordings.letGo(call.live)
+            # The giver may give it once more as soon as it knows.
+            await self._recordings.undo(call.live)
         self._adapter.forget(key)
 
     def _leaveTo(self, key: str, epoch: int) -> None:

@@ -7,23 +7,18 @@ are not looked at, since it is the authority that makes a node one of the cluste
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from attrs import frozen
-from OpenSSL import SSL, crypto
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.protocol import Factory
+from OpenSSL import SSL
 from twisted.internet.ssl import (
     Certificate,
     CertificateOptions,
     TLSVersion,
     trustRootFromCertificates,
 )
-from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from siprec.pem import readCertificates, readPrivateKey
 
 __all__ = ["ClusterTLS", "loadClusterTLS"]
-
-_MARKER = b"-----BEGIN CERTIFICATE-----"
 
 
 @frozen
@@ -34,18 +29,6 @@ class ClusterTLS:
 
     server: CertificateOptions
     client: CertificateOptions
-
-    def listening(self, factory: Factory, clock: IReactorTime) -> TLSMemoryBIOFactory:
-        """
-        @return: the factory with TLS before its protocols, as the server.
-        """
-        return TLSMemoryBIOFactory(self.server, False, factory, clock=clock)
-
-    def connecting(self, factory: Factory, clock: IReactorTime) -> TLSMemoryBIOFactory:
-        """
-        @return: the factory with TLS before its protocols, as the client.
-        """
-        return TLSMemoryBIOFactory(self.client, True, factory, clock=clock)
 
 
 def loadClusterTLS(certificate: str, key: str, authority: str) -> ClusterTLS:
@@ -58,21 +41,15 @@ def loadClusterTLS(certificate: str, key: str, authority: str) -> ClusterTLS:
     @raise OSError: a file cannot be read.
     @raise ValueError: a file does not hold what it should, or the key is another's.
     """
-    own, *between = _certificates(certificate)
-    trust = trustRootFromCertificates(_certificates(authority))
-    try:
-        # Without a passphrase given, the library would ask for one at the terminal.
-        private = crypto.load_privatekey(
-            crypto.FILETYPE_PEM, Path(key).read_bytes(), passphrase=b""
-        )
-    except (crypto.Error, ValueError, TypeError) as error:
-        raise ValueError(f"{key} has no private key in PEM form without passphrase") from error
+    own, *between = readCertificates(certificate)
+    trust = trustRootFromCertificates([Certificate(each) for each in readCertificates(authority)])
+    private = readPrivateKey(key)
 
     def options() -> CertificateOptions:
         return CertificateOptions(
             privateKey=private,
-            certificate=own.original,
-            extraCertChain=[each.original for each in between],
+            certificate=own,
+            extraCertChain=between,
             trustRoot=trust,
             raiseMinimumTo=TLSVersion.TLSv1_2,
         )
@@ -85,13 +62,3 @@ def loadClusterTLS(certificate: str, key: str, authority: str) -> ClusterTLS:
     except SSL.Error as error:
         raise ValueError(f"the key in {key} is not that of {certificate}") from error
     return made
-
-
-def _certificates(path: str) -> list[Certificate]:
-    _, *blocks = Path(path).read_bytes().split(_MARKER)
-    if not blocks:
-        raise ValueError(f"{path} has no certificate in PEM form")
-    try:
-        return [Certificate.loadPEM(_MARKER + block) for block in blocks]
-    except crypto.Error as error:
-        raise ValueError(f"{path} has a damaged certificate") from error

@@ -11,8 +11,9 @@ from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+
+from siprec.rounds import Rounds
 
 __all__ = ["Wakefulness"]
 
@@ -40,9 +41,13 @@ class Wakefulness(Service):
     _verify: Callable[[], Deferred[None]]
     pauses: int = field(default=0, init=False)
     _last: float = field(default=0.0, init=False)
-    _loop: LoopingCall | None = field(default=None, init=False)
+    _rounds: Rounds = field(init=False)
     _asleep: bool = field(default=False, init=False)
     _waiting: list[Deferred[None]] = field(factory=list, init=False)
+
+    @_rounds.default
+    def _makeRounds(self) -> Rounds:
+        return Rounds(self._clock, self._limit / _TICKS, self._tick, "the time was not looked at")
 
     def startService(self) -> None:
         """
@@ -50,27 +55,23 @@ class Wakefulness(Service):
         """
         super().startService()
         self._last = self._clock.seconds()
-        self._loop = LoopingCall(self._tick)
-        self._loop.clock = self._clock
-        self._loop.start(self._limit / _TICKS)
+        self._rounds.start()
 
     def stopService(self) -> Deferred[None]:
         """
         See L{twisted.application.service.IService.stopService}.
         """
         super().stopService()
-        if self._loop is not None:
-            self._loop.stop()
-            self._loop = None
+        ended = self._rounds.stop()
         self._wake()
-        return succeed(None)
+        return ended
 
     @property
     def awake(self) -> bool:
         """
         Whether this node may speak for its calls.
         """
-        if self._loop is not None and not self._asleep:
+        if self._rounds.running and not self._asleep:
             slept = self._clock.seconds() - self._last
             if slept > self._limit:
                 self._sleep(f"no turn for {slept:.1f} s")
@@ -90,7 +91,7 @@ class Wakefulness(Service):
         """
         There is another sign that others may have taken this node for dead.
         """
-        if self._loop is not None and not self._asleep:
+        if self._rounds.running and not self._asleep:
             self._sleep(why)
 
     def _tick(self) -> None:

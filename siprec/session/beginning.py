@@ -5,7 +5,6 @@ that follows it from then on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,15 +12,12 @@ from attrs import define
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from siprec.ids import NodeID, newRecordingID
-from siprec.media.interfaces import ICapture, IPortPool
+from siprec.ids import newRecordingID
 from siprec.metadata.masking import NO_MASK, Mask
-from siprec.metrics import Metrics
+from siprec.session.equipment import Equipment
 from siprec.session.files import RecordingFiles, createRecording, removeRecording
-from siprec.session.interfaces import IWorkers
 from siprec.session.live import Document, LiveRecording, StreamRequest
 from siprec.session.model import RecordingSession, Segment
-from siprec.session.running import RunningRecordings
 from siprec.session.taps import Taps
 
 log = Logger()
@@ -48,19 +44,11 @@ class Beginning:
     """
     Begins recordings with what a node has.
 
-    @ivar root: the recordings directory, absolute.
     @ivar exclude: patterns of header names that must not be kept.
     @ivar mask: for what is kept.
     """
 
-    node: NodeID
-    root: str
-    ports: IPortPool
-    capture: ICapture
-    workers: IWorkers
-    running: RunningRecordings
-    now: Callable[[], float]
-    metrics: Metrics
+    equipment: Equipment
     exclude: tuple[str, ...]
     mask: Mask = NO_MASK
 
@@ -77,13 +65,13 @@ class Beginning:
         """
         See L{siprec.session.recordings.Recordings.begin}.
         """
-        now, identity = self.now(), newRecordingID()
+        now, identity = self.equipment.now(), newRecordingID()
         recording = RecordingSession(
             id=identity,
             callID=callID,
             startTime=now,
-            directory=directoryOf(self.root, identity, now),
-            segments=(Segment(self.node, 1, now),),
+            directory=directoryOf(self.equipment.root, identity, now),
+            segments=(Segment(self.equipment.node, 1, now),),
             sip=sip,
         )
         live = self.live(recording, advertise, bind, headers)
@@ -102,27 +90,28 @@ class Beginning:
         """
         return LiveRecording(
             recording=recording,
-            node=self.node,
+            node=self.equipment.node,
             advertise=advertise,
             bind=bind,
-            taps=Taps(self.ports, self.capture),
-            now=self.now,
+            taps=Taps(self.equipment.ports, self.equipment.capture),
+            now=self.equipment.now,
             headers=self.mask.values(headers),
             exclude=self.exclude,
             mask=self.mask,
         )
 
-    def files(self, live: LiveRecording) -> RecordingFiles:
+    def files(self, live: LiveRecording, isNew: bool = False) -> RecordingFiles:
         """
+        @param isNew: see L{RecordingFiles.isNew}.
         @return: what keeps manifest and documents of a recording on the disk.
         """
 
         def failed(failure: Failure) -> None:
             log.failure("{recording}: manifest not written", failure, recording=live.recording.id)
-            self.metrics.journalErrors.inc()
+            self.equipment.metrics.journalErrors.inc()
 
         return RecordingFiles(
-            live.recording.directory, self.workers, describe=live.manifest, onError=failed
+            live.recording.directory, self.equipment.workers, live.manifest, failed, isNew
         )
 
     async def _open(
@@ -139,7 +128,9 @@ class Beginning:
                 live.startCapture()
             except BaseException:
                 live.files = None
-                await self.workers.run(removeRecording, live.recording, self.running)
+                await self.equipment.workers.run(
+                    removeRecording, live.recording, self.equipment.running
+                )
                 raise
         except BaseException:
             live.releasePorts(used=False)
@@ -155,12 +146,12 @@ class Beginning:
         names = [each.file for each in live.recording.metadata]
         bodies = [each.body for each in live.documents]
         try:
-            await self.workers.run(
+            await self.equipment.workers.run(
                 createRecording,
                 live.recording,
                 live.manifest(),
                 list(zip(names, bodies, strict=True)),
-                self.running,
+                self.equipment.running,
             )
         except OSError as error:
             raise NoRoom(f"{error.strerror}: {live.recording.directory}") from error

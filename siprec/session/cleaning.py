@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from siprec.rounds import Rounds
 from siprec.store.interfaces import ISessionStore, StoreUnavailable
 
 __all__ = ["CleaningService"]
@@ -36,8 +36,12 @@ class CleaningService(Service):
     # Gives a number from 0 to below 1.
     _random: Callable[[], float] = random.random
     _first: IDelayedCall | None = field(default=None, init=False)
-    _loop: LoopingCall | None = field(default=None, init=False)
-    _ended: Deferred[LoopingCall] | None = field(default=None, init=False)
+    _rounds: Rounds = field(init=False)
+
+    @_rounds.default
+    def _makeRounds(self) -> Rounds:
+        failed = "the store was not cleaned; it is tried again"
+        return Rounds(self._clock, self._interval, self._clean, failed)
 
     def startService(self) -> None:
         """
@@ -54,30 +58,17 @@ class CleaningService(Service):
         if self._first is not None:
             self._first.cancel()
             self._first = None
-        loop, ended, self._loop, self._ended = self._loop, self._ended, None, None
-        if loop is None or ended is None:
-            return succeed(None)
-        loop.stop()
-        return ended.addCallback(lambda _: None)
+        return self._rounds.stop()
 
     def _begin(self) -> None:
         self._first = None
-        self._loop = LoopingCall(self._clean)
-        self._loop.clock = self._clock
-        self._ended = self._loop.start(self._interval)
+        self._rounds.start()
 
-    def _clean(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._cleanOnce())
-
-    async def _cleanOnce(self) -> None:
-        # Nothing may leave here: it would end the loop.
+    async def _clean(self) -> None:
         try:
             removed = await self._store.cleanup()
         except StoreUnavailable as error:
             log.warn("the store was not cleaned: {reason}; it is tried again", reason=str(error))
-            return
-        except Exception:
-            log.failure("the store was not cleaned; it is tried again")
             return
         if removed:
             log.info("{removed} expired entries removed from the store", removed=removed)

@@ -10,7 +10,8 @@ from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+
+from siprec.rounds import Rounds
 
 __all__ = ["Disk"]
 
@@ -31,27 +32,28 @@ class Disk(Service):
     root: str
     _clock: IReactorTime
     free: int | None = field(default=None, init=False)
-    _loop: LoopingCall | None = field(default=None, init=False)
+    _rounds: Rounds = field(init=False)
     _waiting: list[Deferred[bool]] = field(factory=list, init=False)
+
+    @_rounds.default
+    def _makeRounds(self) -> Rounds:
+        return Rounds(self._clock, INTERVAL, self._look, "the room on the disk was not looked at")
 
     def startService(self) -> None:
         """
         Look, and then every L{INTERVAL} seconds.
         """
         super().startService()
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = self._clock
-        self._loop.start(INTERVAL)
+        self._rounds.start()
 
-    def stopService(self) -> None:
+    def stopService(self) -> Deferred[None]:
         """
         Look no more, and tell those who wait for it.
         """
         super().stopService()
-        if self._loop is not None:
-            self._loop.stop()
-            self._loop = None
+        ended = self._rounds.stop()
         self._tell(again=False)
+        return ended
 
     def nextLook(self) -> Deferred[bool]:
         """

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.python.failure import Failure
 
 from siprec.session.interfaces import IWorkers
-from siprec.session.manifest import Manifest, syncDirectory, writeManifest
+from siprec.session.manifest import NAME, Manifest, syncDirectory, writeManifest
 from siprec.session.model import RecordingSession
 from siprec.session.running import RunningRecordings
 
@@ -60,6 +60,22 @@ def removeRecording(recording: RecordingSession, running: RunningRecordings) -> 
     running.remove(recording.id)
 
 
+def removeUnused(directory: str) -> bool:
+    """
+    Remove a recording's directory in which nothing is but a manifest.  Blocks.
+
+    @return: whether it is gone.
+    @raise OSError: it cannot be removed.
+    """
+    with suppress(FileNotFoundError):
+        if not {NAME}.issuperset(os.listdir(directory)):
+            return False
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(directory, NAME))
+        os.rmdir(directory)
+    return True
+
+
 def _write(path: str, data: bytes) -> None:
     with open(path, "wb") as file:
         file.write(data)
@@ -91,12 +107,15 @@ class RecordingFiles:
     told to C{onError} and tried again with the next change.
 
     @ivar describe: gives the manifest as it is at the time of the write.
+    @ivar isNew: whether the directory was made for a recording that another node
+        had, and has what that one recorded on a disk of its own.
     """
 
     directory: str
     _workers: IWorkers
     _describe: Callable[[], Manifest]
     _onError: Callable[[Failure], None]
+    isNew: bool = False
     _turn: DeferredLock = field(factory=DeferredLock, init=False)
     _pending: bool = field(default=False, init=False)
     _unwritten: dict[str, bytes] = field(factory=dict, init=False)
@@ -123,6 +142,17 @@ class RecordingFiles:
         @return: fires when it is on the disk, or fails with C{OSError}.
         """
         return self._turn.run(self._write, manifest, True)
+
+    def discard(self) -> Deferred[bool]:
+        """
+        The recording does not go on here after all: remove its directory, after all
+        that is being written, if it L{isNew} and nothing was recorded into it.
+
+        @return: fires with whether it is gone, or fails with C{OSError}.
+        """
+        if not self.isNew:
+            return succeed(False)
+        return self._turn.run(self._workers.run, removeUnused, self.directory)
 
     def _writeChanges(self) -> Deferred[None]:
         # From here on a change is too late for this write and makes another.

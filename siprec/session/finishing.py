@@ -10,20 +10,15 @@ from typing import Any
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from siprec.ids import NodeID
-from siprec.metrics import Metrics
 from siprec.session.abandoned import ABANDONED
 from siprec.session.disk import Disk
+from siprec.session.equipment import Equipment
 from siprec.session.files import RecordingFiles
-from siprec.session.interfaces import IRenderer, IWorkers, RendererStopped
-from siprec.session.keeper import SnapshotKeeper
+from siprec.session.interfaces import RendererStopped
 from siprec.session.live import LiveRecording
 from siprec.session.manifest import Manifest, isWhole, nodeChangeSeconds, withRendering
-from siprec.session.running import RunningRecordings
-from siprec.store.interfaces import ISnapshotStore
 
 __all__ = ["LINGER", "Finisher"]
 
@@ -47,14 +42,8 @@ class Finisher:
         with what is to be fired then.
     """
 
-    _node: NodeID
-    _store: ISnapshotStore | SnapshotKeeper
+    _equipment: Equipment
     _disk: Disk
-    _renderer: IRenderer
-    _workers: IWorkers
-    _running: RunningRecordings
-    _clock: IReactorTime
-    _metrics: Metrics
     _stays: Callable[[LiveRecording], Coroutine[Any, Any, bool]]
     _tell: Callable[[str, Manifest], Coroutine[Any, Any, None]]
     _forget: Callable[[LiveRecording, list[Deferred[None]]], None]
@@ -92,7 +81,7 @@ class Finisher:
 
     async def _forgetSnapshot(self, live: LiveRecording) -> None:
         try:
-            await self._store.delete(live.recording.id)
+            await self._equipment.store.delete(live.recording.id)
         except Exception:
             log.failure("{recording}: snapshot not deleted", recording=live.recording.id)
 
@@ -120,36 +109,36 @@ class Finisher:
                 if not any(each["type"] == "manifestLate" for each in live.recording.events):
                     log.failure("{recording}: manifest not written", recording=live.recording.id)
                     live.event("manifestLate", reason=str(error))
-                    self._metrics.journalErrors.inc()
+                    self._equipment.metrics.journalErrors.inc()
             if not await self._disk.nextLook():
                 return False
 
     async def _render(self, live: LiveRecording, files: RecordingFiles) -> None:
-        recording = live.recording
-        started = self._clock.seconds()
+        recording, clock, metrics = live.recording, self._equipment.clock, self._equipment.metrics
+        started = clock.seconds()
         try:
-            rendering = await self._renderer.render(recording.directory)
+            rendering = await self._equipment.renderer.render(recording.directory)
         except RendererStopped:
             # The marker stays: the next start does it.
             log.info("{recording}: left to be rendered", recording=recording.id)
             return
         except Exception as error:
             log.failure("{recording}: not rendered", recording=recording.id)
-            self._metrics.renders.labels("failed").inc()
+            metrics.renders.labels("failed").inc()
             live.event("renderFailed", reason=str(error))
             live.recording = evolve(live.recording, state="incomplete")
             manifest = live.manifest()
         else:
-            self._metrics.renders.labels("ok").inc()
+            metrics.renders.labels("ok").inc()
             found = live.manifest()
             state = "complete" if isWhole(found) else "incomplete"
             manifest = withRendering(found, rendering, state)
-        self._metrics.renderSeconds.observe(self._clock.seconds() - started)
+        metrics.renderSeconds.observe(clock.seconds() - started)
         await files.finish(manifest)
         await self._tell(recording.directory, manifest)
-        await self._workers.run(self._running.remove, recording.id)
-        self._metrics.recordings.labels(manifest["state"]).inc()
-        self._metrics.gapSeconds.inc(nodeChangeSeconds(manifest))
+        await self._equipment.workers.run(self._equipment.running.remove, recording.id)
+        metrics.recordings.labels(manifest["state"]).inc()
+        metrics.gapSeconds.inc(nodeChangeSeconds(manifest))
         log.info(
             "{recording}: {state} after {duration} s, {reason}",
             recording=recording.id,
@@ -157,5 +146,5 @@ class Finisher:
             duration=manifest["duration"],
             reason=recording.endReason,
             callID=recording.callID,
-            node=self._node,
+            node=self._equipment.node,
         )

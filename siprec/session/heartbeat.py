@@ -10,9 +10,9 @@ from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from siprec.rounds import Rounds
 from siprec.session.model import NodeLease
 from siprec.session.processes import isGone
 from siprec.store.interfaces import ISessionStore, LeaseHeld, StoreUnavailable
@@ -60,7 +60,7 @@ class HeartbeatService(Service):
     _onLapsed: Callable[[], None] = field(default=_nothing, kw_only=True)
     lastBeat: float | None = field(default=None, init=False)
     _turn: DeferredLock = field(factory=DeferredLock, init=False)
-    _loop: LoopingCall | None = field(default=None, init=False)
+    _rounds: Rounds = field(init=False)
     _sent: NodeLease | None = field(default=None, init=False)
     _lostTo: str | None = field(default=None, init=False)
     _missing: type[Exception] | None = field(default=None, init=False)
@@ -76,14 +76,16 @@ class HeartbeatService(Service):
         """
         return self._turn.run(lambda: Deferred.fromCoroutine(self._acquire()))
 
+    @_rounds.default
+    def _makeRounds(self) -> Rounds:
+        return Rounds(self._clock, self._interval, self._beat, "no beat")
+
     def startService(self) -> None:
         """
         See L{twisted.application.service.IService.startService}.
         """
         super().startService()
-        self._loop = LoopingCall(self._beat)
-        self._loop.clock = self._clock
-        self._loop.start(self._interval)
+        self._rounds.start()
 
     def stopService(self) -> Deferred[None]:
         """
@@ -91,16 +93,16 @@ class HeartbeatService(Service):
             is given up, as far as the store answers.
         """
         super().stopService()
-        if self._loop is not None:
-            self._loop.stop()
-            self._loop = None
-        return self._turn.run(lambda: Deferred.fromCoroutine(self._release()))
+        ended = self._rounds.stop()
+        return ended.addCallback(
+            lambda _: self._turn.run(lambda: Deferred.fromCoroutine(self._release()))
+        )
 
     def beatNow(self) -> None:
         """
         Beat out of turn, as the lease says something new.
         """
-        if self._loop is not None:
+        if self._rounds.running:
             self._beat()
 
     def _beat(self) -> Deferred[None]:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 
 from attrs import define, field, frozen
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+
+from siprec.rounds import Rounds
 
 __all__ = ["LivenessService", "Signs"]
 
@@ -68,37 +69,36 @@ class LivenessService(Service):
     _onDead: Callable[[str], None] = field(kw_only=True)
     # Seconds between two looks.
     _interval: float = 30.0
-    _loop: LoopingCall | None = field(default=None, init=False)
+    _rounds: Rounds = field(init=False)
     _suspected: set[str] = field(factory=set, init=False)
     _reported: set[str] = field(factory=set, init=False)
+
+    @_rounds.default
+    def _makeRounds(self) -> Rounds:
+        return Rounds(
+            self._clock,
+            self._interval,
+            self._look,
+            "signs of life not read; they are at the next look",
+        )
 
     def startService(self) -> None:
         """
         See L{twisted.application.service.IService.startService}.
         """
         super().startService()
-        self._loop = LoopingCall(self._look)
-        self._loop.clock = self._clock
-        self._loop.start(self._interval)
+        self._rounds.start()
 
     def stopService(self) -> Deferred[None]:
         """
         See L{twisted.application.service.IService.stopService}.
         """
         super().stopService()
-        if self._loop is not None:
-            self._loop.stop()
-            self._loop = None
-        return succeed(None)
+        return self._rounds.stop()
 
     def _look(self) -> None:
-        # Nothing may leave here: it would end the loop.
-        try:
-            now = self._now()
-            dead = {each.key for each in self._sessions() if each.isDead(now, self._timeout)}
-        except Exception:
-            log.failure("signs of life not read; they are at the next look")
-            return
+        now = self._now()
+        dead = {each.key for each in self._sessions() if each.isDead(now, self._timeout)}
         certain = dead & self._suspected
         self._suspected = dead
         self._reported &= dead

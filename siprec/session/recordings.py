@@ -11,27 +11,22 @@ from typing import Any
 from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from siprec.ids import NodeID, RecordingID
-from siprec.media.interfaces import ICapture, ICapturedStream, IPortPool
+from siprec.media.interfaces import ICapturedStream
 from siprec.metadata.masking import NO_MASK, Mask
-from siprec.metrics import Metrics
 from siprec.session.abandoned import Abandoned
 from siprec.session.beginning import Beginning, NoRoom
 from siprec.session.disk import Disk
+from siprec.session.equipment import Equipment
 from siprec.session.finishing import Finisher
-from siprec.session.interfaces import IRenderer, IWorkers
 from siprec.session.joining import Joining, reopened
-from siprec.session.keeper import SnapshotKeeper
 from siprec.session.live import Document, LiveRecording, StreamRequest
 from siprec.session.manifest import JOURNAL_ERROR, Manifest
 from siprec.session.model import CallSnapshot, DialogInfo
 from siprec.session.resume import SAME_PLACE, MediaPlan, Resumption
-from siprec.session.running import RunningRecordings
 from siprec.session.tally import Tally
-from siprec.store.interfaces import ISnapshotStore
 
 __all__ = ["NoRoom", "Recordings"]
 
@@ -43,7 +38,6 @@ class Recordings(Service):
     """
     Begins, keeps and ends recordings.
 
-    @ivar root: the recordings directory, absolute.
     @ivar minFree: octets of free disk below which no new recording is begun.
     @ivar exclude: patterns of header names that must not be kept; C{mask} for the rest.
     @ivar disk: knows how much room there is.
@@ -55,18 +49,8 @@ class Recordings(Service):
         finished, or C{None}; its marker stays until that has fired.  It must not fail.
     """
 
-    node: NodeID
-    root: str
+    _equipment: Equipment
     minFree: int
-    _store: ISnapshotStore | SnapshotKeeper
-    _ports: IPortPool
-    _capture: ICapture
-    _renderer: IRenderer
-    _workers: IWorkers
-    _running: RunningRecordings
-    _clock: IReactorTime
-    _now: Callable[[], float]
-    _metrics: Metrics
     exclude: tuple[str, ...] = ()
     window: float = 0.0
     mask: Mask = NO_MASK
@@ -82,27 +66,29 @@ class Recordings(Service):
 
     @disk.default
     def _makeDisk(self) -> Disk:
-        return Disk(self.root, self._clock)
+        return Disk(self.root, self._equipment.clock)
 
     @_abandoned.default
     def _makeAbandoned(self) -> Abandoned:
-        return Abandoned(self._clock)
+        return Abandoned(self._equipment.clock)
 
     @_finisher.default
     def _makeFinisher(self) -> Finisher:
-        return Finisher(
-            node=self.node,
-            store=self._store,
-            disk=self.disk,
-            renderer=self._renderer,
-            workers=self._workers,
-            running=self._running,
-            clock=self._clock,
-            metrics=self._metrics,
-            stays=self._stays,
-            tell=self._tell,
-            forget=self._forget,
-        )
+        return Finisher(self._equipment, self.disk, self._stays, self._tell, self._forget)
+
+    @property
+    def node(self) -> NodeID:
+        """
+        The node whose recordings they are.
+        """
+        return self._equipment.node
+
+    @property
+    def root(self) -> str:
+        """
+        The recordings directory, absolute.
+        """
+        return self._equipment.root
 
     def startService(self) -> None:
         """
@@ -134,13 +120,13 @@ class Recordings(Service):
             for done in idle:
                 done.callback(None)
 
-    def stopService(self) -> None:
+    def stopService(self) -> Deferred[None]:
         """
         Stop looking after the disk.  The recordings have been ended before, by
         whoever owns their dialogs.
         """
         super().stopService()
-        self.disk.stopService()
+        return self.disk.stopService()
 
     def media(self, name: str) -> int:
         """
@@ -168,7 +154,7 @@ class Recordings(Service):
             reasons.append(f"the recordings directory {self.root} cannot be read")
         elif self.full:
             reasons.append(f"only {self.diskFree} octets are free in {self.root}")
-        if not self._ports.free:
+        if not self._equipment.ports.free:
             reasons.append("every RTP port is taken")
         return reasons
 
@@ -207,7 +193,7 @@ class Recordings(Service):
         @raise siprec.media.ports.NoFreePorts: not all ports could be had.
         @raise NoRoom: sockets or files could not be had.  In every case ports
             and captures are given back; what is on the disk stays, marked as
-            unfinished.
+            unfinished, unless it is an empty directory that was made for this.
         """
         return await self._begun(Resumption(self._resources(), snapshot, epoch, plan).run())
 
@@ -270,18 +256,7 @@ class Recordings(Service):
         return live
 
     def _resources(self) -> Beginning:
-        return Beginning(
-            node=self.node,
-            root=self.root,
-            ports=self._ports,
-            capture=self._capture,
-            workers=self._workers,
-            running=self._running,
-            now=self._now,
-            metrics=self._metrics,
-            exclude=self.exclude,
-            mask=self.mask,
-        )
+        return Beginning(self._equipment, self.exclude, self.mask)
 
     async def save(self, live: LiveRecording, dialog: DialogInfo) -> None:
         """
@@ -290,9 +265,9 @@ class Recordings(Service):
         """
         if live.recording.id not in self.recordings:
             return  # it has been let go, or has ended
-        snapshot = CallSnapshot(live.recording, dialog, lastActivity=self._now())
+        snapshot = CallSnapshot(live.recording, dialog, lastActivity=self._equipment.now())
         try:
-            await self._store.save(snapshot.key, snapshot)
+            await self._equipment.store.save(snapshot.key, snapshot)
         except Exception:
             log.failure("{recording}: snapshot not saved", recording=live.recording.id)
 
@@ -301,7 +276,7 @@ class Recordings(Service):
         A journal cannot be written; its recording is told so, and the others
         go on.
         """
-        self._metrics.journalErrors.inc()
+        self._equipment.metrics.journalErrors.inc()
         for live in self.recordings.values():
             if stream in live.taps.handles():
                 live.event(JOURNAL_ERROR, file=os.path.basename(stream.path), reason=str(error))
@@ -338,10 +313,30 @@ class Recordings(Service):
             return
         live.files = None
         stopping = Deferred.fromCoroutine(live.stopCapture(0.0, "fenced"))
-        stopping.addCallback(lambda _: self._workers.run(self._running.remove, identity))
+        stopping.addCallback(
+            lambda _: self._equipment.workers.run(self._equipment.running.remove, identity)
+        )
         stopping.addErrback(
             lambda failure: log.failure("{recording}: not let go", failure, recording=identity)
         )
+        self._checkIdle()
+
+    async def undo(self, live: LiveRecording) -> None:
+        """
+        This node was to go on with another one's recording, and does not: let go of
+        it, and leave no directory in which nothing was recorded.  It never fails.
+        """
+        identity, files = live.recording.id, live.files
+        if live in self._finisher or self.recordings.pop(identity, None) is None:
+            return
+        live.files = None
+        try:
+            await live.stopCapture(0.0, "fenced")
+            if files is not None:
+                await files.discard()
+            await self._equipment.workers.run(self._equipment.running.remove, identity)
+        except Exception:
+            log.failure("{recording}: not let go", recording=identity)
         self._checkIdle()
 
     async def leave(self, live: LiveRecording, linger: float, quiet: float | None) -> None:
@@ -355,7 +350,7 @@ class Recordings(Service):
         live.files = None
         try:
             await live.stopCapture(linger, "handedOver", quiet)
-            await self._workers.run(self._running.remove, identity)
+            await self._equipment.workers.run(self._equipment.running.remove, identity)
         finally:
             if self.recordings.get(identity) is live:
                 self._tally.add(live.taps)

@@ -19,6 +19,7 @@ from siprec.metadata.parse import parseMetadata
 from siprec.metadata.state import RecordingMetadata
 from siprec.metadata.storing import fromDict
 from siprec.session.beginning import Beginning, NoRoom, directoryOf
+from siprec.session.files import RecordingFiles
 from siprec.session.live import Document, LiveRecording
 from siprec.session.manifest import JOURNAL_ERROR, RECOVERED, BadManifest, readManifest
 from siprec.session.model import CallSnapshot, RecordingSession, Segment, StreamInfo
@@ -244,32 +245,37 @@ class Resumption:
         See L{siprec.session.recordings.Recordings.resume}.
         """
         around, recording = self._around, self._located()
+        equipment = around.equipment
         state = stateOf(recording)
         live = self._live(recording, state)
+        files: RecordingFiles | None = None
         try:
             # First of all: from here on the kernel keeps what comes.
             self._bindAll(live)
-            segment = Segment(around.node, self._epoch, around.now())
-            entered = await self._work(recording, enter, recording, around.running)
+            segment = Segment(equipment.node, self._epoch, equipment.now())
+            entered = await self._work(recording, enter, recording, equipment.running)
+            files = around.files(live, entered.elsewhere)
             live.recording = withSegment(live.recording, entered, segment)
             # Before the rest, for which many calls may have to wait long: the
             # kernel has room for a few seconds.
             live.startCapture()
             found = await self._work(recording, look, recording, entered)
             live.recording = closed(live.recording, found, len(recording.segments))
-            live.files = around.files(live)
+            live.files = files
             lost = state is None and not await self._replay(live, recording)
             self._tell(live, found, lost)
-            live.event("resumed", node=around.node, moved=list(live.moved))
+            live.event("resumed", node=equipment.node, moved=list(live.moved))
         except BaseException:
             await live.abandon()
+            if files is not None:
+                await self._discard(recording, files)
             raise
         log.info(
             "{recording}: goes on in segment {number}, {moved} streams have moved",
             recording=recording.id,
             number=len(live.recording.segments),
             moved=len(live.moved),
-            node=around.node,
+            node=equipment.node,
         )
         return live
 
@@ -281,10 +287,11 @@ class Resumption:
         @raise NoRoom: its files cannot be had.
         """
         around, recording = self._around, self._located()
+        equipment = around.equipment
         state = stateOf(recording)
         live = self._live(recording, state)
-        entered = await self._work(recording, enter, recording, around.running)
-        segment = Segment(around.node, self._epoch, around.now())
+        entered = await self._work(recording, enter, recording, equipment.running)
+        segment = Segment(equipment.node, self._epoch, equipment.now())
         live.recording = withSegment(live.recording, entered, segment)
         found = await self._work(recording, look, recording, entered)
         ended = closed(live.recording, found, len(recording.segments))
@@ -320,7 +327,7 @@ class Resumption:
 
     def _located(self) -> RecordingSession:
         recording = self._snapshot.recording
-        root = self._around.root
+        root = self._around.equipment.root
         if recording.directory.startswith(os.path.join(root, "")):
             return recording
         # The same directory may be mounted elsewhere on another machine.
@@ -348,9 +355,17 @@ class Resumption:
         **kwargs: _P.kwargs,
     ) -> _T:
         try:
-            return await self._around.workers.run(step, *args, **kwargs)
+            return await self._around.equipment.workers.run(step, *args, **kwargs)
         except OSError as error:
             raise NoRoom(f"{error.strerror}: {recording.directory}") from error
+
+    async def _discard(self, recording: RecordingSession, files: RecordingFiles) -> None:
+        equipment = self._around.equipment
+        try:
+            if await files.discard():
+                await equipment.workers.run(equipment.running.remove, recording.id)
+        except OSError as error:
+            log.error("{recording}: not removed: {why}", recording=recording.id, why=str(error))
 
     def _tell(self, live: LiveRecording, found: Found, stateLost: bool) -> None:
         for body in found.documents:

@@ -14,13 +14,13 @@ from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from siprec import __version__
 from siprec.ids import NodeID
 from siprec.ids import nodeID as checkedNodeID
+from siprec.rounds import Rounds
 from siprec.session.cleaning import CleaningService
 from siprec.session.heartbeat import HeartbeatService
 from siprec.session.keeper import SnapshotKeeper
@@ -126,12 +126,16 @@ class SessionService(Service):
     _process: dict[str, Any] = field(factory=thisProcess, init=False)
     # The last snapshot of each call that was given to us.
     _given: dict[str, CallSnapshot] = field(factory=dict, init=False)
-    _again: LoopingCall | None = field(default=None, init=False)
+    _again: Rounds = field(init=False)
     _saving: bool = field(default=False, init=False)
 
     @_now.default
     def _clockSeconds(self) -> Callable[[], float]:
         return self._clock.seconds
+
+    @_again.default
+    def _makeAgain(self) -> Rounds:
+        return Rounds(self._clock, _SAVE_AGAIN, self.saveAgain, "calls were not saved again")
 
     @_signs.default
     def _givenSigns(self) -> Callable[[], Iterable[Signs]]:
@@ -224,9 +228,7 @@ class SessionService(Service):
             self.recordings.startService()
         for part in (self.keeper, self.heartbeat, self.cleaning, self.liveness):
             part.startService()
-        self._again = LoopingCall(self.saveAgain)
-        self._again.clock = self._clock
-        self._again.start(_SAVE_AGAIN, now=False)
+        self._again.start(now=False)
 
     def save(self, key: str, snapshot: CallSnapshot) -> Deferred[None]:
         """
@@ -306,13 +308,11 @@ class SessionService(Service):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        if self._again is not None:
-            self._again.stop()
-            self._again = None
+        await self._again.stop()
         if self.recordings is not None:
             # First: what waits for room on the disk gives up now, and its
             # snapshot can still be deleted.
-            self.recordings.stopService()
+            await self.recordings.stopService()
         parts = (self.liveness, self.cleaning, self.keeper, self.heartbeat)
         await DeferredList([part.stopService() for part in parts], consumeErrors=True)
         try:

@@ -6,12 +6,11 @@ again while connections are open.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import Any
 
 from attrs import define, field, frozen
 from cryptography import x509
-from OpenSSL import SSL, crypto
+from OpenSSL import SSL
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
@@ -26,12 +25,11 @@ from twisted.internet.ssl import (
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
+from siprec.pem import readCertificates, readPrivateKey
 from siprec.sip.identity import identifies
 from siprec.sip.matching import isAddress
 
 __all__ = ["SipTLS", "TLSFiles"]
-
-_MARKER = b"-----BEGIN CERTIFICATE-----"
 
 
 @frozen
@@ -168,18 +166,27 @@ class SipTLS:
 def _options(files: TLSFiles, certificate: str, key: str, serves: bool) -> CertificateOptions:
     """
     @param serves: whether it is for connections of peers, and not our own.
+    @raise OSError: a file cannot be read, or holds something else.
     """
+    try:
+        return _read(files, certificate, key, serves)
+    except ValueError as error:
+        raise OSError(str(error)) from error
+
+
+def _read(files: TLSFiles, certificate: str, key: str, serves: bool) -> CertificateOptions:
     if serves and not certificate:
-        raise OSError("no certificate: sip.tls_certificate is empty")
-    chain = _certificates(certificate) if certificate else []
+        raise ValueError("no certificate: sip.tls_certificate is empty")
+    chain = readCertificates(certificate) if certificate else []
     # Its type is an interface that Twisted does not export.
     trust: Any = None if serves else platformTrust()
     if files.authority:
-        trust = trustRootFromCertificates(_certificates(files.authority))
+        authority = [Certificate(each) for each in readCertificates(files.authority)]
+        trust = trustRootFromCertificates(authority)
     options = CertificateOptions(
-        certificate=chain[0].original if chain else None,
-        extraCertChain=[each.original for each in chain[1:]] if chain else None,
-        privateKey=_privateKey(key or certificate) if chain else None,
+        certificate=chain[0] if chain else None,
+        extraCertChain=chain[1:] if chain else None,
+        privateKey=readPrivateKey(key or certificate) if chain else None,
         trustRoot=trust,
         raiseMinimumTo=TLSVersion.TLSv1_2,
     )
@@ -189,23 +196,5 @@ def _options(files: TLSFiles, certificate: str, key: str, serves: bool) -> Certi
         # Otherwise the first connection would be the first to find out.
         options.getContext()
     except SSL.Error as error:
-        raise OSError(f"the key in {key or certificate} is not that of {certificate}") from error
+        raise ValueError(f"the key in {key or certificate} is not that of {certificate}") from error
     return options
-
-
-def _certificates(path: str) -> list[Certificate]:
-    _, *blocks = Path(path).read_bytes().split(_MARKER)
-    if not blocks:
-        raise OSError(f"{path} has no certificate in PEM form")
-    try:
-        return [Certificate.loadPEM(_MARKER + block) for block in blocks]
-    except crypto.Error as error:
-        raise OSError(f"{path} has a damaged certificate") from error
-
-
-def _privateKey(path: str) -> crypto.PKey:
-    try:
-        # Without a passphrase given, the library would ask for one at the terminal.
-        return crypto.load_privatekey(crypto.FILETYPE_PEM, Path(path).read_bytes(), passphrase=b"")
-    except (crypto.Error, ValueError, TypeError) as error:
-        raise OSError(f"{path} has no private key in PEM form without passphrase") from error

@@ -5,14 +5,12 @@ How a Redis server is reached: by name, by path, by TLS, or by asking Sentinels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 from attrs import define, field
-from OpenSSL import crypto
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
-from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.error import ConnectError, DNSLookupError, VerifyError
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IProtocol,
@@ -31,6 +29,7 @@ from twisted.internet.ssl import (
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from siprec.pem import readCertificates, readPrivateKey
 from siprec.store.redisclient import ConnectionGone, RedisClient, Refused
 from siprec.store.redisurl import RedisURL
 
@@ -51,7 +50,7 @@ def makeEndpoint(reactor: Any, url: RedisURL) -> IStreamClientEndpoint:
     @param reactor: provides C{IReactorTime}, C{IReactorTCP} or
         C{IReactorUNIX}, and C{IReactorPluggableNameResolver}.
     @raise OSError: a file of certificates cannot be read.
-    @raise ValueError: it holds none.
+    @raise ValueError: it holds none, or the key is another's.
     """
     if url.path is not None:
         return UNIXClientEndpoint(reactor, url.path, timeout=CONNECT_PATIENCE)
@@ -130,20 +129,14 @@ def _clientTLS(url: RedisURL) -> Callable[[str], IOpenSSLClientConnectionCreator
     """
     trust = None
     if url.ca is not None:
-        trust = trustRootFromCertificates(_certificates(url.ca))
+        trust = trustRootFromCertificates([Certificate(each) for each in readCertificates(url.ca)])
     own = None
     if url.cert is not None and url.key is not None:
-        key = KeyPair.load(Path(url.key).read_bytes(), crypto.FILETYPE_PEM)
-        own = PrivateCertificate.fromCertificateAndKeyPair(_certificates(url.cert)[0], key)
+        certificate = Certificate(readCertificates(url.cert)[0])
+        try:
+            own = PrivateCertificate.fromCertificateAndKeyPair(
+                certificate, KeyPair(readPrivateKey(url.key))
+            )
+        except VerifyError as error:
+            raise ValueError(f"the key in {url.key} is not that of {url.cert}") from error
     return lambda host: optionsForClientTLS(host, trustRoot=trust, clientCertificate=own)
-
-
-def _certificates(path: str) -> list[Certificate]:
-    marker = b"-----BEGIN CERTIFICATE-----"
-    _, *blocks = Path(path).read_bytes().split(marker)
-    if not blocks:
-        raise ValueError(f"{path} has no certificate in PEM form")
-    try:
-        return [Certificate.loadPEM(marker + block) for block in blocks]
-    except crypto.Error as error:
-        raise ValueError(f"{path} has a damaged certificate") from error

@@ -21,6 +21,7 @@ from siprec.ids import NodeID
 from siprec.metrics import Metrics
 from siprec.recorder import Recorder
 from siprec.sdp.choice import Policy
+from siprec.session.equipment import Equipment
 from siprec.session.recordings import Recordings
 from siprec.session.recovery import Recovery
 from siprec.session.running import RunningRecordings
@@ -140,18 +141,20 @@ class FakeNode:
 
     def _makeRecordings(self) -> Recordings:
         return Recordings(
-            node=self.node,
-            root=self.root,
+            Equipment(
+                node=self.node,
+                root=self.root,
+                store=self.state.keeper,
+                ports=self.ports,
+                capture=self.capture,
+                renderer=self.renderer,
+                workers=self.workers,
+                running=self.running,
+                clock=self.clock,
+                now=self.now,
+                metrics=self.metrics,
+            ),
             minFree=1,
-            store=self.state.keeper,
-            ports=self.ports,
-            capture=self.capture,
-            renderer=self.renderer,
-            workers=self.workers,
-            running=self.running,
-            clock=self.clock,
-            now=self.now,
-            metrics=self.metrics,
         )
 
     def _join(self) -> None:

@@ -12,6 +12,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from siprec.cluster.credentials import Credentials
 from siprec.cluster.links import ClusterLinks
 from siprec.ids import NodeID
 from siprec.session.model import NodeLease
@@ -39,13 +40,18 @@ class NodesCase(SynchronousTestCase):
         """
         @return: the links of a node at C{192.0.2.N:7000}, not started.
         """
+        credentials = Credentials(
+            more.pop("key", f"{node}{instance}".encode() * 16),
+            more.pop("secrets", ()),
+            more.pop("tls", None),
+        )
         made = ClusterLinks(
             self.network,
             node,
             f"{node}{instance}",
             f"tcp:7000:interface=192.0.2.{ord(node) - ord('a') + 1}",
             **{
-                "key": f"{node}{instance}".encode() * 16,
+                "credentials": credentials,
                 "leaseOf": self.leases.get,
                 "onBroken": lambda other: self.told.append(("broken", node, other)),
                 "onSilent": lambda other: self.told.append(("silent", node, other)),

@@ -18,6 +18,7 @@ from siprec.cluster.segments import Segments
 from siprec.ids import NodeID, RecordingID
 from siprec.metrics import Metrics
 from siprec.render.recording import renderDirectory
+from siprec.session.equipment import Equipment
 from siprec.session.manifest import (
     Manifest,
     describe,
@@ -169,18 +170,20 @@ class SegmentsCase(SynchronousTestCase):
         self.addCleanup(running.release)
         store = MemorySessionStore(self.clock, node, self.memory)
         recordings = Recordings(
-            node=node,
-            root=root,
+            Equipment(
+                node=node,
+                root=root,
+                store=ISnapshotStore(store),
+                ports=FakePortPool(),
+                capture=FakeCapture(),
+                renderer=renderer,
+                workers=workers,
+                running=running,
+                clock=self.clock,
+                now=self.clock.seconds,
+                metrics=Metrics("1", node),
+            ),
             minFree=1000,
-            store=ISnapshotStore(store),
-            ports=FakePortPool(),
-            capture=FakeCapture(),
-            renderer=renderer,
-            workers=workers,
-            running=running,
-            clock=self.clock,
-            now=self.clock.seconds,
-            metrics=Metrics("1", node),
         )
         links = MemoryLinks(node, self.clock, self.network)
         made = TestNode(node, root, running, recordings, links, renderer, store, workers)

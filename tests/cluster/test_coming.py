@@ -47,10 +47,10 @@ class ComingTests(ClusterTestCase):
         One that this node was giving to the dead goes on as if nothing had been.
         """
         data = self.record(self.recordingID)
-        self.a.cluster.giver.underWay[self.recordingID] = []
+        self.a.cluster.giver.underWay.begin(self.recordingID)
         self.successResultOf(self.a.cluster.coming.takeUp(data))
         self.assertEqual(self.a.cluster.coming.keys, set())
-        del self.a.cluster.giver.underWay[self.recordingID]
+        self.a.cluster.giver.underWay.end(self.recordingID)
 
     def test_draining(self) -> None:
         """

@@ -14,6 +14,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from siprec.cluster.contact import NoContact, contactData
+from siprec.cluster.credentials import Credentials
 from siprec.cluster.dialing import Dialer, LinkFactory
 from siprec.cluster.errors import LinkLost, Unreachable
 from siprec.cluster.handshake import OtherPeer
@@ -32,9 +33,9 @@ class DialTests(LinkCase):
     def setUp(self) -> None:
         super().setUp()
         self.network.listenTCP(
-            7000, LinkFactory(B, KEY, self.farSide.around), interface="192.0.2.9"
+            7000, LinkFactory(B, Credentials(KEY), self.farSide.around), interface="192.0.2.9"
         )
-        self.dialer = Dialer(self.network, A, None, None, self.nearSide.around)
+        self.dialer = Dialer(self.network, A, Credentials(b""), self.nearSide.around)
         self.dialer.start()
         self.addCleanup(self.end)
 
@@ -155,7 +156,7 @@ class DialTests(LinkCase):
         """
         IPv4 and IPv6 addresses are connected to as they are, names are looked up.
         """
-        dialer = Dialer(MemoryReactorClock(), A, None, None, self.nearSide.around)
+        dialer = Dialer(MemoryReactorClock(), A, Credentials(b""), self.nearSide.around)
         kinds = [
             ("192.0.2.1", TCP4ClientEndpoint),
             ("2001:db8::1", TCP6ClientEndpoint),
@@ -173,7 +174,8 @@ class DialTests(LinkCase):
         makeCertificates(folder)
         files = [f"{folder}/{name}" for name in ("server.pem", "server.key", "ca.pem")]
         reactor: Any = MemoryReactorClock()
-        dialer = Dialer(reactor, A, None, loadClusterTLS(*files), self.nearSide.around)
+        credentials = Credentials(b"", tls=loadClusterTLS(*files))
+        dialer = Dialer(reactor, A, credentials, self.nearSide.around)
         dialer.start()
         dialing = dialer.dial(self.lease())
         factory = reactor.tcpClients[0][2]._wrappedFactory

@@ -116,6 +116,18 @@ class AgreementTests(SynchronousTestCase):
         for other in (KEY, two):
             self.assertEqual(meet(connecting(other), listening(one)), ([], [NotAuthentic]))
 
+    def test_secrets(self) -> None:
+        """
+        The listening side takes each of the keys that it is given, and proves itself
+        with the one that the other side has, which knows no other.
+        """
+        one, two, three = (effectiveKey(KEY, each) for each in (b"one", b"two", b"three"))
+        for key in (one, two):
+            near, far = meet(connecting(key), Handshake.listening(B, one, two))
+            self.assertEqual((near, far), ([Authenticated(B, 1)], [Authenticated(A, 1)]))
+        listener = Handshake.listening(B, one, two)
+        self.assertEqual(meet(connecting(three), listener), ([], [NotAuthentic]))
+
     def test_highestSchema(self) -> None:
         """
         The highest schema that both speak is chosen.

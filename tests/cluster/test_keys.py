@@ -8,7 +8,7 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from siprec.cluster.keys import newKey, readSecret
+from siprec.cluster.keys import newKey, readSecrets
 from siprec.config import ConfigError
 
 
@@ -37,27 +37,30 @@ class KeyTests(SynchronousTestCase):
         """
         Without a file there is no secret.
         """
-        self.assertIsNone(readSecret(""))
+        self.assertEqual(readSecrets(""), ())
 
     def test_secret(self) -> None:
         """
-        The file's last line break is no part of it.
+        Each line of the file is one secret, without what ends it.
         """
-        self.assertEqual(readSecret(self.write(b"0123456789abcdef\n")), b"0123456789abcdef")
+        one, two = b"0123456789abcdef", b"f" * 40
+        self.assertEqual(readSecrets(self.write(one + b"\n")), (one,))
+        self.assertEqual(readSecrets(self.write(two + b"\r\n\n " + one)), (two, one))
 
     def test_short(self) -> None:
         """
-        One of less than 16 octets is refused, by the name of the key.
+        One of less than 16 octets is refused, by the name of the key, and so is a
+        file without any.
         """
-        path = self.write(b"0123456789abcde\n")
-        error = self.assertRaises(ConfigError, readSecret, path)
-        self.assertIn("cluster.secret_file", str(error))
-        self.assertIn("at least 16 octets", str(error))
+        for data in (b"0123456789abcde\n", b"0123456789abcdef\nshort\n", b"", b"\n"):
+            error = self.assertRaises(ConfigError, readSecrets, self.write(data))
+            self.assertIn("cluster.secret_file", str(error))
+            self.assertIn("at least 16 octets", str(error))
 
     def test_missing(self) -> None:
         """
         A file that is not there is an error, by the name of the key.
         """
-        error = self.assertRaises(ConfigError, readSecret, self.mktemp())
+        error = self.assertRaises(ConfigError, readSecrets, self.mktemp())
         self.assertIn("cluster.secret_file", str(error))
         self.assertIn("a readable file", str(error))

@@ -242,7 +242,7 @@ class AdoptTests(LeftoversTestCase):
 
     def test_stopped(self) -> None:
         """
-        A node that stops adopts nothing more.
+        A node that stops adopts nothing more, and waits for what it has begun.
         """
         self.dead.add(OTHER)
         self.mark(1, OTHER)
@@ -250,7 +250,9 @@ class AdoptTests(LeftoversTestCase):
         self.recovering = Deferred()
         self.clock.advance(60)
         self.assertEqual(len(self.recovered), 1)
-        self.successResultOf(self.leftovers.stopService())
+        stopped = self.leftovers.stopService()
+        self.assertNoResult(stopped)
         self.recovering.callback(None)
+        self.successResultOf(stopped)
         self.assertEqual(len(self.recovered), 1)
         self.assertEqual(len(self.markers(OTHER)), 1)

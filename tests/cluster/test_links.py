@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from siprec.cluster.contact import contactOf
+from siprec.cluster.credentials import Credentials
 from siprec.cluster.errors import CannotListen, LinkBusy, LinkLost, PeerFailed, Unreachable
 from siprec.cluster.links import ClusterLinks, Liveness
 from siprec.cluster.wire import Unsendable
@@ -47,7 +48,7 @@ class ListenTests(NodesCase):
         """
         The lease tells the key as it is, without the cluster's secret.
         """
-        self.start(A, secret=b"s")
+        self.start(A, secrets=(b"s",))
         self.assertEqual(contactOf(self.leases[A]).key, b"a1" * 16)
 
     def test_port(self) -> None:
@@ -65,7 +66,12 @@ class ListenTests(NodesCase):
             self.assertRaises(
                 ValueError,
                 lambda listen=listen: ClusterLinks(
-                    MemoryNetwork(), A, "a1", listen, key=b"k" * 32, leaseOf=self.leases.get
+                    MemoryNetwork(),
+                    A,
+                    "a1",
+                    listen,
+                    credentials=Credentials(b"k" * 32),
+                    leaseOf=self.leases.get,
                 ),
             )
 

@@ -167,7 +167,7 @@ class StrangerTests(TwoNodes):
         Nodes of another secret do not reach each other; the log says so, but at most
         once in 10 seconds, and never about plain garbage.
         """
-        c = self.start(C, secret=b"other")
+        c = self.start(C, secrets=(b"other",))
         with capturedLogs() as events:
             for _ in range(3):
                 asked = c.request(B, "echo", 1)
@@ -188,7 +188,7 @@ class StrangerTests(TwoNodes):
         """
         self.successResultOf(self.stopped(self.a))
         self.successResultOf(self.stopped(self.b))
-        a, b = self.start(A, "2", secret=b"s"), self.start(B, "2", secret=b"s")
+        a, b = self.start(A, "2", secrets=(b"s",)), self.start(B, "2", secrets=(b"s",))
         b.handle("echo", lambda peer, body: body)
         self.assertEqual(self.ask(a, B), 1)
 

@@ -19,7 +19,7 @@ from siprec.testing.call import RecordingCall
 from siprec.testing.client import RecordingClient
 from siprec.testing.voice import ANN
 from siprec.testing.wire import Law, encodeG711
-from tests.functional.node import HOST, NodeProcess, eventually, freeSipPort, reactor
+from tests.functional.node import HOST, NodeProcess, eventually, lastingSipPort, reactor
 from tests.functional.redisserver import Server, startServer
 
 #: Responses that a peer takes for the end of its call.
@@ -86,7 +86,8 @@ class ClusterCase(TestCase):
         """
         @return: where the next node listens.
         """
-        return freeSipPort()
+        # Not one that the system could give to the listener for other nodes.
+        return lastingSipPort(20000, 26999)
 
     async def openStore(self) -> str:
         """

@@ -14,6 +14,7 @@ from typing import Any, cast
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
 
+from siprec.cluster.credentials import Credentials
 from siprec.cluster.links import ClusterLinks
 from siprec.ids import nodeID
 
@@ -29,7 +30,7 @@ def main(name: str, instance: str, key: str) -> None:
         nodeID(name),
         instance,
         "tcp:0:interface=127.0.0.1",
-        key=bytes.fromhex(key),
+        credentials=Credentials(bytes.fromhex(key)),
         leaseOf=lambda node: None,
     )
     links.handle("echo", lambda peer, body: [peer.nodeID, body])

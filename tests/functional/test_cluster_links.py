@@ -19,6 +19,7 @@ from twisted.internet.protocol import Factory
 from twisted.trial.unittest import TestCase
 
 from siprec.cluster.contact import contactData, contactOf
+from siprec.cluster.credentials import Credentials
 from siprec.cluster.errors import LinkBusy, LinkLost, PeerFailed, Unreachable
 from siprec.cluster.handshake import TIME_LIMIT
 from siprec.cluster.links import ClusterLinks, Liveness
@@ -45,7 +46,13 @@ class LinksCase(TestCase):
         self.broken: list[NodeID] = []
         self.silent: list[NodeID] = []
 
-    def start(self, node: NodeID, **more: Any) -> ClusterLinks:
+    def start(
+        self,
+        node: NodeID,
+        secret: tuple[bytes, ...] = (),
+        tls: ClusterTLS | None = None,
+        **more: Any,
+    ) -> ClusterLinks:
         """
         @return: the links of a node that runs in this process.
         """
@@ -54,7 +61,7 @@ class LinksCase(TestCase):
             node,
             f"{node}1",
             "tcp:0:interface=127.0.0.1",
-            key=secrets.token_bytes(32),
+            credentials=Credentials(secrets.token_bytes(32), secret, tls),
             leaseOf=self.leases.get,
             onBroken=self.broken.append,
             onSilent=self.silent.append,
@@ -124,7 +131,7 @@ class SameProcessTests(LinksCase):
         """
         Nodes with different secrets, or one without, do not reach each other.
         """
-        a, b, c = self.start(A, secret=b"one"), self.start(B, secret=b"two"), NodeID("c")
+        a, b, c = self.start(A, secret=(b"one",)), self.start(B, secret=(b"two",)), NodeID("c")
         self.start(c)
         for node in (B, c):
             await self.failing(a.request(node, "echo", 1), Unreachable)

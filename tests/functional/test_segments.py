@@ -14,12 +14,14 @@ from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import TestCase
 
+from siprec.cluster.credentials import Credentials
 from siprec.cluster.fetching import PIECE
 from siprec.cluster.links import ClusterLinks
 from siprec.cluster.segments import Segments
 from siprec.ids import NodeID
 from siprec.metrics import Metrics
 from siprec.render.process import Renderer
+from siprec.session.equipment import Equipment
 from siprec.session.manifest import Manifest, describe, readManifest, withRendering, writeManifest
 from siprec.session.model import MetadataRecord, NodeLease, RecordingSession, Segment
 from siprec.session.recordings import Recordings
@@ -99,7 +101,7 @@ class SegmentsTests(TestCase):
             node,
             instance,
             "tcp:0:interface=127.0.0.1",
-            key=secrets.token_bytes(32),
+            credentials=Credentials(secrets.token_bytes(32)),
             leaseOf=self.leases.get,
         )
         running, workers = RunningRecordings(root, node), Workers(reactor)
@@ -107,18 +109,20 @@ class SegmentsTests(TestCase):
         renderer = Renderer(reactor, reactor, 1)
         store = MemorySessionStore(reactor, node, self.memory)
         recordings = Recordings(
-            node=node,
-            root=root,
+            Equipment(
+                node=node,
+                root=root,
+                store=ISnapshotStore(store),
+                ports=FakePortPool(),
+                capture=FakeCapture(),
+                renderer=renderer,
+                workers=workers,
+                running=running,
+                clock=reactor,
+                now=reactor.seconds,
+                metrics=Metrics("1", node),
+            ),
             minFree=0,
-            store=ISnapshotStore(store),
-            ports=FakePortPool(),
-            capture=FakeCapture(),
-            renderer=renderer,
-            workers=workers,
-            running=running,
-            clock=reactor,
-            now=reactor.seconds,
-            metrics=Metrics("1", node),
         )
         segments = Segments(
             links=links,

@@ -12,6 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.metrics import Metrics
+from siprec.session.equipment import Equipment
 from siprec.session.live import Document, LiveRecording, StreamRequest
 from siprec.session.manifest import Manifest, readManifest
 from siprec.session.recordings import Recordings
@@ -57,18 +58,20 @@ class ServiceTestCase(SynchronousTestCase):
         @return: a service with the test's surroundings.
         """
         return Recordings(
-            node=NODE,
-            root=self.root,
+            Equipment(
+                node=NODE,
+                root=self.root,
+                store=self.store,
+                ports=self.ports,
+                capture=self.capture,
+                renderer=self.renderer,
+                workers=self.workers,
+                running=self.running,
+                clock=self.clock,
+                now=self.clock.seconds,
+                metrics=self.metrics,
+            ),
             minFree=1,
-            store=self.store,
-            ports=self.ports,
-            capture=self.capture,
-            renderer=self.renderer,
-            workers=self.workers,
-            running=self.running,
-            clock=self.clock,
-            now=self.clock.seconds,
-            metrics=self.metrics,
         )
 
     def restart(self) -> None:

@@ -10,7 +10,12 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from siprec.session.files import RecordingFiles, createRecording, removeRecording
+from siprec.session.files import (
+    RecordingFiles,
+    createRecording,
+    removeRecording,
+    removeUnused,
+)
 from siprec.session.interfaces import IRenderer, IWorkers
 from siprec.session.manifest import Manifest, describe, readManifest
 from siprec.session.running import RunningRecordings
@@ -134,6 +139,55 @@ class CreateTests(SynchronousTestCase):
         self.assertEqual(os.listdir(self.recording.directory), ["1-0.rtpdump"])
 
 
+class UnusedTests(SynchronousTestCase):
+    """
+    The removal of a directory into which nothing was recorded.
+    """
+
+    def setUp(self) -> None:
+        self.directory = os.path.abspath(self.mktemp())
+        os.makedirs(self.directory)
+
+    def put(self, name: str) -> None:
+        """
+        Make a file.
+        """
+        with open(os.path.join(self.directory, name), "w"):
+            pass
+
+    def test_unused(self) -> None:
+        """
+        With a manifest or without, it is removed, and it may be gone already.
+        """
+        for names in ((), ("recording.json",)):
+            os.makedirs(self.directory, exist_ok=True)
+            for name in names:
+                self.put(name)
+            for _ in range(2):
+                self.assertTrue(removeUnused(self.directory))
+                self.assertFalse(os.path.exists(self.directory))
+
+    def test_used(self) -> None:
+        """
+        With anything else in it, it stays as it is.
+        """
+        for name in ("1-0.rtpdump", "metadata-1.xml", "notes"):
+            self.put("recording.json")
+            self.put(name)
+            self.assertFalse(removeUnused(self.directory))
+            self.assertEqual(sorted(os.listdir(self.directory)), sorted(["recording.json", name]))
+            os.unlink(os.path.join(self.directory, name))
+
+    def test_error(self) -> None:
+        """
+        What cannot be removed is an error.
+        """
+        os.rmdir(self.directory)
+        with open(self.directory, "w"):
+            pass
+        self.assertRaises(OSError, removeUnused, self.directory)
+
+
 class FilesTests(SynchronousTestCase):
     """
     The files of a recording that runs.
@@ -183,6 +237,27 @@ class FilesTests(SynchronousTestCase):
         Undo L{breakDirectory}.
         """
         os.rename(f"{self.directory}.away", self.directory)
+
+    def test_discard(self) -> None:
+        """
+        A directory that was made for nothing is removed after all writes that are
+        under way; there is none later.
+        """
+        self.files.isNew = True
+        self.change(3)
+        discarded = self.files.discard()
+        self.assertNoResult(discarded)
+        while self.workers.work():
+            pass
+        self.assertTrue(self.successResultOf(discarded))
+        self.assertFalse(os.path.exists(self.directory))
+
+    def test_notNew(self) -> None:
+        """
+        One that was there before stays.
+        """
+        self.assertFalse(self.successResultOf(self.files.discard()))
+        self.assertTrue(os.path.exists(self.directory))
 
     def test_burst(self) -> None:
         """

@@ -18,6 +18,49 @@ from tests.session.recordings import OTHER, START, dialog, identity, session
 from tests.session.servicecase import ServiceTestCase
 
 
+class UndoTests(ServiceTestCase):
+    """
+    A recording of another node was to go on here, and does not.
+    """
+
+    def undo(self, live: LiveRecording) -> None:
+        """
+        Undo its going on.
+        """
+        self.successResultOf(Deferred.fromCoroutine(self.service.undo(live)))
+
+    def test_nothing(self) -> None:
+        """
+        Neither ports, marker nor directory are left of one that was not here before;
+        to undo it twice is the same as once.
+        """
+        for isNew in (True, False):
+            live = self.begin()
+            assert live.files is not None
+            live.files.isNew = isNew
+            self.undo(live)
+            self.undo(live)
+            self.assertEqual((self.ports.taken, self.markers()), ([], []))
+            self.assertEqual((self.service.recordings, live.files), ({}, None))
+            self.assertEqual(os.path.exists(live.recording.directory), not isNew)
+
+    def test_error(self) -> None:
+        """
+        What cannot be removed is logged, and the recording is not this node's all
+        the same.
+        """
+        live = self.begin()
+
+        def refuse(recording: str) -> None:
+            raise OSError(5, "no")
+
+        self.patch(type(self.running), "remove", staticmethod(refuse))
+        drained = self.service.drained()
+        self.undo(live)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        self.successResultOf(drained)
+
+
 class LeaveTests(ServiceTestCase):
     """
     Another node has a recording, and media may still come in here.

@@ -8,6 +8,7 @@ import os
 import shutil
 
 from attrs import evolve
+from twisted.logger import capturedLogs
 
 from siprec.session.model import Segment
 from tests.session.recordings import NODE, OTHER, START
@@ -33,6 +34,38 @@ class DiskTests(ResumeTestCase):
         self.assertEqual(manifest["missing"], [{"segment": 1, "node": NODE, "files": names}])
         events = {each["type"]: each for each in manifest["events"]}
         self.assertEqual(events["metadataLost"]["file"], "metadata-1.xml")
+
+    def test_nothing(self) -> None:
+        """
+        If it cannot go on after all, nothing is left of a directory that was made for
+        it; one that cannot be removed is told.
+        """
+        [segment] = self.snapshot.recording.segments
+        self.change(segments=(evolve(segment, node=OTHER),))
+        shutil.rmtree(self.directory)
+        self.die()
+        self.running.remove(self.snapshot.recording.id)
+        self.capture.failure = ValueError("no")
+        self.failureResultOf(self.resuming(), ValueError)
+        self.assertEqual((os.path.exists(self.directory), self.markers()), (False, []))
+
+        def refuse(recording: str) -> None:
+            raise OSError(5, "no")
+
+        self.patch(type(self.running), "remove", staticmethod(refuse))
+        with capturedLogs() as logs:
+            self.failureResultOf(self.resuming(), ValueError)
+        self.assertIn("not removed", logs[-1]["log_format"])
+
+    def test_notNew(self) -> None:
+        """
+        One that was there stays, with its marker.
+        """
+        self.die()
+        self.capture.failure = ValueError("no")
+        self.failureResultOf(self.resuming(), ValueError)
+        self.assertIn("recording.json", os.listdir(self.directory))
+        self.assertEqual(self.markers(), [self.snapshot.recording.id])
 
     def test_noPacketBefore(self) -> None:
         """

@@ -138,3 +138,22 @@ class MakeEndpointTests(SynchronousTestCase):
         self.assertRaises(ValueError, self.make, f"rediss://r?ca={path}")
         path.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
         self.assertRaises(ValueError, self.make, f"rediss://r?ca={path}")
+
+    def test_badKeys(self) -> None:
+        """
+        A file without a key, and the key of another certificate, are found at the
+        start, and named.
+        """
+        folders = [Path(self.mktemp()) for _ in range(2)]
+        for folder in folders:
+            folder.mkdir()
+            makeCertificates(str(folder))
+        own, other = folders
+        for key, why in (
+            (own / "ca.pem", "has no private key"),
+            (other / "server.key", "is not that of"),
+        ):
+            address = f"rediss://r?cert={own}/server.pem&key={key}"
+            error = self.assertRaises(ValueError, self.make, address)
+            self.assertIn(str(key), str(error))
+            self.assertIn(why, str(error))

@@ -5,6 +5,7 @@ disk goes on in another L{House}.
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -70,7 +71,7 @@ class AgainTestCase(RecorderTestCase):
         house = House(self.first.root)
         house.clock.advance(self.later + later)
         house.ports = FakePortPool(10000, 20, failure=OSError(98, "Address already in use"))
-        house.service._ports = house.ports
+        house.service._equipment = evolve(house.service._equipment, ports=house.ports)
         for port in self.taken:
             house.ports.claim("192.0.2.1", port)
         self.house = self.src.house = house

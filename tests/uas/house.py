@@ -20,6 +20,7 @@ from siprec.metrics import Metrics
 from siprec.peersettings import readPeers
 from siprec.recorder import Recorder
 from siprec.sdp.choice import Policy
+from siprec.session.equipment import Equipment
 from siprec.session.interfaces import IRenderer, IWorkers
 from siprec.session.model import CallSnapshot
 from siprec.session.recordings import Recordings
@@ -208,18 +209,20 @@ class House:
         self.running = RunningRecordings(self.root, node)
         self.running.acquire()
         self.service = Recordings(
-            node=node,
-            root=self.root,
+            Equipment(
+                node=node,
+                root=self.root,
+                store=self.store,
+                ports=self.ports,
+                capture=self.capture,
+                renderer=self.renderer,
+                workers=self.workers,
+                running=self.running,
+                clock=self.clock,
+                now=self.now,
+                metrics=self.metrics,
+            ),
             minFree=1,
-            store=self.store,
-            ports=self.ports,
-            capture=self.capture,
-            renderer=self.renderer,
-            workers=self.workers,
-            running=self.running,
-            clock=self.clock,
-            now=self.now,
-            metrics=self.metrics,
         )
         self.service.startService()
         self.layer = SipLayer(self.clock, self.wire)

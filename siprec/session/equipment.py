@@ -1,0 +1,44 @@
+"""
+What a node has for its recordings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
+
+from siprec.ids import NodeID
+from siprec.media.interfaces import ICapture, IPortPool
+from siprec.metrics import Metrics
+from siprec.session.interfaces import IRenderer, IWorkers
+from siprec.session.keeper import SnapshotKeeper
+from siprec.session.running import RunningRecordings
+from siprec.store.interfaces import ISnapshotStore
+
+__all__ = ["Equipment"]
+
+
+@frozen(eq=False, repr=False, kw_only=True)
+class Equipment:
+    """
+    What recordings begin, go on and are finished with.
+
+    @ivar root: the recordings directory, absolute.
+    @ivar store: where the snapshots of their calls are.
+    @ivar running: knows which are not finished.
+    @ivar now: gives seconds since the Unix epoch.
+    """
+
+    node: NodeID
+    root: str
+    store: ISnapshotStore | SnapshotKeeper
+    ports: IPortPool
+    capture: ICapture
+    renderer: IRenderer
+    workers: IWorkers
+    running: RunningRecordings
+    clock: IReactorTime
+    now: Callable[[], float]
+    metrics: Metrics
