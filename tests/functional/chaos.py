@@ -127,7 +127,8 @@ class ChaosCase(ClusterCase):
                 continue
             payload = self.payload[: int(seconds * 8000)]
             await call.play([payload, payload])
-            self.past.append(Past.of(call, await self._hangUp(call)))
+            answer = await self._hangUp(call)
+            self.past.append(Past.of(call, answer, reactor.seconds()))
             client.calls.remove(call)
             call.close()
 
