@@ -82,6 +82,14 @@ class Hit:
         last = min(self.end, self.begin + _LEASE) if self.kind == "freeze" else self.begin
         return self.begin - _BUFFERED <= time <= last + _MISSED
 
+    def interrupts(self, end: float) -> bool:
+        """
+        @param end: when a call of this node had ended.
+        @return: whether the node may have died with the last packets of the call, so
+            that it has to call the recording C{incomplete}.
+        """
+        return self.kind == "kill" and end - 0.5 <= self.begin <= end + _LAST_PACKETS
+
 
 def makePlan(seed: int, nodes: Sequence[str], count: int) -> tuple[str, list[Disaster]]:
     """
@@ -107,11 +115,3 @@ def makePlan(seed: int, nodes: Sequence[str], count: int) -> tuple[str, list[Dis
             hit = (chance.choice(others),)
         plan.append(Disaster(kind, hit, lasts, quiet))
     return spared, plan
-
-    def interrupts(self, end: float) -> bool:
-        """
-        @param end: when a call of this node had ended.
-        @return: whether the node may have died with the last packets of the call, so
-            that it has to call the recording C{incomplete}.
-        """
-        return self.kind == "kill" and end - 0.5 <= self.begin <= end + _LAST_PACKETS
