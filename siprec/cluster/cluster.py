@@ -215,6 +215,7 @@ class Cluster(Service):
             self.takeover,
             self.giver,
             self.taker,
+            self.belief,
             lambda: bool(self.running),
         )
         self.relay = Relay(

@@ -4,17 +4,18 @@ What the parts of a cluster's node promise each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
 from siprec.ids import NodeID
-from siprec.session.model import NodeLease
+from siprec.session.model import NodeLease, SessionData
+from siprec.sip.message import Request
 
-__all__ = ["IClusterLinks", "Liveness"]
+__all__ = ["IClusterLinks", "Liveness", "Owners"]
 
 
 class Liveness(Enum):
@@ -73,4 +74,49 @@ class IClusterLinks(Interface):
 
         @return: fires when it has been sent, not when it has come; fails with
             C{Unreachable}.
+        """
+
+
+class Owners(Protocol):
+    """
+    What the relay needs to know of the node and its cluster.
+    """
+
+    def has(self, request: Request) -> bool:
+        """
+        @return: whether this node has the request's dialog or transaction.
+        """
+
+    def unsettled(self) -> bool:
+        """
+        @return: whether a call may have lost its node so shortly ago that the
+            peer still repeats its first INVITE.
+        """
+
+    def isSure(self) -> bool:
+        """
+        @return: whether a dialog that is not in the store does not exist.
+        """
+
+    def others(self) -> Collection[NodeID]:
+        """
+        @return: the other nodes, as far as they live.
+        """
+
+    def beingTakenUp(self, key: str) -> Deferred[None] | None:
+        """
+        @return: fires when this node has taken up that call, or has failed to;
+            C{None} if it does neither.
+        """
+
+    def isDead(self, node: NodeID) -> bool:
+        """
+        @return: whether that node is dead.
+        """
+
+    def claim(self, record: SessionData) -> Deferred[None]:
+        """
+        Take over a call of a dead node.
+
+        @return: fires when it is taken up, or somebody else has it; never fails.
         """

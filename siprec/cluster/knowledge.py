@@ -4,13 +4,14 @@ What a node knows of where a call is: here, on its way, or with a node that is d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from siprec.cluster.addresses import Addresses
+from siprec.cluster.belief import Belief
 from siprec.cluster.handover import Giver
 from siprec.cluster.membership import Membership
 from siprec.cluster.takeover import Takeover
@@ -33,7 +34,7 @@ _KNOCKS = 32.0
 class Knowledge:
     """
     Asks the parts, for the relay and for each other.  It is
-    L{siprec.cluster.relay.Owners}.
+    L{siprec.cluster.interfaces.Owners}.
     """
 
     _clock: IReactorTime
@@ -45,13 +46,14 @@ class Knowledge:
     _takeover: Takeover
     _giver: Giver
     _taker: Taker
+    _belief: Belief
     # Whether this node is one of the cluster.
     _isRunning: Callable[[], bool]
     _unsettledUntil: float = field(default=0.0, init=False)
 
     def has(self, request: Request) -> bool:
         """
-        See L{Owners.has<siprec.cluster.relay.Owners.has>}.
+        See L{Owners.has<siprec.cluster.interfaces.Owners.has>}.
         """
         return self._layer.has(request) or self._recorder.has(request)
 
@@ -63,13 +65,25 @@ class Knowledge:
 
     def unsettled(self) -> bool:
         """
-        See L{Owners.unsettled<siprec.cluster.relay.Owners.unsettled>}.
+        See L{Owners.unsettled<siprec.cluster.interfaces.Owners.unsettled>}.
         """
         return self._clock.seconds() < self._unsettledUntil or bool(self._addresses.held)
 
+    def isSure(self) -> bool:
+        """
+        See L{Owners.isSure<siprec.cluster.interfaces.Owners.isSure>}.
+        """
+        return not self._isRunning() or self._belief.isDue()
+
+    def others(self) -> Collection[NodeID]:
+        """
+        See L{Owners.others<siprec.cluster.interfaces.Owners.others>}.
+        """
+        return self._membership.living if self._isRunning() else ()
+
     def beingTakenUp(self, key: str) -> Deferred[None] | None:
         """
-        See L{Owners.beingTakenUp<siprec.cluster.relay.Owners.beingTakenUp>}.
+        See L{Owners.beingTakenUp<siprec.cluster.interfaces.Owners.beingTakenUp>}.
         """
         for part in (self._takeover.beingTakenUp, self._giver.beingGiven, self._taker.beingTaken):
             waiting = part(key)
@@ -79,13 +93,13 @@ class Knowledge:
 
     def isDead(self, node: NodeID) -> bool:
         """
-        See L{Owners.isDead<siprec.cluster.relay.Owners.isDead>}.
+        See L{Owners.isDead<siprec.cluster.interfaces.Owners.isDead>}.
         """
         return self._isRunning() and self._membership.isDead(node)
 
     def claim(self, record: SessionData) -> Deferred[None]:
         """
-        See L{Owners.claim<siprec.cluster.relay.Owners.claim>}.
+        See L{Owners.claim<siprec.cluster.interfaces.Owners.claim>}.
         """
         return self._takeover.claim(record)
 

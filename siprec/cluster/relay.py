@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, succeed
@@ -25,12 +25,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from siprec.cluster.interfaces import IClusterLinks
+from siprec.cluster.asking import Asking
+from siprec.cluster.interfaces import IClusterLinks, Owners
 from siprec.cluster.passing import packed, packedFlow, unpackedRequest, unpackedResponse
 from siprec.cluster.wakefulness import Wakefulness
 from siprec.cluster.whereabouts import DialogID, Place, Whereabouts, dialogOf
 from siprec.ids import NodeID, isOurTag
-from siprec.session.model import SessionData
 from siprec.sip.errors import BadMessage, SipError
 from siprec.sip.flow import Flow
 from siprec.sip.headers import Via
@@ -38,7 +38,7 @@ from siprec.sip.interfaces import FlowGone, IMessageReceiver, ISipTransport
 from siprec.sip.message import Request, Response
 from siprec.store.interfaces import ISessionStore, StoreError
 
-__all__ = ["IN", "OUT", "Owners", "Relay"]
+__all__ = ["IN", "OUT", "Relay"]
 
 log = Logger()
 
@@ -59,41 +59,6 @@ _MOST_QUEUES, _MOST_QUEUED = 2000, 16
 _LOOKS, _PAUSE = 3, 1.0
 
 
-class Owners(Protocol):
-    """
-    What the relay needs to know of the node and its cluster.
-    """
-
-    def has(self, request: Request) -> bool:
-        """
-        @return: whether this node has the request's dialog or transaction.
-        """
-
-    def unsettled(self) -> bool:
-        """
-        @return: whether a call may have lost its node so shortly ago that the
-            peer still repeats its first INVITE.
-        """
-
-    def beingTakenUp(self, key: str) -> Deferred[None] | None:
-        """
-        @return: fires when this node has taken up that call, or has failed to;
-            C{None} if it does neither.
-        """
-
-    def isDead(self, node: NodeID) -> bool:
-        """
-        @return: whether that node is dead.
-        """
-
-    def claim(self, record: SessionData) -> Deferred[None]:
-        """
-        Take over a call of a dead node.
-
-        @return: fires when it is taken up, or somebody else has it; never fails.
-        """
-
-
 @implementer(IMessageReceiver, ISipTransport)
 @define(eq=False, repr=False)
 class Relay:
@@ -103,8 +68,8 @@ class Relay:
 
     @ivar receiver: the layer; set once it is there.
     @ivar counters: requests C{relayed} to other nodes and C{received} from them,
-        C{refused} of those as their dialogs are not here, C{unanswered} as nobody
-        could be asked about them, C{overflow}: too many at once.
+        C{refused} of those as their dialogs are not here, C{found} by asking every
+        node, C{unanswered} as nobody knew of them, C{overflow}: too many at once.
     """
 
     _transport: ISipTransport
@@ -120,6 +85,7 @@ class Relay:
     receiver: IMessageReceiver = field(init=False)
     counters: Counter[str] = field(factory=Counter, init=False)
     _where: Whereabouts = field(init=False)
+    _asking: Asking = field(init=False)
     _queues: dict[DialogID, deque[tuple[Request, Flow]]] = field(factory=dict, init=False)
     _uncertain: set[DialogID] = field(factory=set, init=False)
     _pauses: set[Deferred[None]] = field(factory=set, init=False)
@@ -127,6 +93,7 @@ class Relay:
 
     def __attrs_post_init__(self) -> None:
         self._where = Whereabouts(self._store, self._clock)
+        self._asking = Asking(self._links, self._owners.others)
         self._links.handle(IN, self._relayedRequest)
         self._links.handle(OUT, self._relayedResponse)
 
@@ -225,12 +192,30 @@ class Relay:
                 log.warn("{callID}: owner not known: {why}", callID=request.callID, why=str(error))
                 break
             if place is None:
+                if not self._owners.isSure() and await self._isTaken(request, flow):
+                    return
                 self._give(request, flow, uncertain=False)
                 return
             if await self._toOwner(request, flow, place, denied):
                 return
             place = None
-        self._give(request, flow, uncertain=True)
+        if flow.relay or not await self._isTaken(request, flow):
+            self._give(request, flow, uncertain=True)
+
+    async def _isTaken(self, request: Request, flow: Flow) -> bool:
+        """
+        Offer a request to every node, as the store does not say whose it is.
+
+        @return: whether one of them has it.
+        """
+        if self._owners.has(request):
+            return False
+        taker = await self._asking.find(IN, packed(request, flow, key=""))
+        if taker is None:
+            return False
+        self.counters["found"] += 1
+        self._where.remember(request, Place(taker, ""))
+        return True
 
     async def _toOwner(
         self, request: Request, flow: Flow, place: Place, denied: set[NodeID]

@@ -130,10 +130,12 @@ class Layer:
 @define(eq=False)
 class FakeOwners:
     """
-    What a node knows; see L{siprec.cluster.relay.Owners}.
+    What a node knows; see L{siprec.cluster.interfaces.Owners}.
 
     @ivar mine: Call-IDs of the calls that are here.
     @ivar taking: the calls that are being taken up, by key.
+    @ivar sure: whether the store can be believed.
+    @ivar living: the other nodes.
     @ivar claims: the records that were to be claimed, with the outcome that the
         test gives.
     """
@@ -142,23 +144,37 @@ class FakeOwners:
     taking: dict[str, list[Deferred[None]]] = field(factory=dict)
     dead: set[NodeID] = field(factory=set)
     afterDeath: bool = False
+    sure: bool = True
+    living: list[NodeID] = field(factory=list)
     claims: list[tuple[SessionData, Deferred[None]]] = field(factory=list)
 
     def has(self, request: Request) -> bool:
         """
-        See L{siprec.cluster.relay.Owners.has}.
+        See L{siprec.cluster.interfaces.Owners.has}.
         """
         return request.callID in self.mine
 
     def unsettled(self) -> bool:
         """
-        See L{siprec.cluster.relay.Owners.unsettled}.
+        See L{siprec.cluster.interfaces.Owners.unsettled}.
         """
         return self.afterDeath
 
+    def isSure(self) -> bool:
+        """
+        See L{siprec.cluster.interfaces.Owners.isSure}.
+        """
+        return self.sure
+
+    def others(self) -> list[NodeID]:
+        """
+        See L{siprec.cluster.interfaces.Owners.others}.
+        """
+        return self.living
+
     def beingTakenUp(self, key: str) -> Deferred[None] | None:
         """
-        See L{siprec.cluster.relay.Owners.beingTakenUp}.
+        See L{siprec.cluster.interfaces.Owners.beingTakenUp}.
         """
         if key not in self.taking:
             return None
@@ -168,13 +184,13 @@ class FakeOwners:
 
     def isDead(self, node: NodeID) -> bool:
         """
-        See L{siprec.cluster.relay.Owners.isDead}.
+        See L{siprec.cluster.interfaces.Owners.isDead}.
         """
         return node in self.dead
 
     def claim(self, record: SessionData) -> Deferred[None]:
         """
-        See L{siprec.cluster.relay.Owners.claim}.
+        See L{siprec.cluster.interfaces.Owners.claim}.
         """
         done: Deferred[None] = Deferred()
         self.claims.append((record, done))

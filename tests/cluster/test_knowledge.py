@@ -58,3 +58,13 @@ class KnowledgeTests(ClusterTestCase):
         membership, unknown = self.nodes[0].cluster.membership, NodeID("n9")
         self.assertFalse(self.a.isDead(self.nodes[1].node))
         self.assertEqual(self.a.isDead(unknown), membership.isDead(unknown))
+
+    def test_others(self) -> None:
+        """
+        The other nodes that live; the store is believed while it takes the beats.
+        """
+        self.assertEqual(list(self.a.others()), [self.nodes[1].node])
+        self.assertTrue(self.a.isSure())
+        self.nodes[0].store.away = True
+        self.wait(2.0)
+        self.assertFalse(self.a.isSure())

@@ -31,6 +31,58 @@ class TroubleTests(RelayCase):
         self.comes(self.a, ask(), ask(tag="stranger"))
         self.assertEqual((self.a.methods(), self.a.told()), (["BYE", "BYE"], [True, False]))
 
+    def test_askedAll(self) -> None:
+        """
+        Then every node is asked; the one that has the call takes the request, and has
+        the next one without being looked for.
+        """
+        self.a.store.away, self.a.owners.living = True, [B, C]
+        self.c.owners.mine.add("call-1")
+        self.comes(self.a, ask("UPDATE"), ask("BYE", 4))
+        self.assertEqual(
+            (self.a.methods(), self.b.methods(), self.c.methods()), ([], [], ["UPDATE", "BYE"])
+        )
+        self.assertEqual([node for node, _, _ in self.a.links.asked], [B, C, C])
+        self.assertEqual(self.a.relay.counters, {"found": 1, "relayed": 1})
+
+    def test_askedInVain(self) -> None:
+        """
+        A call that no other node has may be one of a node that does not answer.
+        """
+        self.a.store.away, self.a.owners.living = True, [B, C]
+        self.a.links.gone.add(C)
+        self.comes(self.a, ask())
+        self.assertEqual((self.a.methods(), self.a.told()), (["BYE"], [True]))
+        self.assertEqual(self.a.relay.counters, {"unanswered": 1})
+
+    def test_notBelieved(self) -> None:
+        """
+        Every node is asked as well while the store may have lost what it had.
+        """
+        self.a.owners.sure, self.a.owners.living = False, [B, C]
+        self.b.owners.mine.add("call-1")
+        self.comes(self.a, ask())
+        self.assertEqual((self.a.methods(), self.b.methods()), ([], ["BYE"]))
+
+    def test_believed(self) -> None:
+        """
+        Else a dialog that is not in the store is not looked for anywhere.
+        """
+        self.a.owners.living = [B, C]
+        self.b.owners.mine.add("call-1")
+        self.comes(self.a, ask())
+        self.assertEqual((self.a.methods(), self.b.methods()), (["BYE"], []))
+
+    def test_askedOnce(self) -> None:
+        """
+        What comes from a node that asks is not asked on.
+        """
+        self.a.store.away = self.b.store.away = True
+        self.a.owners.living, self.b.owners.living = [B], [C]
+        self.c.owners.mine.add("call-1")
+        self.comes(self.a, ask())
+        self.assertEqual((self.a.told(), self.b.links.asked), ([True], []))
+
     def test_rememberedAway(self) -> None:
         """
         Where the owner is remembered, the store need not be there.

@@ -127,7 +127,8 @@ class ChaosCase(ClusterCase):
                 continue
             payload = self.payload[: int(seconds * 8000)]
             await call.play([payload, payload])
-            self.past.append(Past.of(call, await self._hangUp(call)))
+            answer = await self._hangUp(call)
+            self.past.append(Past.of(call, answer, reactor.seconds()))
             client.calls.remove(call)
             call.close()
 
@@ -146,6 +147,9 @@ class ChaosCase(ClusterCase):
             # It is not known now where the call is; that is no end of it.
             self.noted["BYE put off"] += 1
             await pause(float(after))
+        if response.status != 200:
+            why = response.headers.get("Warning") or "no Warning"
+            print(f"BYE of {call.callID}: {response.status}, {why}", flush=True)
         return response.status
 
     # What happens to them.
@@ -255,6 +259,8 @@ class ChaosCase(ClusterCase):
             checks.call(each, found.get(each.callID, []))
         await self._checkNodes(checks.problems)
         self._report(found, checks.gone)
+        if checks.problems:
+            self._keepLogs()
         self.assertEqual(dict(checks.problems), {})
 
     async def _final(self, known: set[str]) -> dict[str, list[Manifest]]:
@@ -287,7 +293,6 @@ class ChaosCase(ClusterCase):
         traces = sum(each.output.count(_TROUBLE) for each in self.programs)
         if traces:
             problems[f"{traces} tracebacks in the logs"] += 1
-            self._keepLogs()
         if any(client.strangers for client in self.clients):
             problems["requests for calls that are over"] += 1
         self._checkGrowth(problems)

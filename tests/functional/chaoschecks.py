@@ -32,19 +32,22 @@ class Past:
     """
     A call that has ended, as its client saw it.
 
+    @ivar ended: when that had come.
     @ivar sent: by SSRC, sequence numbers and times of what was sent.
     """
 
     callID: str
     bye: int
+    ended: float
     statuses: set[int]
     numbers: list[int]
     sent: dict[int, tuple[array[int], array[float]]]
 
     @classmethod
-    def of(cls, call: RecordingCall, bye: int) -> Past:
+    def of(cls, call: RecordingCall, bye: int, ended: float) -> Past:
         """
         @param bye: the answer to its BYE; 0: none.
+        @param ended: when that had come.
         """
         sent = {}
         for leg in call.legs:
@@ -52,7 +55,7 @@ class Past:
             sent[leg.ssrc] = (sequence, array("d", (each.time for each in leg.sent)))
         numbers = [each.cseq.number for each in call.requests if each.method != "ACK"]
         statuses = {each.status for each in call.responses}
-        return cls(call.callID, bye, statuses, numbers, sent)
+        return cls(call.callID, bye, ended, statuses, numbers, sent)
 
 
 @define(eq=False)
@@ -103,8 +106,9 @@ class Checks:
             self.problems[f"{len(manifests)} recordings of a call"] += 1
             return
         [manifest] = manifests
-        if (manifest["state"], manifest["endReason"]) != ("complete", "bye"):
-            self.problems[f"recording {manifest['state']}, {manifest['endReason']}"] += 1
+        state, reason = manifest["state"], manifest["endReason"]
+        if reason != "bye" or (state != "complete" and not self._isCut(past, manifest)):
+            self.problems[f"recording {state}, {reason}"] += 1
         kept = journalled(locate(self.root, manifest["id"]) or "")
         for ssrc, (sequences, times) in past.sent.items():
             missing = [
@@ -121,6 +125,13 @@ class Checks:
             if len(bare) > _TOLERANCE:
                 when = ", ".join(self._near(time) for time in (bare[0], bare[-1]))
                 self.problems[f"{len(bare)} packets of {manifest['id']} missing: {when}"] += 1
+
+    def _isCut(self, past: Past, manifest: Manifest) -> bool:
+        """
+        @return: whether a node died with its last packets.
+        """
+        nodes = manifest["nodes"]
+        return any(each.node in nodes and each.interrupts(past.ended) for each in self.hits)
 
     def _isExcused(self, time: float, manifest: Manifest) -> bool:
         nodes = manifest["nodes"]

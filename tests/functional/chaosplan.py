@@ -32,6 +32,9 @@ _MISSED, _LEASE = 1.5, 3.0
 # Seconds of media that may be in the buffers of a process that is killed.
 _BUFFERED = 0.5
 
+# Seconds between the end of a call and the time when what came last is written.
+_LAST_PACKETS = 2.0
+
 
 @frozen
 class Disaster:
@@ -78,6 +81,14 @@ class Hit:
         """
         last = min(self.end, self.begin + _LEASE) if self.kind == "freeze" else self.begin
         return self.begin - _BUFFERED <= time <= last + _MISSED
+
+    def interrupts(self, end: float) -> bool:
+        """
+        @param end: when a call of this node had ended.
+        @return: whether the node may have died with the last packets of the call, so
+            that it has to call the recording C{incomplete}.
+        """
+        return self.kind == "kill" and end - 0.5 <= self.begin <= end + _LAST_PACKETS
 
 
 def makePlan(seed: int, nodes: Sequence[str], count: int) -> tuple[str, list[Disaster]]:

@@ -49,6 +49,15 @@ class PlanTests(SynchronousTestCase):
         ):
             self.assertEqual([hit.excuses(each) for each in times], expected)
 
+    def test_interrupts(self) -> None:
+        """
+        A kill may be in the way of a call that had ended just before it.
+        """
+        hit = Hit("kill", "a", 100.0, 100.1)
+        found = [hit.interrupts(each) for each in (97.9, 98.1, 100.0, 100.4, 100.6)]
+        self.assertEqual(found, [False, True, True, True, False])
+        self.assertFalse(Hit("freeze", "a", 100.0, 109.0).interrupts(100.0))
+
 
 class ShortTests(ChaosCase):
     """
