@@ -110,7 +110,9 @@ class Node(NodeControl, Service):
     @trace.default
     def _makeTrace(self) -> TraceService:
         finder = CallFinder(
-            lambda: self.sessions.recordings, self.settings.recordings.directory, self.archive
+            lambda: self.sessions.recordings.values(),
+            self.settings.recordings.directory,
+            self.archive,
         )
         return TraceService(
             *(self._reactor, self.ring, socketPath(self.settings), self.settings.node.id),

@@ -4,7 +4,7 @@ Which calls somebody means who names a recording or a communication session.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 
 from attrs import define
 from twisted.internet.defer import Deferred, succeed
@@ -27,12 +27,12 @@ class UnknownCall(LookupError):
 @define(eq=False, repr=False)
 class CallFinder:
     """
-    @ivar _recordings: gives what is being recorded, by id.
+    @ivar _recordings: gives what is being recorded.
     @ivar _root: the recordings directory.
     @ivar _workers: where the disk is read.
     """
 
-    _recordings: Callable[[], Mapping[str, LiveRecording]]
+    _recordings: Callable[[], Iterable[LiveRecording]]
     _root: str
     _workers: IWorkers
 
@@ -42,7 +42,7 @@ class CallFinder:
             session that is being recorded.
         @return: fires with the Call-IDs; fails with L{UnknownCall}.
         """
-        running = [each.recording for each in self._recordings().values()]
+        running = [each.recording for each in self._recordings()]
         found = frozenset(
             each.callID for each in running if session == each.id or session in each.sessions
         )

@@ -83,12 +83,12 @@ def parsePeer(text: str) -> tuple[str, int]:
     @return: host and port; the port is 0 for any, the host empty for any.
     @raise BadQuery: it is none of these.
     """
-    host, port = text, ""
+    host, colon, port = text, "", ""
     if text.count(":") == 1 or "]:" in text:
-        host, _, port = text.rpartition(":")
+        host, colon, port = text.rpartition(":")
     number = int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0
     wrong = bool(text) and not isAddress(plainHost(host))
-    if wrong or number > 65535 or (port and not number):
+    if wrong or number > 65535 or (colon and not number):
         raise BadQuery(
             f"{text!r}: a peer is IP or IP:PORT, such as 192.0.2.7 or [2001:db8::7]:5060"
         )
