@@ -8,8 +8,7 @@ import os
 import socket
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from io import BufferedRWPair
+from contextlib import ExitStack, suppress
 from typing import IO, Any
 
 from attrs import define, field
@@ -59,16 +58,21 @@ def addArguments(parser: ArgumentParser) -> None:
     )
 
 
-def connect(path: str) -> BufferedRWPair[Any, Any]:
+def connect(path: str, query: bytes) -> IO[bytes]:
     """
-    @return: a connection to the socket of a node.
-    @raise OSError: there is none.
+    Ask a node.
+
+    @return: what it answers.
+    @raise OSError: nobody listens there.
     """
     place = SocketPlace.of(path)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.connect(place.address)
-            return connection.makefile("rwb")
+            # A node that has closed already may have said why.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(query)
+            return connection.makefile("rb")
     finally:
         place.close()
 
@@ -87,7 +91,7 @@ class TraceCommand:
     say: Callable[[str], object]
     warn: Callable[[str], object]
     octets: Callable[[], IO[bytes]]
-    _connect: Callable[[str], BufferedRWPair[Any, Any]] = connect
+    _connect: Callable[[str, bytes], IO[bytes]] = connect
     _pcap: PcapWriter = field(factory=PcapWriter, init=False)
     _file: IO[bytes] | None = field(default=None, init=False)
     _ladder: Ladder = field(factory=Ladder, init=False)
@@ -105,23 +109,21 @@ class TraceCommand:
         self._ladder.full = options.full
         query = Query(not options.no_follow, options.call_id, options.session, options.peer)
         with ExitStack() as stack:
-            connection = stack.enter_context(self._reached())
-            self._ask(connection, query)
-            lines = self._lines(connection)
+            lines = self._lines(stack.enter_context(self._asked(query.line())))
             # A query that is refused must not cost a file that is there already.
             first = next(lines, None)
             self._openFile(stack)
             if first is not None:
                 self._tell(first, lines)
 
-    def _reached(self) -> BufferedRWPair[Any, Any]:
+    def _asked(self, query: bytes) -> IO[bytes]:
         options = self.options
         path = options.socket
         if path is None:
             overrides = {"node.id": options.node_id, "recordings.directory": options.recordings}
             path = socketPath(loadSettings(options.config, overrides))
         try:
-            return self._connect(path)
+            return self._connect(path, query)
         except FileNotFoundError:
             raise TraceError(
                 f"{path}: no node listens there; is it running, are --config, --recordings and"
@@ -136,15 +138,7 @@ class TraceCommand:
         except OSError as error:
             raise TraceError(f"{path}: {error.strerror or error}") from None
 
-    def _ask(self, connection: BufferedRWPair[Any, Any], query: Query) -> None:
-        try:
-            connection.write(query.line())
-            connection.flush()
-        except ConnectionError:
-            # It may have said why before it closed.
-            return
-
-    def _lines(self, connection: BufferedRWPair[Any, Any]) -> Iterator[tuple[str, Any]]:
+    def _lines(self, connection: IO[bytes]) -> Iterator[tuple[str, Any]]:
         """
         @return: what the node says, but for how it ends.
         """

@@ -31,13 +31,13 @@ class LadderTests(SynchronousTestCase):
         self.assertEqual(
             self.draw(
                 traced(sip("INVITE")),
-                traced(sip("100 Trying"), sent=True, time=NOON + 0.0015),
+                traced(sip("100 Trying"), sent=True, time=NOON + 0.002),
                 traced(sip("200 OK"), sent=True, time=NOON + 0.25),
             ),
             [
                 "[1] call-1",
                 f"09:00:00.250000    +0.000{peer}|-- INVITE (1) ------------------------>{node}88",
-                f"09:00:00.251500    +0.001{peer}|<------------- 100 Trying (1 INVITE) --{node}74",
+                f"09:00:00.252000    +0.002{peer}|<------------- 100 Trying (1 INVITE) --{node}74",
                 f"09:00:00.500000    +0.248{peer}|<----------------- 200 OK (1 INVITE) --{node}70",
             ],
         )
