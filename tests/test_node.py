@@ -4,6 +4,7 @@ Tests of L{siprec.node}: the start, the stop, and what a real one is made of.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from twisted.internet.address import UNIXAddress

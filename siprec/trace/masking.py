@@ -35,9 +35,10 @@ _HARMLESS = frozenset(
 # RFC 4568: several keys may follow each other, each with its method.
 _CRYPTO = re.compile(_LINE + rb"(a[ \t]*+=[ \t]*+crypto[ \t]*+:)([^\r\n]*+)", re.I)
 _KEY = re.compile(rb"(?<![\w-])([a-z][\w-]*+:)([^|;\s]++)", re.I)
-# RFC 4567; RFC 8839 section 5.4; RFC 4566 section 5.12.
+# RFC 4567; RFC 8839 section 5.4; RFC 4566 section 5.12.  Of the first not even the name
+# of the protocol stays, or a program would try to read what is no MIKEY any more.
 _KEY_LINE = re.compile(
-    _LINE + rb"(a[ \t]*+=[ \t]*+key-mgmt[ \t]*+:(?:[ \t]*+mikey(?=[ \t]))?"
+    _LINE + rb"(a[ \t]*+=[ \t]*+key-mgmt[ \t]*+:"
     rb"|a[ \t]*+=[ \t]*+ice-pwd[ \t]*+:|k[ \t]*+=(?:[ \t]*+(?:clear|base64|uri):)?)([^\r\n]*+)",
     re.I,
 )

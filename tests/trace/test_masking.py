@@ -107,7 +107,7 @@ class MaskingTests(SynchronousTestCase):
             (b"k=base64:abc", b"k=base64:***"),
             (b"k=clear:a b", b"k=clear:* *"),
             (b"k=abc", b"k=***"),
-            (b"a=key-mgmt:mikey AQAF+", b"a=key-mgmt:mikey *****"),
+            (b"a=key-mgmt:mikey AQAF+", b"a=key-mgmt:***** *****"),
             (b"a=key-mgmt:AQAF", b"a=key-mgmt:****"),
             (b"a=ice-pwd:asd88", b"a=ice-pwd:*****"),
         ):
