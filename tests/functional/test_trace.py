@@ -201,6 +201,7 @@ class FileTests(TraceCase):
             file, "-Y", "sip.Method == OPTIONS", "-T", "fields", "-e", "sdp.version"
         )
         self.assertEqual([each.strip() for each in found], ["0", "0"])
+        self.assertEqual(await self.tshark(file, "-Y", "_ws.malformed"), [])
 
     async def test_chosen(self) -> None:
         """
