@@ -184,7 +184,7 @@ class FileTests(TraceCase):
             )
             head += f"\r\nAuthorization: {credentials}".encode()
             head += b"\r\nContent-Type: application/sdp"
-            peer.transport.write(head + b"\r\n\r\n" + body, (HOST, self.node.sip))
+            port.write(head + b"\r\n\r\n" + body, (HOST, self.node.sip))
             await peer.received.get()
         file = f"{self.root}/options.pcap"
         text = await self.traced("--no-follow", "--full", "--peer", mine, "--write", file)
@@ -270,7 +270,7 @@ class FollowTests(TraceCase):
         for number in range(150):
             via = f"UDP {HOST}:{port.getHost().port}"
             data = options(via, f"z9hG4bK{number}", b"x" * 20000)
-            peer.transport.write(data, (HOST, self.node.sip))
+            port.write(data, (HOST, self.node.sip))
             await peer.received.get()
         self.assertEqual(await self.node.metric("siprec_trace_messages"), 20)
         slow.settimeout(30)
