@@ -39,16 +39,18 @@ from siprec.session.recovery import Recovery
 from siprec.session.running import RunningRecordings
 from siprec.session.service import SessionService
 from siprec.session.workers import Workers
+from siprec.sip.flow import unseen
 from siprec.sip.interfaces import IMessageReceiver, ISipTransport
 from siprec.sip.layer import SipLayer
 from siprec.sip.transport import TransportService
 from siprec.store.interfaces import ISessionStore
 from siprec.store.opening import openStore
+from siprec.trace.ring import TraceRing
 from siprec.uas.around import Surroundings, mediaHosts
 from siprec.uas.negotiation import Negotiation
 from siprec.uas.origin import describeDialog
 from siprec.uas.outgoing import Outgoing
-from siprec.watching import watchCluster, watchNode
+from siprec.watching import watchCluster, watchNode, watchTrace
 
 __all__ = ["makeNode"]
 
@@ -74,6 +76,7 @@ class _Assembly:
     def __init__(self, reactor: Any, settings: Settings, now: Callable[[], float]) -> None:
         self.reactor, self.settings, self.now = reactor, settings, now
         self.metrics = Metrics(__version__, settings.node.id)
+        self.ring = TraceRing(settings.trace.messages, settings.trace.bytes, now)
         self.workers = Workers(reactor)
         self.running = RunningRecordings(settings.recordings.directory, settings.node.id)
         self.ports = PortPool(*settings.media.ports, reactor.seconds)
@@ -193,6 +196,7 @@ class _Assembly:
             self.state,
             self.entrance,
         )
+        watchTrace(self.metrics, self.ring)
         return Node(
             settings=settings,
             metrics=self.metrics,
@@ -211,6 +215,7 @@ class _Assembly:
             now=self.now,
             reactor=self.reactor,
             cluster=self.cluster,
+            ring=self.ring,
         )
 
     def _join(self) -> None:
@@ -312,7 +317,10 @@ class _Assembly:
         )
 
     def _transport(self, receiver: IMessageReceiver) -> TransportService:
-        self.entrance = makeEntrance(self.reactor, self.settings, self.layer, self.now, receiver)
+        witness = self.ring.note if self.ring.messages else unseen
+        self.entrance = makeEntrance(
+            self.reactor, self.settings, self.layer, self.now, receiver, witness
+        )
         return self.entrance.transport
 
     def _recorder(self, transport: ISipTransport) -> Recorder:

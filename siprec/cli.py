@@ -10,9 +10,11 @@ import sys
 from collections.abc import Sequence
 
 from siprec import __version__
+from siprec.config import ConfigError
 from siprec.render.recording import RenderError, renderDirectory
 from siprec.session.manifest import BadManifest, readManifest, withRendering, writeManifest
 from siprec.show import show
+from siprec.trace.command import TraceCommand, TraceError, addArguments
 
 
 def _render(directory: str, split: str | None) -> str:
@@ -53,6 +55,10 @@ def _print(text: str) -> None:
     print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
+def _warn(text: str) -> None:
+    print(f"siprec: {text}", file=sys.stderr, flush=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """
     @param arguments: without the command's name; C{None}: those of the process.
@@ -72,18 +78,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     shown = commands.add_parser("show", help="print a recording: participants, streams, timeline")
     shown.add_argument("directory", help="the recording's directory")
+    addArguments(commands.add_parser("trace", help="show the SIP messages of a running node"))
     options = parser.parse_args(arguments)
     try:
-        if options.command == "show":
+        if options.command == "trace":
+            TraceCommand(options, _print, _warn, lambda: sys.stdout.buffer).run()
+        elif options.command == "show":
             _print(_show(options.directory))
         else:
             _print(_render(options.directory, options.split))
+    except KeyboardInterrupt:
+        return 0  # it is how a trace ends
     except BrokenPipeError:
         # Whoever reads has seen enough; nothing more may be written at the exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (OSError, BadManifest, RenderError, ValueError) as error:
-        print(f"siprec: {error}", file=sys.stderr)
+    except (OSError, BadManifest, ConfigError, RenderError, TraceError, ValueError) as error:
+        _warn(str(error))
         return 1
     except KeyError as error:
         print(f"siprec: {options.directory}: the manifest has no {error}", file=sys.stderr)

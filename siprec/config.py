@@ -32,6 +32,7 @@ __all__ = [
     "Settings",
     "SipSettings",
     "StoreSettings",
+    "TraceSettings",
     "loadSettings",
 ]
 
@@ -207,6 +208,18 @@ class ManholeSettings:
 
 
 @frozen
+class TraceSettings:
+    """
+    The latest SIP messages, for those who look.  C{socket} is an absolute path;
+    empty: below the recordings directory.
+    """
+
+    messages: int
+    bytes: int
+    socket: str
+
+
+@frozen
 class Settings:
     """
     Everything that can be configured, one attribute for each table of the file.
@@ -223,6 +236,7 @@ class Settings:
     metadata: MetadataSettings
     http: HttpSettings
     manhole: ManholeSettings
+    trace: TraceSettings
     peers: tuple[PeerSettings, ...] = ()
 
 
@@ -237,6 +251,7 @@ _GROUPS: dict[str, type[Any]] = {
     "metadata": MetadataSettings,
     "http": HttpSettings,
     "manhole": ManholeSettings,
+    "trace": TraceSettings,
 }
 
 

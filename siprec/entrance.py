@@ -16,6 +16,7 @@ from siprec.config import ConfigError, Settings
 from siprec.recorder import Recorder
 from siprec.sip.auth import Authenticator
 from siprec.sip.digest import Users, parseUsers
+from siprec.sip.flow import Witness, unseen
 from siprec.sip.interfaces import IMessageReceiver
 from siprec.sip.layer import SipLayer
 from siprec.sip.nonces import Nonces, Replays
@@ -100,14 +101,17 @@ def makeEntrance(
     layer: SipLayer,
     now: Callable[[], float],
     receiver: IMessageReceiver | None = None,
+    witness: Witness = unseen,
 ) -> Entrance:
     """
     @param now: gives seconds since the Unix epoch.
     @param receiver: gets what is let in; by default the layer.
+    @param witness: is told of all messages, also of those that are not let in.
     """
     nonces = Nonces(secrets.token_bytes(32), now)
     authenticator = Authenticator(nonces, Replays(settings.sip.digestLifetime, now))
     throttle = Throttle(reactor.seconds)
     doorway = Doorway(layer, receiver or layer, authenticator, throttle, now)
-    transport = TransportService(reactor, settings.sip.listen, settings.sip.advertise, doorway)
+    sip = settings.sip
+    transport = TransportService(reactor, sip.listen, sip.advertise, doorway, witness=witness)
     return Entrance(transport, doorway)

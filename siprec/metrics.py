@@ -108,6 +108,10 @@ _WATCHABLE: Mapping[str, _Watchable] = {
     "siprec_sip_unacknowledged": _Watchable(
         GaugeMetricFamily, "Calls that were answered and have no ACK yet."
     ),
+    "siprec_trace_messages": _Watchable(
+        GaugeMetricFamily, "SIP messages that are kept for siprec trace."
+    ),
+    "siprec_trace_octets": _Watchable(GaugeMetricFamily, "Octets of these messages."),
     "siprec_sip_connections": _Watchable(GaugeMetricFamily, "Open TCP and TLS connections."),
     "siprec_sip_transport_events_total": _Watchable(
         CounterMetricFamily, "What happened to SIP's sockets, such as failed handshakes.", "event"

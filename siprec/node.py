@@ -41,6 +41,10 @@ from siprec.session.workers import Workers
 from siprec.shell.interfaces import IShellNode
 from siprec.sip.layer import SipLayer
 from siprec.sip.transport import TransportService
+from siprec.trace.calls import CallFinder
+from siprec.trace.place import socketPath
+from siprec.trace.ring import TraceRing
+from siprec.trace.serving import TraceService
 from siprec.uas.around import checkMedia
 from siprec.uas.call import Call
 from siprec.web.site import makeSite
@@ -90,7 +94,9 @@ class Node(NodeControl, Service):
     _reactor: Any
     cluster: Cluster | None = None
     onRefused: Callable[[BaseException], None] = _nothing
+    ring: TraceRing = field(factory=TraceRing)
     manhole: ManholeService = field(init=False)
+    trace: TraceService = field(init=False)
     _http: IListeningPort | None = field(default=None, init=False)
     _recovering: Deferred[None] = field(factory=lambda: succeed(None), init=False)
     _started: list[IService] = field(factory=list, init=False)
@@ -100,6 +106,19 @@ class Node(NodeControl, Service):
     def _makeManhole(self) -> ManholeService:
         keys = self.settings.manhole
         return ManholeService(self._reactor, keys.listen, keys.authorizedKeys, keys.hostKey, self)
+
+    @trace.default
+    def _makeTrace(self) -> TraceService:
+        finder = CallFinder(
+            lambda: self.sessions.recordings.values(),
+            self.settings.recordings.directory,
+            self.archive,
+        )
+        return TraceService(
+            *(self._reactor, self.ring, socketPath(self.settings), self.settings.node.id),
+            finder.find,
+            required=bool(self.settings.trace.socket),
+        )
 
     # Service.
 
@@ -114,8 +133,8 @@ class Node(NodeControl, Service):
         @raise LeaseHeld: the same, as the store says.
         @raise ListenFailed: a SIP address cannot be had.
         @raise OSError: the recordings directory cannot be written, the address
-            for HTTP or the SSH shell cannot be had, the shell's keys, or a
-            file of digest users or a secret.
+            for HTTP, the SSH shell or the trace cannot be had, the shell's keys,
+            or a file of digest users or a secret.
         """
         try:
             checkMedia(self.settings.media.address, self.settings.media.bind)
@@ -171,6 +190,7 @@ class Node(NodeControl, Service):
             # Others should know by what addresses peers reach this node.
             self.state.heartbeat.beatNow()
         self._start(self.manhole)
+        self._start(self.trace)
         self._listenHTTP()
         for call in resumed:
             call.moveMedia()
@@ -290,6 +310,7 @@ class Node(NodeControl, Service):
             "SIP": self.transport.stopService(),
             "capture": self.capture.stopService(),
             "SSH shell": self.manhole.stopService(),
+            "trace": self.trace.stopService(),
         }
         if self._http is not None:
             closing["HTTP"] = maybeDeferred(self._http.stopListening)

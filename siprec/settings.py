@@ -285,4 +285,25 @@ SETTINGS: tuple[Setting, ...] = (
         filePath,
         "File of the SSH shell's own private key; made at the first start.",
     ),
+    Setting(
+        "trace.messages",
+        None,
+        10_000,
+        whole(0, 1_000_000),
+        "SIP messages that are kept for siprec trace, the latest ones; 0: none.",
+    ),
+    Setting(
+        "trace.bytes",
+        None,
+        "16MiB",
+        size,
+        "Most bytes of messages that are kept for siprec trace, or as 16MiB.",
+    ),
+    Setting(
+        "trace.socket",
+        None,
+        "",
+        optionalFile,
+        "Path of the socket that siprec trace reads; empty: one below recordings.directory.",
+    ),
 )

@@ -15,6 +15,7 @@ from siprec.recorder import Recorder
 from siprec.session.recordings import Recordings
 from siprec.session.service import SessionService
 from siprec.sip.layer import SipLayer
+from siprec.trace.ring import TraceRing
 from siprec.uas.capacity import streamsOf
 
 # Of what the SIP layer counts, that which nobody got an answer to.
@@ -53,6 +54,14 @@ def watchNode(
     metrics.watch("siprec_sip_connections", lambda: entrance.transport.connections)
     metrics.watch("siprec_sip_unacknowledged", lambda: len(recorder.capacity.unacknowledged))
     metrics.watch("siprec_streams", lambda: streamsOf(recorder.calls.values()))
+
+
+def watchTrace(metrics: Metrics, ring: TraceRing) -> None:
+    """
+    Likewise for the messages that are kept for who looks.
+    """
+    metrics.watch("siprec_trace_messages", lambda: len(ring))
+    metrics.watch("siprec_trace_octets", lambda: ring.octets)
 
 
 def watchCluster(metrics: Metrics, cluster: Cluster) -> None:

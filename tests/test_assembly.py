@@ -16,6 +16,7 @@ from siprec.config import ConfigError
 from siprec.ids import NodeID
 from siprec.node import Node
 from siprec.session.model import NodeLease
+from siprec.sip.flow import Flow, unseen
 from siprec.store.memory import MemorySessionStore
 from siprec.store.redis import RedisSessionStore
 from tests.nodeparts import FakeReactor, settingsFor
@@ -69,6 +70,21 @@ class AloneTests(AssemblyTestCase):
         node.state._onFenced("unknown")
         node.state._onLapsed()
         self.assertEqual(node.state._lease().data.keys() & {"cluster", "draining"}, set())
+
+    def test_trace(self) -> None:
+        """
+        What the transport sends is in the ring that the trace is read from; with
+        C{trace.messages = 0} nothing looks at it.
+        """
+        flow = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.7", 5060))
+        node = self.make(trace__messages=2, trace__bytes=100)
+        self.assertEqual((node.ring.messages, node.ring.limit), (2, 100))
+        self.assertIs(node.trace.ring, node.ring)
+        node.transport._witness(flow, True, b"x")
+        self.assertEqual(node.ring.get(0).data, b"x")
+        self.assertEqual(metric(node.metrics, "siprec_trace_messages"), 1)
+        self.assertEqual(metric(node.metrics, "siprec_trace_octets"), 1)
+        self.assertIs(self.make(trace__messages=0).transport._witness, unseen)
 
 
 class TogetherTests(AssemblyTestCase):

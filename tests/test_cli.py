@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from siprec import __version__, cli
 from siprec.session.manifest import Manifest, readManifest, writeManifest
+from siprec.trace.command import TraceCommand
 from tests.render.journals import audioOf, talk, writeRecording
 
 
@@ -241,3 +242,36 @@ class ShowTests(CommandTestCase):
         os.close(reader)
         with open(writer, "w") as output, contextlib.redirect_stdout(output):
             self.assertEqual(cli.main(["show", self.directory]), 0)
+
+
+class TraceTests(CommandTestCase):
+    """
+    C{siprec trace}: what it does is tested in L{tests.trace.test_command}.
+    """
+
+    def test_noNode(self) -> None:
+        """
+        Where no node runs, that is said.
+        """
+        self.assertIn("no node listens there", self.error("trace", "--socket", "/nowhere/x"))
+
+    def test_badConfiguration(self) -> None:
+        """
+        So is what is wrong with the configuration, or with the command.
+        """
+        self.assertIn("--config", self.error("trace", "--config", "/nowhere/x"))
+        self.assertIn("IP or IP:PORT", self.error("trace", "--peer", "sbc"))
+        status, _, errors = self.run_("trace", "--call-id", "a", "--session", "b")
+        self.assertEqual(status, 2)
+        self.assertIn("not allowed with", errors)
+
+    def test_interrupted(self) -> None:
+        """
+        Ctrl-C is how it ends, and no error.
+        """
+
+        def interrupt(command: object) -> None:
+            raise KeyboardInterrupt
+
+        self.patch(TraceCommand, "run", interrupt)
+        self.assertEqual(self.run_("trace"), (0, "", ""))

@@ -110,6 +110,7 @@ class LoadSettingsTests(SynchronousTestCase):
                     "authorizedKeys": os.path.abspath("authorized_keys"),
                     "hostKey": os.path.abspath("manhole_host_key"),
                 },
+                "trace": {"messages": 10_000, "bytes": 16 << 20, "socket": ""},
                 "peers": (),
             },
         )

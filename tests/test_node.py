@@ -4,6 +4,7 @@ Tests of L{siprec.node}: the start, the stop, and what a real one is made of.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from twisted.internet.address import UNIXAddress
@@ -12,6 +13,7 @@ from twisted.logger import capturedLogs
 
 from siprec.session.running import NodeInUse, Orphan, RunningRecordings
 from siprec.sip.transport import ListenFailed
+from siprec.trace.ring import TraceRing
 from tests.nodeparts import LISTEN, NodeTestCase
 from tests.session.recordings import NODE, identity
 
@@ -47,6 +49,33 @@ class StartTests(NodeTestCase):
         self.assertTrue(self.node.running)
         self.assertRaises(NodeInUse, RunningRecordings(self.root, NODE).acquire)
         self.successResultOf(self.stop())
+
+    def test_trace(self) -> None:
+        """
+        Its trace can be read while it runs, if it keeps one: at a socket of its own
+        below the recordings, or at the one that is configured.
+        """
+        self.start()
+        self.assertEqual(self.reactor.unixServers, [])
+        self.successResultOf(self.stop())
+        self.parts["ring"] = TraceRing(10, 1000)
+        self.start()
+        [(address, _, _, mode, _)] = self.reactor.unixServers
+        self.assertEqual((os.path.basename(address), mode), (f"{NODE}.trace", 0o600))
+        self.assertEqual(self.node.trace.path, f"{self.root}/.running/{NODE}.trace")
+        self.successResultOf(self.stop())
+        self.assertFalse(self.node.trace.running)
+
+    def test_traceRefused(self) -> None:
+        """
+        If the configured one cannot be had, the node does not start.
+        """
+        self.parts["ring"] = TraceRing(10, 1000)
+        self.node = self.makeNode(trace__socket=self.root)
+        error = self.assertRaises(OSError, self.node.startService)
+        self.assertIn(f"trace.socket {self.root}: there is a file", str(error))
+        self.assertFalse(self.node.running)
+        self.assertFree()
 
     def test_noHTTP(self) -> None:
         """

@@ -169,6 +169,8 @@ class MakeTests(SynchronousTestCase):
             ("siprec_ready", 0),
             ("siprec_streams", 0),
             ("siprec_sip_connections", 0),
+            ("siprec_trace_messages", 0),
+            ("siprec_trace_octets", 0),
             ("siprec_sip_unacknowledged", 0),
             ("siprec_sip_certificate_expires", 0),
             ("siprec_media_packets_total", 0),

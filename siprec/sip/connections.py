@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
-from siprec.sip.flow import Flow
+from siprec.sip.flow import Flow, Witness, unseen
 from siprec.sip.identity import identities
 from siprec.sip.interfaces import FlowGone, IMessageReceiver
 from siprec.sip.matching import isAddress
@@ -46,18 +46,20 @@ class Connections:
         receiver: IMessageReceiver,
         counters: Counter[str],
         tls: SipTLS,
+        witness: Witness = unseen,
     ) -> None:
         """
         @param reactor: provides C{IReactorTime}, C{IReactorTCP} and
             C{IReactorPluggableNameResolver}.
         @param tls: of our connections to peers.
+        @param witness: is told of each message that comes.
         """
         self._reactor = reactor
         self._tls = tls
         self.limits = StreamLimits()
         self._counters = counters
         self._around = StreamSurroundings(
-            reactor, receiver, counters, self._opened, self._closed, self.limits
+            reactor, receiver, counters, self._opened, self._closed, self.limits, witness
         )
         self._hosts: Counter[str] = Counter()
         self._numbers = itertools.count(1).__next__

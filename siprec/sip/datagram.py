@@ -15,7 +15,7 @@ from twisted.internet.interfaces import ISystemHandle
 from twisted.internet.protocol import DatagramProtocol
 
 from siprec.sip.errors import BadMessage
-from siprec.sip.flow import Flow
+from siprec.sip.flow import Flow, Witness, unseen
 from siprec.sip.framing import parseDatagram
 from siprec.sip.interfaces import FlowGone, IMessageReceiver
 from siprec.sip.matching import plainHost
@@ -92,12 +92,17 @@ class DatagramListener(DatagramProtocol):
     transport: Any
 
     def __init__(
-        self, receiver: IMessageReceiver, facing: FacingAddresses, counters: Counter[str]
+        self,
+        receiver: IMessageReceiver,
+        facing: FacingAddresses,
+        counters: Counter[str],
+        witness: Witness = unseen,
     ) -> None:
         self.address = ("", 0)
         self._receiver = receiver
         self._facing = facing
         self._counters = counters
+        self._witness = witness
 
     def startProtocol(self) -> None:
         """
@@ -136,11 +141,13 @@ class DatagramListener(DatagramProtocol):
         try:
             message = parseDatagram(data)
         except BadMessage as error:
+            self._witness(flow, False, data)
             self._receiver.badMessage(error, flow)
             return
         if message is None:
             self._counters["keepalives"] += 1
         else:
+            self._witness(flow, False, data)
             self._receiver.messageReceived(message, flow)
 
     def send(self, data: bytes, remote: tuple[str, int]) -> None:

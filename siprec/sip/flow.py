@@ -4,9 +4,11 @@ The path a message came by, or is to leave by.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from attrs import field, frozen
 
-__all__ = ["Flow"]
+__all__ = ["Flow", "Witness", "unseen"]
 
 
 @frozen
@@ -49,3 +51,22 @@ class Flow:
         if not self.peers or not other.peers:
             return True
         return not set(self.peers).isdisjoint(other.peers)
+
+
+class Witness(Protocol):
+    """
+    Is told of each message that comes or goes, good or bad.
+    """
+
+    def __call__(self, flow: Flow, sent: bool, *parts: bytes) -> object:
+        """
+        @param flow: what it came by, or left by.
+        @param sent: whether it is one of ours.
+        @param parts: its octets, cut anywhere.
+        """
+
+
+def unseen(flow: Flow, sent: bool, *parts: bytes) -> None:
+    """
+    Nobody looks.
+    """

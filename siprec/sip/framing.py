@@ -5,6 +5,8 @@ sections 7.5 and 18.3), with the keepalives between (RFC 5626).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import define, field, frozen
 
 from siprec.sip.errors import BadMessage
@@ -27,6 +29,12 @@ MAX_BODY = 1048576
 
 _BLANK = b"\r\n\r\n"
 _LINE_BREAKS = b"\r\n"
+
+
+def _unseen(*parts: bytes) -> None:
+    """
+    Nobody looks.
+    """
 
 
 def parseDatagram(data: bytes) -> Request | Response | None:
@@ -79,12 +87,17 @@ class StreamFramer:
     Cuts the bytes of one stream into messages.  Its cost is linear in the
     number of bytes, however they are segmented, and it holds at most one
     message.
+
+    @ivar _witness: gets the octets of each message, cut anywhere, before the
+        message itself is returned.
     """
 
+    _witness: Callable[..., object] = _unseen
     _buffer: bytearray = field(factory=bytearray, init=False)
     # Before this offset there is no end of the head.
     _searched: int = field(default=0, init=False)
     _head: Head | None = field(default=None, init=False)
+    _start: bytes = field(default=b"", init=False)
     _wanted: int = field(default=0, init=False)
     _ended: bool = field(default=False, init=False)
 
@@ -124,6 +137,7 @@ class StreamFramer:
         head, body = self._head, bytes(self._buffer[: self._wanted])
         del self._buffer[: self._wanted]
         self._head = None
+        self._witness(self._start, _BLANK, body)
         try:
             return head.message(body)
         except BadMessage as error:
@@ -151,11 +165,12 @@ class StreamFramer:
         if end < 0 and len(buffer) < MAX_HEAD + len(_BLANK):
             self._searched = max(0, len(buffer) - len(_BLANK) + 1)
             return None
+        start = bytes(buffer[: MAX_HEAD if end < 0 else end])
         try:
             if end < 0:
-                lines, _, _ = bytes(buffer[:MAX_HEAD]).rpartition(b"\r\n")
+                lines, _, _ = start.rpartition(b"\r\n")
                 raise Head.parse(lines).refuse(f"head longer than {MAX_HEAD} bytes", 513)
-            head = Head.parse(bytes(buffer[:end]))
+            head = Head.parse(start)
             length = head.contentLength()
             if length is None:
                 raise head.refuse("no Content-Length on a stream")
@@ -164,7 +179,8 @@ class StreamFramer:
         except BadMessage as error:
             self._ended = True
             buffer.clear()
+            self._witness(start, b"" if end < 0 else _BLANK)
             return Invalid(error, fatal=True)
         del buffer[: end + len(_BLANK)]
-        self._head, self._wanted, self._searched = head, length, 0
+        self._head, self._start, self._wanted, self._searched = head, start, length, 0
         return None

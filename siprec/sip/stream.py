@@ -21,7 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from siprec.sip.flow import Flow
+from siprec.sip.flow import Flow, Witness, unseen
 from siprec.sip.framing import Framed, Invalid, Ping, StreamFramer
 from siprec.sip.interfaces import FlowGone, IMessageReceiver
 from siprec.sip.matching import plainHost
@@ -75,6 +75,7 @@ class StreamSurroundings:
 
     @ivar opened: is told of each new connection.
     @ivar closed: is told of each connection that is no more.
+    @ivar witness: is told of each message that comes.
     """
 
     clock: IReactorTime
@@ -83,6 +84,7 @@ class StreamSurroundings:
     opened: Callable[["StreamConnection"], None]
     closed: Callable[["StreamConnection"], None]
     limits: StreamLimits = field(factory=StreamLimits)
+    witness: Witness = unseen
 
 
 @implementer(IPushProducer, IHandshakeListener)
@@ -106,7 +108,7 @@ class StreamConnection(Protocol):
         self.flow = Flow(transport, ("", 0), ("", 0), number)
         self._around = around
         self._identify = identify
-        self._framer = StreamFramer()
+        self._framer = StreamFramer(self._came)
         self._deadline: IDelayedCall | None = None
         self._idle: IDelayedCall | None = None
         self._active = 0.0
@@ -279,6 +281,9 @@ class StreamConnection(Protocol):
         for waiter in self._take():
             waiter.errback(FlowGone(f"TLS failed: {reason.getErrorMessage()}"))
         self._around.closed(self)
+
+    def _came(self, *parts: bytes) -> None:
+        self._around.witness(self.flow, False, *parts)
 
     def _received(self, event: Framed) -> None:
         if isinstance(event, Ping):

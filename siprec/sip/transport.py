@@ -19,7 +19,7 @@ from zope.interface import implementer
 from siprec.sip.connections import CONNECT_TIME, Connections
 from siprec.sip.datagram import MAX_DATAGRAM, DatagramListener, FacingAddresses, isWildcard
 from siprec.sip.errors import SipError
-from siprec.sip.flow import Flow
+from siprec.sip.flow import Flow, Witness, unseen
 from siprec.sip.headers import Via
 from siprec.sip.interfaces import FlowGone, IMessageReceiver, ISipTransport
 from siprec.sip.listen import Listen, parseListen
@@ -75,6 +75,7 @@ class TransportService(Service):
         receiver: IMessageReceiver,
         tls: SipTLS | None = None,
         facing: FacingAddresses | None = None,
+        witness: Witness = unseen,
     ) -> None:
         """
         @param reactor: provides C{IReactorTime}, C{IReactorUDP},
@@ -85,6 +86,8 @@ class TransportService(Service):
             listens on, unless TLS is all there is.
         @param tls: of our listeners and our connections; by default there is no
             certificate, and who the system trusts is trusted.
+        @param witness: is told of each message that comes, and of each that has
+            been sent.
         """
         self.counters: Counter[str] = Counter()
         self._reactor = reactor
@@ -93,7 +96,8 @@ class TransportService(Service):
         self._receiver = receiver
         self._facing = facing or FacingAddresses(reactor.seconds)
         self.tls = tls or SipTLS()
-        self._connections = Connections(reactor, receiver, self.counters, self.tls)
+        self._witness = witness
+        self._connections = Connections(reactor, receiver, self.counters, self.tls, witness)
         self.limits = self._connections.limits
         self._ports: list[tuple[str, IListeningPort]] = []
         self._datagrams: list[DatagramListener] = []
@@ -237,9 +241,13 @@ class TransportService(Service):
         """
         if flow.connection or flow.transport != "UDP":
             self._connections.send(flow, data)
-            return
-        listener = self._listenerAt(flow.local) or self._listenerTo([flow.remote[0]])[0]
-        listener.send(data, flow.remote)
+        else:
+            listener = self._listenerAt(flow.local)
+            if listener is None:
+                listener, _ = self._listenerTo([flow.remote[0]])
+                flow = listener.flow(flow.remote)
+            listener.send(data, flow.remote)
+        self._witness(flow, True, data)
 
     def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
         """
@@ -310,7 +318,7 @@ class TransportService(Service):
         return port
 
     def _listenUDP(self, listen: Listen) -> IListeningPort:
-        listener = DatagramListener(self._receiver, self._facing, self.counters)
+        listener = DatagramListener(self._receiver, self._facing, self.counters, self._witness)
         port: IListeningPort = self._reactor.listenUDP(
             listen.port, listener, interface=listen.interface, maxPacketSize=MAX_DATAGRAM
         )

@@ -4,7 +4,7 @@ Tests of L{siprec.sip.flow}.
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from siprec.sip.flow import Flow
+from siprec.sip.flow import Flow, Witness, unseen
 
 
 class FlowTests(SynchronousTestCase):
@@ -45,3 +45,10 @@ class FlowTests(SynchronousTestCase):
         self.assertTrue(a.samePeer(both) and both.samePeer(b))
         self.assertTrue(nobody.samePeer(a) and a.samePeer(nobody))
         self.assertFalse(a.samePeer(b))
+
+    def test_unseen(self) -> None:
+        """
+        Where nobody looks, a message may be shown all the same.
+        """
+        witness: Witness = unseen
+        self.assertIsNone(witness(Flow("UDP", ("", 1), ("", 2)), True, b"head", b"body"))

@@ -142,6 +142,31 @@ class StreamTests(SynchronousTestCase):
         )
         self.assertFalse(framer.partial)
 
+    def test_witness(self) -> None:
+        """
+        The octets of each message are shown as they came, also where it cannot be
+        acted on; what is between messages is not.
+        """
+        seen: list[bytes] = []
+        framer = StreamFramer(lambda *parts: seen.append(b"".join(parts)))
+        framer.feed(INVITE[:100])
+        self.assertEqual(seen, [])
+        framer.feed(INVITE[100:] + b"\r\n\r\n" + OK + BAD)
+        self.assertEqual(seen, [INVITE, OK, BAD])
+        fatal = BYE.replace(b"Content-Length: 0", b"Content-Length: x")
+        framer.feed(fatal + b"more")
+        self.assertEqual(seen[3:], [fatal])
+
+    def test_witnessOfTooLong(self) -> None:
+        """
+        Of a head that is too long what may be one is shown.
+        """
+        seen: list[bytes] = []
+        framer = StreamFramer(lambda *parts: seen.append(b"".join(parts)))
+        long = BYE.replace(b"\r\n\r\n", b"\r\nX: " + b"x" * MAX_HEAD)
+        framer.feed(long)
+        self.assertEqual(seen, [long[:MAX_HEAD]])
+
     def test_byteByByte(self) -> None:
         """
         A message is there with its last byte, not before.

@@ -1,0 +1,3 @@
+"""
+The last SIP messages of a node, for those who look for what went wrong.
+"""
