@@ -126,7 +126,7 @@ class Cluster(Service):
         settings, clock, state = self._settings, self._reactor, self._state
         node, beat = settings.node.id, settings.session.heartbeatInterval
         living, leaseOf = self._living, lambda other: self.greetings.leaseOf(other)
-        self.witnesses = Witnesses(self.links, node, living, leaseOf)
+        self.witnesses = Witnesses(self.links, node, living, leaseOf, clock)
         self.membership = Membership(
             state.store,
             clock,

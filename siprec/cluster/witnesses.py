@@ -13,6 +13,7 @@ from typing import Any
 
 from attrs import define
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from siprec.cluster.errors import LinkError
@@ -28,6 +29,11 @@ LIVES = "cluster.lives"
 
 # Part of the time for an answer that a witness has to find out.
 _SHARE = 0.7
+
+# Seconds that witnesses have to speak for a node whose port refuses.  It is dead, as
+# a rule, and is not to be missed any later; they hold connections with it, and know
+# at once that they broke.
+_DOUBT = 0.1
 
 # Seconds that witnesses have who are asked about a node that nobody here has
 # ever seen, and how many are asked.
@@ -46,6 +52,7 @@ class Witnesses:
     # The other nodes that live.
     _living: Callable[[], Collection[NodeID]]
     _leaseOf: Callable[[NodeID], NodeLease | None]
+    _clock: IReactorTime
 
     def __attrs_post_init__(self) -> None:
         self._links.handle(LIVES, self._asked)
@@ -78,7 +85,8 @@ class Witnesses:
 
     def probe(self, lease: NodeLease, timeout: float) -> Deferred[Liveness]:
         """
-        See L{IClusterLinks.probe}; a node that others have an answer of is alive.
+        See L{IClusterLinks.probe}; a node that others have an answer of is alive,
+        though it does not answer, or refuses.
         """
         return Deferred.fromCoroutine(self._probe(lease, timeout))
 
@@ -86,9 +94,27 @@ class Witnesses:
         # At once, so that a node that is dead is not missed any later for it.
         asking = self._ask(lease.nodeID, lease.instance, self._nearTo(lease.nodeID), timeout)
         liveness = await self._links.probe(lease, timeout)
-        if liveness is Liveness.SILENT and await asking:
-            return Liveness.ALIVE
-        return liveness
+        if liveness is Liveness.REFUSED:
+            # So does a firewall that rejects what is for a node that lives.
+            asking = self._within(asking, _DOUBT)
+        elif liveness is not Liveness.SILENT:
+            return liveness
+        return Liveness.ALIVE if await asking else liveness
+
+    def _within(self, asking: Deferred[bool], seconds: float) -> Deferred[bool]:
+        """
+        @return: what that fires with, or C{False} if it takes longer.
+        """
+        done: Deferred[bool] = Deferred()
+        late = self._clock.callLater(seconds, done.callback, False)
+
+        def answered(lives: bool) -> None:
+            if late.active():
+                late.cancel()
+                done.callback(lives)
+
+        asking.addCallback(answered)
+        return done
 
     # Of nodes that have never been seen here.
 

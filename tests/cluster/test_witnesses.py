@@ -34,6 +34,7 @@ class Network:
     clock: Clock = field(factory=Clock)
     cut: set[frozenset[NodeID]] = field(factory=set)
     refusing: set[NodeID] = field(factory=set)
+    rejected: set[frozenset[NodeID]] = field(factory=set)
     nodes: dict[NodeID, Links] = field(factory=dict)
 
     def reaches(self, one: NodeID, other: NodeID) -> bool:
@@ -73,7 +74,8 @@ class Links:
         """
         See L{IClusterLinks.probe}.
         """
-        if lease.nodeID in self.network.refusing:
+        pair = frozenset((self.node, lease.nodeID))
+        if lease.nodeID in self.network.refusing or pair in self.network.rejected:
             return succeed(Liveness.REFUSED)
         if self.network.reaches(self.node, lease.nodeID):
             return succeed(Liveness.ALIVE)
@@ -105,11 +107,14 @@ class WitnessesTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.network = Network()
+        clock = self.network.clock
+        self.addCleanup(lambda: self.assertEqual(clock.getDelayedCalls(), []))
         self.leases = {name: NodeLease(name, f"{name}1", "host", 1) for name in _NAMES}
         self.nodes = {}
         for name in _NAMES:
             links = self.network.nodes[name] = Links(name, self.network)
-            self.nodes[name] = Witnesses(links, name, partial(self.others, name), self.leases.get)
+            others = partial(self.others, name)
+            self.nodes[name] = Witnesses(links, name, others, self.leases.get, clock)
         self.asking = self.network.nodes[A].asked
 
     def others(self, name: NodeID) -> set[NodeID]:
@@ -147,12 +152,30 @@ class WitnessesTests(SynchronousTestCase):
 
     def test_reached(self) -> None:
         """
-        What a node finds out itself counts, whatever others think.
+        An answer that a node has itself counts, whatever others think; and that a
+        port refuses, if nobody knows better.
         """
         self.cut((B, D), (C, D))
         self.assertIs(self.probe(0), Liveness.ALIVE)
+        self.network.clock.advance(0.5)
         self.network.refusing.add(D)
         self.assertIs(self.probe(0), Liveness.REFUSED)
+
+    def test_rejected(self) -> None:
+        """
+        A firewall between this node and one that lives refuses as a port does on
+        which nobody listens: others know better.
+        """
+        self.network.rejected.add(frozenset((A, D)))
+        self.assertIs(self.probe(0), Liveness.ALIVE)
+        self.assertEqual(set(self.asking), {B, C})
+        self.cut((B, D))
+        self.network.rejected.add(frozenset((C, D)))
+        probing = self.nodes[A].probe(self.leases[D], 0.5)
+        self.assertNoResult(probing)
+        self.network.clock.advance(0.1)
+        self.assertIs(self.successResultOf(probing), Liveness.REFUSED)
+        self.network.clock.advance(0.4)
 
     def test_heardByAnother(self) -> None:
         """
