@@ -7,19 +7,23 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from siprec import __version__
 from siprec.config import ConfigError
+from siprec.render.form import FORMATS, LAYOUTS, Form
+from siprec.render.outputs import namesOf
 from siprec.render.recording import RenderError, renderDirectory
 from siprec.session.manifest import BadManifest, readManifest, withRendering, writeManifest
 from siprec.show import show
 from siprec.trace.command import TraceCommand, TraceError, addArguments
 
 
-def _render(directory: str, split: str | None) -> str:
+def _render(directory: str, split: str | None, form: Mapping[str, object]) -> str:
     """
     @param split: C{None}: as it was rendered before.
+    @param form: what the audio is to look like, as far as it is not to be as before.
     @return: what was made, for people.
     @raise ValueError: the recording is still running.
     """
@@ -32,8 +36,12 @@ def _render(directory: str, split: str | None) -> str:
     # One of which only the rendering had failed, or whose journals were with another
     # node, is complete now.
     had = "session" if (manifest["audio"] or {}).get("parts") else "none"
-    rendered = withRendering(manifest, renderDirectory(directory, split=split or had))
+    wanted = Form.read({**Form.of(manifest["audio"]).asked(), **form})
+    rendered = withRendering(manifest, renderDirectory(directory, wanted, split=split or had))
     writeManifest(directory, rendered)
+    for name in namesOf(manifest["audio"]) - namesOf(rendered["audio"]):
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(directory, name))
     audio, streams = rendered["audio"], rendered["streams"]
     packets = sum(each["packets"] for each in streams)
     return (
@@ -76,6 +84,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choices=("none", "session"),
         help="session: also a file for each communication session; as before if not said",
     )
+    render.add_argument("--format", choices=tuple(FORMATS), help="as before if not said")
+    render.add_argument("--layout", choices=LAYOUTS, help="as before if not said")
+    render.add_argument(
+        "--peaks",
+        action=argparse.BooleanOptionalAction,
+        help="whether there is a file to draw the waveform from; as before if not said",
+    )
     shown = commands.add_parser("show", help="print a recording: participants, streams, timeline")
     shown.add_argument("directory", help="the recording's directory")
     addArguments(commands.add_parser("trace", help="show the SIP messages of a running node"))
@@ -86,7 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.command == "show":
             _print(_show(options.directory))
         else:
-            _print(_render(options.directory, options.split))
+            form = {name: getattr(options, name) for name in ("format", "layout", "peaks")}
+            given = {name: value for name, value in form.items() if value is not None}
+            _print(_render(options.directory, options.split, given))
     except KeyboardInterrupt:
         return 0  # it is how a trace ends
     except BrokenPipeError:

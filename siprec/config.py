@@ -164,11 +164,15 @@ class ClusterSettings:
 class RecordingsSettings:
     """
     Recordings on disk.  C{directory} is absolute; C{minFree} is in bytes;
-    C{split} is C{none} or C{session}.
+    C{split} is C{none} or C{session}; C{format} and C{layout} are as in
+    L{siprec.render.form}; C{keepUndecodable}: codecs that nobody decodes are taken.
     """
 
     directory: str
     format: str
+    layout: str
+    peaks: bool
+    keepUndecodable: bool
     split: str
     minFree: int
     workers: int

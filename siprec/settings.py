@@ -25,6 +25,7 @@ from siprec.values import (
     textPatterns,
     upToSeconds,
     whole,
+    yesNo,
 )
 
 __all__ = ["SETTINGS", "Setting"]
@@ -212,8 +213,29 @@ SETTINGS: tuple[Setting, ...] = (
         "recordings.format",
         None,
         "wav",
-        choice("wav"),
-        "Format of the finished audio.",
+        choice("wav", "g711", "flac", "opus", "mp3"),
+        "Format of the audio: wav, g711 (a WAV file of G.711 as it came), flac, opus or mp3.",
+    ),
+    Setting(
+        "recordings.layout",
+        None,
+        "channels",
+        choice("channels", "streams", "mixed"),
+        "One file with a channel for each stream, a file for each of the streams, or all mixed.",
+    ),
+    Setting(
+        "recordings.peaks",
+        None,
+        False,
+        yesNo,
+        "Whether there is also a file to draw the waveform from.",
+    ),
+    Setting(
+        "recordings.keep_undecodable",
+        None,
+        False,
+        yesNo,
+        "Whether streams are taken that no codec here decodes, for the sake of their packets.",
     ),
     Setting(
         "recordings.split",

@@ -18,6 +18,8 @@ from twisted.internet.interfaces import IDelayedCall, IProcessTransport, IReacto
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from siprec.render.form import PLAIN, Form
+
 __all__ = ["MAX_ANSWER", "Child", "Job", "RenderFailed"]
 
 #: Octets that a child may answer.
@@ -46,12 +48,14 @@ class Job:
     A recording that is to be rendered.
 
     @ivar split: see L{siprec.render.recording.renderDirectory}.
+    @ivar form: see there, too.
     @ivar done: what was promised for it; to cancel it calls C{cancel} with the job.
     """
 
     directory: str
     _cancel: Callable[["Job"], None]
     split: str = "none"
+    form: Form = PLAIN
     done: Deferred[dict[str, Any]] = field(init=False)
 
     @done.default
@@ -113,9 +117,11 @@ class Child(ProcessProtocol):
         self.job, self._length, self._errors = job, 0, b""
         self._answer.clear()
         self._limit(timeout, self._failure(f"it took longer than {timeout:g} seconds"))
-        asked = {"directory": job.directory}
+        asked: dict[str, object] = {"directory": job.directory}
         if job.split != "none":
             asked["split"] = job.split
+        if job.form != PLAIN:
+            asked["form"] = job.form.asked()
         self.transport.write(json.dumps(asked).encode() + b"\n")
 
     def kill(self, verdict: Exception | None = None) -> None:
