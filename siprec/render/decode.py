@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from siprec.render.codec import Decoder, Independent, Payloads, Voice
 from siprec.render.libav import libav, libavDecoder
 
-__all__ = ["G711", "L16", "PayloadFormat", "decoderFor", "formatsFor"]
+__all__ = ["G711", "L16", "PayloadFormat", "decoderFor", "formatsFor", "unasked"]
 
 _Ints = NDArray[np.int64]
 
@@ -74,7 +74,7 @@ class G711:
         """
         See L{PlainDecoder.decode}.
         """
-        samples: NDArray[np.int16] = self.table[payloads.gather()]
+        samples: NDArray[np.int16] = self.table.take(payloads.gather())
         return samples
 
     def codes(self, payloads: Payloads) -> NDArray[np.uint8]:
@@ -177,14 +177,15 @@ class PayloadFormat:
 
 
 # RFC 3551 table 4; 19 is what comfort noise had before RFC 3389.
-_STATIC = {0: "PCMU", 3: "GSM", 8: "PCMA", 9: "G722", 13: "CN", 18: "G729", 19: "CN"}
+_STATIC = {0: "PCMU", 8: "PCMA", 13: "CN", 19: "CN"}
+_STATIC_LIBAV = {3: "GSM", 9: "G722", 18: "G729"}
 
 
 def formatsFor(formats: Sequence[Mapping[str, Any]]) -> dict[int, PayloadFormat]:
     """
     @param formats: C{formats} of a stream in the manifest: what was negotiated.
-    @return: by payload type; the static ones are always there, because a sender may use
-        them unasked.
+    @return: by payload type; the static ones of G.711 are always there, because a sender
+        may use them unasked.
     """
     found = {number: _format(number, name, 8000, 1) for number, name in _STATIC.items()}
     for each in formats:
@@ -193,6 +194,16 @@ def formatsFor(formats: Sequence[Mapping[str, Any]]) -> dict[int, PayloadFormat]
             codec, clockRate = str(each["codec"]), int(each["clockRate"])
             found[number] = _format(number, codec, clockRate, channels, each.get("fmtp"))
     return found
+
+
+def unasked(number: int) -> PayloadFormat | None:
+    """
+    @param number: a payload type that was not negotiated.
+    @return: what it stands for all the same; it is not asked before it comes, as
+        libavcodec is long in loading.
+    """
+    codec = _STATIC_LIBAV.get(number)
+    return _format(number, codec, 8000, 1) if codec else None
 
 
 def _format(

@@ -21,8 +21,9 @@ from siprec.session.interfaces import IRenderer, RendererStopped
 
 __all__ = ["IDLE", "JOBS", "TIMEOUT", "RenderFailed", "Renderer"]
 
-#: Seconds after which a rendering is given up; a call of a day takes half a minute.
-TIMEOUT = 900.0
+#: Seconds after which a rendering is given up.  A call of a day takes half a minute,
+#: and with Ogg Opus an hour.
+TIMEOUT = 7200.0
 #: Recordings after which a child is replaced, so that memory which is not given
 #: back is no matter.  To start one costs as much as fifty short recordings.
 JOBS = 500

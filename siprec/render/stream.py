@@ -18,7 +18,7 @@ from siprec.media.journal import RECORD, BadJournal, parseHeader, readJournal
 from siprec.media.rtp import RTPTable, parseTable
 from siprec.render.audio import Track
 from siprec.render.codec import Decoder, Payloads
-from siprec.render.decode import PayloadFormat, formatsFor
+from siprec.render.decode import PayloadFormat, formatsFor, unasked
 from siprec.render.masks import Masks
 from siprec.render.mixing import Mixer
 from siprec.render.runs import Run
@@ -221,6 +221,8 @@ class Stream:
     def _ticks(self, table: RTPTable) -> _Ints:
         ticks = np.zeros(len(table), np.int64)
         for kind in np.unique(table.payloadType).tolist():
+            if kind not in self.formats and (found := unasked(kind)):
+                self.formats[kind] = found
             if kind in self.formats:
                 own = table.payloadType == kind
                 start, length = table.payloadStart[own], table.payloadLength[own]

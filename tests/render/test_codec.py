@@ -36,6 +36,10 @@ class PayloadTests(SynchronousTestCase):
         for start, length, wanted in (
             ([2, 5], [2, 2], b"abcd"),
             ([5, 2, 9], [2, 1, 1], b"cdae"),
+            ([2, 5], [1, 1], b"ac"),
+            ([5, 2], [2, 2], b"cdab"),
+            ([2, 2], [2, 2], b"abab"),
+            ([5], [2], b"cd"),
             ([], [], b""),
         ):
             payloads = Payloads(data, np.array(start, np.int64), np.array(length, np.int64))

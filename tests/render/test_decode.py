@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.render import decode
 from siprec.render.codec import Payloads
-from siprec.render.decode import G711, L16, decoderFor, formatsFor
+from siprec.render.decode import G711, L16, decoderFor, formatsFor, unasked
 from tests.render.payloads import payloadsOf
 
 
@@ -121,9 +121,16 @@ class FormatTests(SynchronousTestCase):
         found = formatsFor([])
         self.assertEqual(
             {number: each.codec for number, each in found.items()},
-            {0: "PCMU", 3: "GSM", 8: "PCMA", 9: "G722", 13: "CN", 18: "G729", 19: "CN"},
+            {0: "PCMU", 8: "PCMA", 13: "CN", 19: "CN"},
         )
         self.assertTrue(all(each.known for each in found.values()))
+
+    def test_unasked(self) -> None:
+        """
+        So are those of other codecs, when they come; what is dynamic means nothing.
+        """
+        found = {number: each.codec for number in range(128) if (each := unasked(number))}
+        self.assertEqual(found, {3: "GSM", 9: "G722", 18: "G729"})
 
     def test_E4_silent(self) -> None:
         """

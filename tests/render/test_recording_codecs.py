@@ -209,6 +209,13 @@ class CodecTests(RecordingCase):
         [channel] = audioOf(self.directory)
         self.assertEqual(int(np.abs(channel[8000:8800]).max()), 0)
 
+    def test_unasked(self) -> None:
+        """
+        Who sends a static payload type that was never negotiated is recorded, too.
+        """
+        self.render(_packets(sample("tone.g729", 20), G729), streams=((PCMU,),))
+        self.assertTone(0, 8000, 0.0, 2.0)
+
     def test_otherCodec(self) -> None:
         """
         Who offers G.729 first and sends G.711 is recorded to the sample.
