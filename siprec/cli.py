@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from siprec import __version__
 from siprec.config import ConfigError
+from siprec.plot import PlotError, plot
 from siprec.render.form import FORMATS, LAYOUTS, Form
 from siprec.render.outputs import namesOf
 from siprec.render.recording import RenderError, renderDirectory
@@ -50,11 +51,15 @@ def _render(directory: str, split: str | None, form: Mapping[str, object]) -> st
     )
 
 
-def _show(directory: str) -> str:
+def _show(directory: str, picture: str | None) -> str:
     """
+    @param picture: a file to draw the waveform into.
     @return: the recording, for people.
     """
-    return show(readManifest(directory), emphasis=sys.stdout.isatty())
+    manifest = readManifest(directory)
+    if picture is not None:
+        plot(directory, manifest, picture)
+    return show(manifest, emphasis=sys.stdout.isatty())
 
 
 def _print(text: str) -> None:
@@ -93,13 +98,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     shown = commands.add_parser("show", help="print a recording: participants, streams, timeline")
     shown.add_argument("directory", help="the recording's directory")
+    shown.add_argument("--plot", metavar="FILE.png", help="also draw the waveform into that file")
     addArguments(commands.add_parser("trace", help="show the SIP messages of a running node"))
     options = parser.parse_args(arguments)
     try:
         if options.command == "trace":
             TraceCommand(options, _print, _warn, lambda: sys.stdout.buffer).run()
         elif options.command == "show":
-            _print(_show(options.directory))
+            _print(_show(options.directory, options.plot))
         else:
             form = {name: getattr(options, name) for name in ("format", "layout", "peaks")}
             given = {name: value for name, value in form.items() if value is not None}
@@ -110,7 +116,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever reads has seen enough; nothing more may be written at the exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (OSError, BadManifest, ConfigError, RenderError, TraceError, ValueError) as error:
+    except (
+        OSError,
+        BadManifest,
+        ConfigError,
+        PlotError,
+        RenderError,
+        TraceError,
+        ValueError,
+    ) as error:
         _warn(str(error))
         return 1
     except KeyError as error:

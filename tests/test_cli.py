@@ -229,6 +229,22 @@ class ShowTests(CommandTestCase):
     C{siprec show DIRECTORY}.
     """
 
+    def test_plot(self) -> None:
+        """
+        The waveform is drawn into the file that is asked for; if that cannot be, the
+        reason is all that is printed.
+        """
+        self.record()
+        path = os.path.join(self.directory, "x.png")
+        status, output, errors = self.run_("show", "--plot", path, self.directory)
+        self.assertEqual((status, output), (1, ""))
+        self.assertIn("there is no audio yet", errors)
+        self.run_("render", self.directory)
+        status, output, errors = self.run_("show", self.directory, "--plot", path)
+        self.assertEqual((status, errors), (0, ""))
+        self.assertIn("Streams", output)
+        self.assertTrue(os.path.exists(path))
+
     def test_show(self) -> None:
         """
         A recording is printed, also while it runs, and nothing is changed.
