@@ -198,7 +198,9 @@ def decodable() -> tuple[str, ...]:
     @return: the encoding names of what this machine decodes, in lower case; none without
         PyAV.
     """
-    return tuple(codec.lower() for codec, known in CODECS.items() if known.name in _available())
+    found = [codec.lower() for codec, known in CODECS.items() if known.name in _available()]
+    # Linear samples need no decoder, but come at rates that nothing else has.
+    return (*found, "l16") if libav() else ()
 
 
 @cache

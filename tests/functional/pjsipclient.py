@@ -92,9 +92,10 @@ def _part(kind: str, subtype: str, body: str) -> Any:
     return part
 
 
-def main(uri: str, seconds: float, metadata: str, again: bool) -> int:
+def main(uri: str, seconds: float, metadata: str, again: bool, codecs: tuple[str, ...]) -> int:
     """
     @param again: describe the session once more in mid-call.
+    @param codecs: names of those that are offered.
     @return: the exit status: 0 if the call was answered.
     """
     endpoint = pj.Endpoint()
@@ -113,8 +114,11 @@ def main(uri: str, seconds: float, metadata: str, again: bool) -> int:
     endpoint.audDevManager().setNullDev()
     # It does not show us a description of more than 1,024 bytes.
     for codec in endpoint.codecEnum2():
-        if not codec.codecId.startswith(("PCMU", "PCMA")):
-            endpoint.codecSetPriority(codec.codecId, 0)
+        name, _, rate = codec.codecId.partition("/")
+        wanted = name in codecs and not rate.endswith("/2")
+        # Left alone, it has no linear samples.
+        if not wanted or name == "L16":
+            endpoint.codecSetPriority(codec.codecId, 128 if wanted else 0)
     settings = pj.AccountConfig()
     settings.idUri = "sip:src@127.0.0.1" + (";transport=tcp" if tcp else "")
     settings.sipConfig.contactParams = ";+sip.src"
@@ -153,4 +157,11 @@ def main(uri: str, seconds: float, metadata: str, again: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], float(sys.argv[2]), sys.argv[3], "reinvite" in sys.argv[4:]))
+    offered = tuple(each[6:] for each in sys.argv[4:] if each.startswith("codec="))
+    sys.exit(
+        main(
+            *(sys.argv[1], float(sys.argv[2]), sys.argv[3]),
+            again="reinvite" in sys.argv[4:],
+            codecs=offered or ("PCMU", "PCMA"),
+        )
+    )
