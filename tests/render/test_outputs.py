@@ -196,17 +196,7 @@ class OutputTests(SynchronousTestCase):
         """
         form = Form("flac", "streams", peaks=True)
         self.render(form)
-        manifest = readManifest(self.directory)
-        manifest["timeline"] = [
-            {
-                "time": "2026-01-05T09:00:01.000000Z",
-                "type": "session",
-                "source": "metadata",
-                "event": "sessionStarted",
-                "session": "S",
-            }
-        ]
-        writeManifest(self.directory, manifest, durable=False)
+        self.session("2026-01-05T09:00:01.000000Z")
         audio = renderDirectory(self.directory, form, split="session")["audio"]
         [part] = audio["parts"]
         self.assertEqual((part["session"], part["peaks"]), ("S", "audio-1.peaks.json"))
@@ -215,6 +205,34 @@ class OutputTests(SynchronousTestCase):
             np.testing.assert_array_equal(found, wanted[8000:])
         names = {name for name in os.listdir(self.directory) if name.startswith("audio")}
         self.assertEqual(namesOf(audio), names)
+
+    def test_emptyPart(self) -> None:
+        """
+        A part without a sample is an empty WAV file, beside the others of G.711.
+        """
+        self.render(Form("g711"))
+        self.session("2026-01-05T09:00:02.000000Z")
+        audio = renderDirectory(self.directory, Form("g711"), split="session")["audio"]
+        self.assertEqual(audio["encoding"], "PCMU")
+        [part] = audio["parts"]
+        self.assertEqual((part["encoding"], part["duration"]), ("PCM_16", 0.0))
+        self.assertEqual(self.info("audio-1.wav"), ("WAV", "PCM_16", 8000, 2, 0))
+
+    def session(self, time: str) -> None:
+        """
+        Have a communication session begin then.
+        """
+        manifest = readManifest(self.directory)
+        manifest["timeline"] = [
+            {
+                "time": time,
+                "type": "session",
+                "source": "metadata",
+                "event": "sessionStarted",
+                "session": "S",
+            }
+        ]
+        writeManifest(self.directory, manifest, durable=False)
 
     def test_names(self) -> None:
         """
