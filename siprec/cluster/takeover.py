@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from siprec.cluster.lostclaims import LostClaims
 from siprec.cluster.pauses import Pauses
+from siprec.cluster.rush import Rush
 from siprec.cluster.shares import share
 from siprec.cluster.underway import UnderWay
 from siprec.ids import NodeID
@@ -96,6 +97,7 @@ class Takeover(Service):
     # record of this node that it does not know is the work of a claim whose answer
     # was lost.
     _known: Callable[[str], bool] = _all
+    _rush: Rush = field(factory=Rush)
     claimed: int = field(default=0, init=False)
     _underWay: UnderWay = field(factory=UnderWay, init=False)
     _runs: dict[NodeID, _Run] = field(factory=dict, init=False)
@@ -241,6 +243,7 @@ class Takeover(Service):
             except StoreUnavailable as error:
                 log.warn("{owner}: calls not claimed yet: {why}", owner=run.owner, why=str(error))
                 run.settled, run.left = False, None
+                self._rush.end(run)
                 self._lost.search()
                 await self._pauses.wait(_AGAIN)
 
@@ -251,12 +254,16 @@ class Takeover(Service):
         if not run.settled:
             run.quota, run.settled = await self._quota(run), True
         if run.quota <= 0:
+            self._rush.end(run)
             await self._pauses.wait(_LEAVE)
             run.settled = False
             return True
+        self._rush.begin(run)
         run.left = await self._claimBatch(run, min(run.quota, BATCH), instance)
         if not run.left:
             return False
+        if len(self._underWay) >= AT_ONCE:
+            self._rush.end(run)
         await self._whenRoom()
         return True
 
@@ -294,6 +301,7 @@ class Takeover(Service):
 
     def _over(self, _: None, run: _Run) -> None:
         del self._runs[run.owner]
+        self._rush.end(run)
         run.done.callback(None)
 
     def _broken(self, failure: Failure, owner: NodeID) -> None:

@@ -45,6 +45,44 @@ class OneSurvivorTests(TakeoverCase):
             self.two.held.pop(0).callback(None)
         self.assertEqual(len(self.two.taken), AT_ONCE + 2 * BATCH)
 
+    def test_rush(self) -> None:
+        """
+        Until all are claimed, what was claimed before waits with all that is not
+        urgent.
+        """
+        self.own(45)
+        held = self.two.store.held = []
+        self.two.takeover.nodeDied(N1)
+        held.pop(0)()  # how many there are
+        waiting = []
+        for count in (20, 40):
+            held.pop(0)()
+            waiting.append(self.two.rush.whenOver())
+            self.pass_(0.1)
+            self.assertEqual((len(self.two.taken), len(held)), (count, 1))
+        for each in waiting:
+            self.assertNoResult(each)
+        self.two.store.letGo()
+        self.assertEqual(len(self.two.taken), 45)
+        for each in waiting:
+            self.successResultOf(each)
+
+    def test_rushWaits(self) -> None:
+        """
+        Nobody is kept waiting by what waits itself: for room, or for the store.
+        """
+        self.own(150)
+        self.two.held = []
+        self.two.takeover.nodeDied(N1)
+        self.pass_(1)
+        self.assertEqual(len(self.two.taken), AT_ONCE)
+        self.successResultOf(self.two.rush.whenOver())
+        self.two.store.away = True
+        self.two.held.pop(0).callback(None)
+        self.successResultOf(self.two.rush.whenOver())
+        self.two.store.away = False
+        self.pass_(1)
+
     def test_nothing(self) -> None:
         """
         The lease of a node that had nothing is ended all the same, so that
