@@ -61,6 +61,7 @@ class _Run:
 
     @ivar instance: of the process that is known to have ended, until its lease
         is; empty: its lease has to be over.
+    @ivar sessions: how many the node had, until that has been used.
     @ivar done: fires at the end.
     @ivar quota: how many sessions this node takes before it leaves the others
         time.
@@ -70,6 +71,7 @@ class _Run:
 
     owner: NodeID
     instance: str
+    sessions: int = 0
     done: Deferred[None] = field(factory=Deferred, init=False)
     quota: int = field(default=0, init=False)
     settled: bool = field(default=False, init=False)
@@ -137,13 +139,14 @@ class Takeover(Service):
         ends += [*self._claims, *self._lost.underWay]
         return DeferredList(ends).addCallback(lambda _: None)
 
-    def nodeDied(self, owner: NodeID, instance: str = "") -> None:
+    def nodeDied(self, owner: NodeID, instance: str = "", sessions: int = 0) -> None:
         """
         Take over the sessions of a node, as far as the others leave them.
         Where that is under way, only what is known of its process is new.
 
         @param instance: of the process that is known to have ended; empty:
             its lease has to be over.
+        @param sessions: how many it had when that was last known.
         """
         if not self.running or owner == self._node:
             return
@@ -151,7 +154,7 @@ class Takeover(Service):
         if run is not None:
             run.instance = instance or run.instance
             return
-        run = self._runs[owner] = _Run(owner, instance)
+        run = self._runs[owner] = _Run(owner, instance, sessions)
         ended = Deferred.fromCoroutine(self._take(run)).addErrback(self._broken, owner)
         ended.addCallback(self._over, run)
 
@@ -297,7 +300,9 @@ class Takeover(Service):
         if before is not None and orphans >= before:
             return orphans  # nobody else takes them
         own, others = self._loads()
-        return share(own, others, orphans)
+        # Others may have begun: this node's part is one of all that there were.
+        every, run.sessions = max(orphans, run.sessions), 0
+        return share(own, others, every)
 
     def _over(self, _: None, run: _Run) -> None:
         del self._runs[run.owner]

@@ -246,12 +246,14 @@ class TwoSurvivorsTests(TakeoverCase):
     C{n2} and C{n3} are left.
     """
 
-    def bothSee(self) -> None:
+    def bothSee(self, sessions: int = 0) -> None:
         """
         Both see at once that C{n1} has died.
+
+        @param sessions: how many it had, as far as they know.
         """
-        self.two.takeover.nodeDied(N1, "i1")
-        self.three.takeover.nodeDied(N1, "i1")
+        for each in (self.two, self.three):
+            each.takeover.nodeDied(N1, "i1", sessions)
 
     def test_race(self) -> None:
         """
@@ -267,6 +269,29 @@ class TwoSurvivorsTests(TakeoverCase):
         self.pass_(0.25)
         self.assertEqual(len(self.two.keys) + len(self.three.keys), 100)
         self.assertEqual(len({*self.two.keys, *self.three.keys}), 100)
+
+    def test_raceKnown(self) -> None:
+        """
+        Where both know how many there were, nothing is left over, though one is
+        faster.
+        """
+        self.own(100)
+        self.lease()
+        self.two.others, self.three.others = [0], [0]
+        self.bothSee(100)
+        self.pass_(0.0625)
+        self.assertEqual((len(self.two.keys), len(self.three.keys)), (50, 50))
+
+    def test_raceOutOfDate(self) -> None:
+        """
+        If there are fewer, or more, by now, all are taken all the same.
+        """
+        for known in (20, 300):
+            self.setUp()
+            self.own(100)
+            self.bothSee(known)
+            self.pass_(0.25)
+            self.assertEqual(len({*self.two.keys, *self.three.keys}), 100)
 
     def test_byLoad(self) -> None:
         """
