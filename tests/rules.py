@@ -81,6 +81,7 @@ _TRANSPORT = Section(
         ),
         Rule("D2 large", "requests above 1,300 bytes go over TCP, and over UDP if that fails"),
         Rule("D2 locate", "NAPTR, SRV, A and AAAA, with failover (RFC 3263)"),
+        Rule("D2 sips", "to a ``sips:`` URI nothing goes but over TLS, to the domain it names"),
     ),
 )
 

@@ -373,11 +373,11 @@ class Relay:
             )
         )
 
-    def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
+    def connect(self, transport: str, host: str, port: int, name: str = "") -> Deferred[Flow]:
         """
         See L{ISipTransport.connect}.
         """
-        return self._transport.connect(transport, host, port)
+        return self._transport.connect(transport, host, port, name)
 
     def reply(self, via: Via, flow: Flow) -> Deferred[Flow]:
         """

@@ -241,7 +241,7 @@ class TransportService(Service):
         listener = self._listenerAt(flow.local) or self._listenerTo([flow.remote[0]])[0]
         listener.send(data, flow.remote)
 
-    def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
+    def connect(self, transport: str, host: str, port: int, name: str = "") -> Deferred[Flow]:
         """
         See L{ISipTransport.connect}.
         """
@@ -249,7 +249,7 @@ class TransportService(Service):
         if not self.running:
             return fail(FlowGone("the SIP transport is stopped"))
         if transport != "UDP":
-            return self._connections.connect(transport, host, port)
+            return self._connections.connect(transport, host, port, name)
         if isAddress(host):
             return maybeDeferred(self._datagramFlow, [host], port)
         found = resolve(self._reactor.nameResolver, self._reactor, host, CONNECT_TIME)

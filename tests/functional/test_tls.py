@@ -167,6 +167,22 @@ class TLSTests(TestCase):
         expires = await self.node.metric("siprec_sip_certificate_expires")
         self.assertGreater(expires, 0)
 
+    async def test_D2_ownConnection(self) -> None:
+        """
+        While the connection of the peer is open our requests go by that: at
+        its Contact it need not be known.
+        """
+        await self.start()
+        client = await self.client(self.files("sbc.pem"))
+        call = await client.invite()
+        await self.play(call, 0.5)
+        over = call.whenOver()
+        await self.node.get("/api/drain", b"POST")
+        await over
+        await self.check(call)
+        self.assertEqual([each.method for each in call.requests], ["BYE"])
+        self.assertEqual(await self.event("wrongPeers"), 0)
+
     async def test_D2_toContact(self) -> None:
         """
         If the connection of the peer is gone, our requests go to its Contact by

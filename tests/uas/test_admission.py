@@ -4,6 +4,8 @@ Tests for L{siprec.uas.admission}.
 
 from __future__ import annotations
 
+from typing import cast
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.sip.headers import Headers
@@ -61,6 +63,22 @@ class RecogniseTests(SynchronousTestCase):
         self.assertIsNone(self._rule("strict", contact, bodies=DOCUMENT))
         self.assertIsNone(self._rule("strict", option, bodies=DOCUMENT))
         self.assertIsNone(self._rule("strict", ("Contact", "<sip:a>;src"), option))
+
+    def test_D2_sips_strict(self) -> None:
+        """
+        C{strict} takes no INVITE to a SIPS URI that has come another way than
+        over TLS.
+        """
+        headers = (("Contact", "<sip:a>;+sip.src"), ("Require", "siprec"))
+        for transport, profile, status in (
+            ("UDP", "strict", 480),
+            ("TCP", "strict", 480),
+            ("TLS", "strict", None),
+            ("UDP", "lenient", None),
+        ):
+            via = ("Via", f"SIP/2.0/{transport} h;branch=z9hG4bK1")
+            found = readInvite(request(via, *headers, uri="sips:srs@h"), cast(Profile, profile))
+            self.assertEqual(found.status if isinstance(found, Refusal) else None, status)
 
     def test_A2_places(self) -> None:
         """
