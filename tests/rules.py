@@ -77,7 +77,7 @@ _TRANSPORT = Section(
         Rule(
             "D2",
             "framing, keepalives, responses by Via, reuse of connections",
-            "no WebSocket; STUN on the SIP port is ignored, not answered",
+            "no WebSocket, which no session recording client speaks",
         ),
         Rule("D2 large", "requests above 1,300 bytes go over TCP, and over UDP if that fails"),
         Rule("D2 locate", "NAPTR, SRV, A and AAAA, with failover (RFC 3263)"),

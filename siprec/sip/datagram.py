@@ -19,6 +19,7 @@ from siprec.sip.flow import Flow
 from siprec.sip.framing import parseDatagram
 from siprec.sip.interfaces import FlowGone, IMessageReceiver
 from siprec.sip.matching import plainHost
+from siprec.sip.stun import BadStun, answerTo, isStun
 
 #: Any datagram there can be.  Twisted cuts at 8,192 bytes if not told otherwise.
 MAX_DATAGRAM = 65535
@@ -132,6 +133,9 @@ class DatagramListener(DatagramProtocol):
         """
         One datagram came.
         """
+        if isStun(data):
+            self._stun(data, (plainHost(addr[0]), addr[1]))
+            return
         flow = self.flow((plainHost(addr[0]), addr[1]))
         try:
             message = parseDatagram(data)
@@ -142,6 +146,16 @@ class DatagramListener(DatagramProtocol):
             self._counters["keepalives"] += 1
         else:
             self._receiver.messageReceived(message, flow)
+
+    def _stun(self, data: bytes, remote: tuple[str, int]) -> None:
+        try:
+            answer = answerTo(data, *remote)
+            if answer is not None:
+                self.send(answer, remote)
+        except (BadStun, FlowGone):
+            self._counters["badStun"] += 1
+        else:
+            self._counters["stun"] += 1
 
     def send(self, data: bytes, remote: tuple[str, int]) -> None:
         """

@@ -55,7 +55,8 @@ class TransportService(Service):
     """
     Listens while it runs, and sends by what is open.
 
-    @ivar counters: C{keepalives} and C{pings} that came, C{lateMessages} and
+    @ivar counters: C{keepalives}, C{pings}, C{stun} and C{badStun} (damaged)
+        that came, C{lateMessages} and
         C{brokenStreams} for which a connection was closed, C{sendBufferFull}:
         datagrams not sent since the system has no room for them;
         C{handshakeFailures} of TLS, and C{wrongPeers}, those that we connected

@@ -177,6 +177,21 @@ class TransportTests(TestCase):
         self.assertEqual(await peer.received.get(), b"\r\n")
 
     @run
+    async def test_D2_stun(self) -> None:
+        """
+        A STUN request at the port is answered with where it came from.
+        """
+        service = self.start("udp:0:interface=127.0.0.1")
+        peer = DatagramPeer()
+        port = reactor.listenUDP(0, peer, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        asked = bytes.fromhex("000100002112a442") + bytes(12)
+        port.write(asked, service.addresses[0][1:])
+        data, _ = await peer.received.get()
+        self.assertEqual(data[:2] + data[4:20], b"\x01\x01" + asked[4:])
+        self.assertEqual(int.from_bytes(data[26:28], "big") ^ 0x2112, port.getHost().port)
+
+    @run
     async def test_D2_broken(self) -> None:
         """
         A stream that cannot be cut into messages is answered 400 and closed.
