@@ -18,6 +18,7 @@ from siprec.cluster.gate import Gate
 from siprec.cluster.keys import newKey, readSecret
 from siprec.cluster.links import ClusterLinks
 from siprec.cluster.listening import listenAt
+from siprec.cluster.noncecounts import NonceCounts
 from siprec.cluster.places import Places
 from siprec.cluster.stitching import Stitching
 from siprec.cluster.tls import ClusterTLS, loadClusterTLS
@@ -249,6 +250,10 @@ class _Assembly:
         self.recorder.isUncertain = cluster.isUncertain
         self.recorder.alone = lambda: not cluster.membership.living
         self.around.passOn = cluster.passOn
+        doorway = self.entrance.doorway
+        doorway.asking.ask = NonceCounts(
+            cluster.links, lambda: cluster.membership.living, doorway.authenticator.use
+        ).ask
         watchCluster(self.metrics, cluster)
 
     def _continuation(self) -> Continuation:
@@ -309,7 +314,9 @@ class _Assembly:
         )
 
     def _transport(self, receiver: IMessageReceiver) -> TransportService:
-        self.entrance = makeEntrance(self.reactor, self.settings, self.layer, self.now, receiver)
+        self.entrance = makeEntrance(
+            self.reactor, self.settings, self.layer, self.now, receiver, self.state.instance
+        )
         return self.entrance.transport
 
     def _recorder(self, transport: ISipTransport) -> Recorder:
