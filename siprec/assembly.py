@@ -247,6 +247,7 @@ class _Assembly:
         gate.receiver = cluster.relay
         cluster.relay.receiver = self.layer
         self.layer.transport = self.around.outgoing.transport = cluster.relay
+        self.recorder.transport = cluster.relay
         self.recorder.isUncertain = cluster.isUncertain
         self.recorder.alone = lambda: not cluster.membership.living
         self.around.passOn = cluster.passOn

@@ -52,6 +52,7 @@ _MOST_RETRY = 3
 @define(eq=False, repr=False)
 class Recorder:
     """
+    @ivar transport: knows where a peer reaches this node.
     @ivar running: the calls.
     @ivar maxSessions: above so many calls new ones are refused; 0: no limit.
     @ivar waits: whether a call is taken, and answered inactive, while only room on the
@@ -67,7 +68,7 @@ class Recorder:
 
     _around: Surroundings
     _layer: SipLayer
-    _transport: ISipTransport
+    transport: ISipTransport
     profile: Profile = "lenient"
     maxSessions: int = 0
     waits: bool = False
@@ -274,7 +275,7 @@ class Recorder:
             one that comes over TLS can have.
         @return: the value of our Contact for a peer on this flow.
         """
-        return contactOf(self._transport.advertised(flow), flow.transport, secure)
+        return contactOf(self.transport.advertised(flow), flow.transport, secure)
 
     # Requests.
 

@@ -124,11 +124,7 @@ _DIALOGS = Section(
         Rule("D4 offerless", "an INVITE without an offer gets ours; the ACK has the answer"),
         Rule("D4 timer", "session timers (RFC 4028)"),
         Rule("D4 100rel", "PRACK (RFC 3262): no reliable 1xx is ever sent"),
-        Rule(
-            "D4 replaces",
-            "Replaces (RFC 3891), as the side that is called",
-            "a dialog that another node has is not found: 481, and the peer calls anew",
-        ),
+        Rule("D4 replaces", "Replaces (RFC 3891), as the side that is called, at every node"),
         Rule("D4 reason", "Reason is kept, and given with our BYE (RFC 3326)"),
         Rule("D4 info", "INFO without a package is taken, with one 469"),
         Rule("D4 fields", "what is kept of the first INVITE"),

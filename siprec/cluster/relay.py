@@ -29,7 +29,7 @@ from siprec.cluster.interfaces import IClusterLinks
 from siprec.cluster.passing import packed, packedFlow, unpackedRequest, unpackedResponse
 from siprec.cluster.wakefulness import Wakefulness
 from siprec.cluster.whereabouts import DialogID, Place, Whereabouts, dialogOf
-from siprec.ids import NodeID, isOurTag
+from siprec.ids import NodeID
 from siprec.session.model import SessionData
 from siprec.sip.errors import BadMessage, SipError
 from siprec.sip.flow import Flow
@@ -183,9 +183,8 @@ class Relay:
         """
         if self._owners.has(request):
             return False
-        if request.toTag is not None:
-            return isOurTag(request.toTag)
-        return request.method in ("INVITE", "CANCEL") and self._owners.unsettled()
+        begins = request.toTag is None and request.method in ("INVITE", "CANCEL")
+        return self._where.isElsewhere(request) or (begins and self._owners.unsettled())
 
     def _overflow(self, request: Request, flow: Flow) -> None:
         self.counters["overflow"] += 1
@@ -282,7 +281,7 @@ class Relay:
             await self._denied(place.owner, denied)
             return False
         self.counters["relayed"] += 1
-        if place.record is not None and request.toTag is not None:
+        if place.record is not None:
             self._where.remember(request, place)
         return True
 

@@ -15,7 +15,7 @@ from siprec.sip.message import Request
 from siprec.sip.replaces import Replaces
 from siprec.uas.admission import Refusal
 from siprec.uas.call import Call
-from siprec.uas.replacing import DialogID, Ended
+from siprec.uas.replacing import DialogID, Ended, replacesOf
 
 __all__ = ["Running"]
 
@@ -70,8 +70,13 @@ class Running:
     def has(self, request: Request) -> bool:
         """
         @return: whether the dialog of a request, or the INVITE that would make
-            one, is among these.
+            one, is among these, or the one that it would replace is or was.
         """
+        wanted = replacesOf(request)
+        if wanted is not None and request.toTag is None:
+            key = (wanted.callID, wanted.toTag, wanted.fromTag)
+            if key in self.calls or self._ended.has(key):
+                return True
         if request.toTag is None:
             return (request.callID, request.fromTag or "") in self._begun
         return self.find(request) is not None
