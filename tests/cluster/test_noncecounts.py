@@ -31,7 +31,7 @@ class NonceCountsTests(SynchronousTestCase):
         self.clock = Clock()
         self.clock.advance(1_800_000_000)
         self.links: dict[NodeID, FakeLinks] = {}
-        self.leases = {name: NodeLease(name, f"life of {name}", 0.0, ()) for name in (A, B)}
+        self.leases = {name: NodeLease(name, f"life of {name}", "host", 1) for name in (A, B)}
         self.a, self.counts = self.node(A)
         self.b, self.others = self.node(B)
         self.challenge = self.a.challenge("noCredentials").headers[0][1]
