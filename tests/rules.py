@@ -80,6 +80,8 @@ _TRANSPORT = Section(
             "no WebSocket, which no session recording client speaks",
         ),
         Rule("D2 large", "requests above 1,300 bytes go over TCP, and over UDP if that fails"),
+        Rule("D2 multihomed", "an answer leaves from the address that was asked"),
+        Rule("D2 stun", "STUN Binding on the SIP port, of which nothing is amplified (RFC 8489)"),
         Rule("D2 locate", "NAPTR, SRV, A and AAAA, with failover (RFC 3263)"),
         Rule("D2 sips", "to a ``sips:`` URI nothing goes but over TLS, to the domain it names"),
     ),

@@ -14,6 +14,7 @@ from twisted.internet.error import MessageLengthError
 from twisted.internet.interfaces import ISystemHandle
 from twisted.internet.protocol import DatagramProtocol
 
+from siprec.sip.asked import AskedSocket
 from siprec.sip.errors import BadMessage
 from siprec.sip.flow import Flow
 from siprec.sip.framing import parseDatagram
@@ -98,6 +99,7 @@ class DatagramListener(DatagramProtocol):
         self.address = ("", 0)
         self._receiver = receiver
         self._facing = facing
+        self._asked: AskedSocket | None = None
         self._counters = counters
 
     def startProtocol(self) -> None:
@@ -109,16 +111,20 @@ class DatagramListener(DatagramProtocol):
         if ISystemHandle.providedBy(self.transport):
             handle: Any = self.transport.getHandle()
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            if isWildcard(bound.host) and isinstance(handle, socket.socket):
+                # The port reads by what stands there.
+                self._asked = self.transport.socket = AskedSocket(handle)
 
-    def flow(self, remote: tuple[str, int]) -> Flow:
+    def flow(self, remote: tuple[str, int], asked: str = "") -> Flow:
         """
+        @param asked: the address of ours that the peer has used.
         @return: the flow from this socket to a peer.  A wildcard is replaced
-            with the address the kernel sends from, which is the one a peer
-            can be told.
+            with that, or with the address the kernel sends from, which is the
+            one a peer can be told.
         """
         host, port = self.address
         if isWildcard(host):
-            host = self._facing.get(remote[0]) or host
+            host = asked or self._facing.get(remote[0]) or host
         return Flow("UDP", (host, port), remote)
 
     def reaches(self, host: str) -> bool:
@@ -133,10 +139,12 @@ class DatagramListener(DatagramProtocol):
         """
         One datagram came.
         """
+        remote = (plainHost(addr[0]), addr[1])
+        asked = "" if self._asked is None else self._asked.local
         if isStun(data):
-            self._stun(data, (plainHost(addr[0]), addr[1]))
+            self._stun(data, remote, asked)
             return
-        flow = self.flow((plainHost(addr[0]), addr[1]))
+        flow = self.flow(remote, asked)
         try:
             message = parseDatagram(data)
         except BadMessage as error:
@@ -147,20 +155,21 @@ class DatagramListener(DatagramProtocol):
         else:
             self._receiver.messageReceived(message, flow)
 
-    def _stun(self, data: bytes, remote: tuple[str, int]) -> None:
+    def _stun(self, data: bytes, remote: tuple[str, int], asked: str) -> None:
         try:
             answer = answerTo(data, *remote)
             if answer is not None:
-                self.send(answer, remote)
+                self.send(answer, remote, asked)
         except (BadStun, FlowGone):
             self._counters["badStun"] += 1
         else:
             self._counters["stun"] += 1
 
-    def send(self, data: bytes, remote: tuple[str, int]) -> None:
+    def send(self, data: bytes, remote: tuple[str, int], local: str = "") -> None:
         """
         Send one datagram.
 
+        @param local: from this address of ours, if it is one.
         @raise FlowGone: the network refuses it.
         """
         host, port = remote
@@ -169,7 +178,8 @@ class DatagramListener(DatagramProtocol):
         if self.transport is None:
             raise FlowGone("the UDP socket is closed")
         try:
-            self.transport.write(data, (host, port))
+            if not (self._asked and local and self._asked.sendFrom(local, data, (host, port))):
+                self.transport.write(data, (host, port))
         except MessageLengthError as error:
             raise FlowGone(f"{len(data)} bytes are too many for UDP") from error
         except OSError as error:

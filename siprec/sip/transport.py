@@ -240,7 +240,7 @@ class TransportService(Service):
             self._connections.send(flow, data)
             return
         listener = self._listenerAt(flow.local) or self._listenerTo([flow.remote[0]])[0]
-        listener.send(data, flow.remote)
+        listener.send(data, flow.remote, flow.local[0])
 
     def connect(self, transport: str, host: str, port: int, name: str = "") -> Deferred[Flow]:
         """
