@@ -113,7 +113,8 @@ class DatagramListener(DatagramProtocol):
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             if isWildcard(bound.host) and isinstance(handle, socket.socket):
                 # The port reads by what stands there.
-                self._asked = self.transport.socket = AskedSocket(handle)
+                port: Any = self.transport
+                self._asked = port.socket = AskedSocket(handle)
 
     def flow(self, remote: tuple[str, int], asked: str = "") -> Flow:
         """

@@ -57,7 +57,7 @@ def _collect(case: type) -> Iterator[Vector]:
     """
     found: list[Vector] = []
 
-    class Collecting(case):  # type: ignore[misc]
+    class Collecting(case):
         def treated(self, name: str, status: int | None, own: bytes) -> None:
             # Each is to be a transaction of its own.
             for text in (b"776asdhds", _CALL_ID.encode()):
