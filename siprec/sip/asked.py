@@ -10,6 +10,7 @@ import errno
 import ipaddress
 import socket
 import struct
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["AskedSocket"]
@@ -21,6 +22,9 @@ _RECVPKTINFO, _PKTINFO = socket.IPV6_RECVPKTINFO, socket.IPV6_PKTINFO
 # Interface, the address that is ours, the one in the packet; address, interface.
 _INFO, _INFO6 = struct.Struct("=I4s4s"), struct.Struct("=16sI")
 _SPACE = socket.CMSG_SPACE(_INFO6.size) + socket.CMSG_SPACE(_INFO.size)
+
+# Addresses of ours that are remembered.
+_MOST = 256
 
 # The address is not ours, or not any more.
 _NOT_OURS = frozenset({errno.EADDRNOTAVAIL, errno.EINVAL, errno.ENETUNREACH, errno.ENODEV})
@@ -62,25 +66,32 @@ class AskedSocket:
         @raise OSError: it could not for another reason.
         """
         try:
-            self._socket.sendmsg([data], [self._ancillary(local)], 0, remote)
+            self._socket.sendmsg([data], [_fromLocal(local, self._six)], 0, remote)
         except OSError as error:
             if error.errno not in _NOT_OURS:
                 raise
             return False
         return True
 
-    def _ancillary(self, local: str) -> tuple[int, int, bytes]:
-        address = ipaddress.ip_address(local.partition("%")[0])
-        if not self._six:
-            return socket.IPPROTO_IP, _IP_PKTINFO, _INFO.pack(0, address.packed, bytes(4))
-        if address.version == 4:
-            address = ipaddress.ip_address(f"::ffff:{address}")
-        return socket.IPPROTO_IPV6, _PKTINFO, _INFO6.pack(address.packed, 0)
-
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)
 
 
+# Each datagram asks for one of these few.
+@lru_cache(_MOST)
+def _fromLocal(local: str, six: bool) -> tuple[int, int, bytes]:
+    """
+    @return: what is to stand beside a datagram that leaves from an address.
+    """
+    address = ipaddress.ip_address(local.partition("%")[0])
+    if not six:
+        return socket.IPPROTO_IP, _IP_PKTINFO, _INFO.pack(0, address.packed, bytes(4))
+    if address.version == 4:
+        address = ipaddress.ip_address(f"::ffff:{address}")
+    return socket.IPPROTO_IPV6, _PKTINFO, _INFO6.pack(address.packed, 0)
+
+
+@lru_cache(_MOST)
 def _localOf(item: tuple[int, int, bytes]) -> str:
     """
     @return: the address in one piece of what comes beside a datagram.

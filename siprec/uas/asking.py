@@ -46,6 +46,13 @@ class Asking:
     ask: Callable[[Elsewhere], Deferred[bool]] = _nobody
     _waiting: dict[str, deque[Callable[[], None]]] = field(factory=dict, init=False)
 
+    @property
+    def busy(self) -> bool:
+        """
+        Whether any call waits.
+        """
+        return bool(self._waiting)
+
     def delays(self, callID: str, action: Callable[[], None]) -> bool:
         """
         @param action: what is to be done with a request.

@@ -97,7 +97,7 @@ class Doorway:
             self._layer.refuse(request, flow, 403, "unknown peer")
 
     def _requestReceived(self, request: Request, flow: Flow, standing: Standing) -> None:
-        if self.asking.delays(
+        if self.asking.busy and self.asking.delays(
             request.callID, lambda: self._requestReceived(request, flow, standing)
         ):
             return

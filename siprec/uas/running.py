@@ -72,14 +72,15 @@ class Running:
         @return: whether the dialog of a request, or the INVITE that would make
             one, is among these, or the one that it would replace is or was.
         """
+        if request.toTag is not None:
+            return self.find(request) is not None
+        if (request.callID, request.fromTag or "") in self._begun:
+            return True
         wanted = replacesOf(request)
-        if wanted is not None and request.toTag is None:
-            key = (wanted.callID, wanted.toTag, wanted.fromTag)
-            if key in self.calls or self._ended.has(key):
-                return True
-        if request.toTag is None:
-            return (request.callID, request.fromTag or "") in self._begun
-        return self.find(request) is not None
+        if wanted is None:
+            return False
+        key = (wanted.callID, wanted.toTag, wanted.fromTag)
+        return key in self.calls or self._ended.has(key)
 
     def ofRecording(self, key: str) -> Call | None:
         """

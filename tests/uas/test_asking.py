@@ -73,8 +73,9 @@ class AskingTests(SynchronousTestCase):
         """
         Requests of the same call wait behind it, those of others do not.
         """
-        self.assertFalse(self.delays("before"))
+        self.assertFalse(self.asking.busy or self.delays("before"))
         self.begin()
+        self.assertTrue(self.asking.busy)
         self.assertFalse(self.delays("other", "two"))
         self.assertTrue(self.delays("first") and self.delays("second"))
         self.assertEqual(self.done, [])
