@@ -44,7 +44,11 @@ _RECOGNISING = Section(
         Rule("A2", "the tag is found wherever SBCs put it: header parameter, URI, bare ``src``"),
         Rule("A3", "``lenient``: any one sign; ``legacy``: also media that is only sent"),
         Rule("A4", "``+sip.srs`` in every Contact of ours, as a header parameter"),
-        Rule("A5", "feature tags in every form", "the recorder registers nowhere"),
+        Rule(
+            "A5",
+            "feature tags are boolean, in every form; ``+sip.srs`` when registering",
+            "the recorder registers nowhere",
+        ),
         Rule("A6", "420 names the unknown option tags only; not in ACK and CANCEL"),
         Rule("A7", "``siprec`` neither in our Supported nor in Require of a response"),
         Rule("A8", "``a=record`` and ``a=recordpref`` are read over and never sent"),

@@ -64,6 +64,18 @@ class RecogniseTests(SynchronousTestCase):
         self.assertIsNone(self._rule("strict", option, bodies=DOCUMENT))
         self.assertIsNone(self._rule("strict", ("Contact", "<sip:a>;src"), option))
 
+    def test_A5_boolean(self) -> None:
+        """
+        The feature tag is there, with whatever value it has (RFC 3840 section
+        9); another one that begins like it is another.
+        """
+        option = ("Require", "siprec")
+        for value in ("", '="TRUE"', "=TRUE", '=""', ' ; expires="3600"'):
+            contact = ("Contact", f"<sip:a>;+sip.src{value}")
+            self.assertEqual(self._rule("strict", contact, option), "sip.src and siprec", value)
+        for name in ("+sip.srcs", "+sip.srs", "x+sip.src"):
+            self.assertIsNone(self._rule("strict", ("Contact", f"<sip:a>;{name}"), option), name)
+
     def test_D2_sips_strict(self) -> None:
         """
         C{strict} takes no INVITE to a SIPS URI that has come another way than
