@@ -28,7 +28,7 @@ from zope.interface import implementer
 from siprec.cluster.interfaces import IClusterLinks
 from siprec.cluster.passing import packed, packedFlow, unpackedRequest, unpackedResponse
 from siprec.cluster.wakefulness import Wakefulness
-from siprec.cluster.whereabouts import DialogID, Place, Whereabouts, dialogOf
+from siprec.cluster.whereabouts import DialogID, Place, Whereabouts, dialogOf, namesDialog
 from siprec.ids import NodeID
 from siprec.session.model import SessionData
 from siprec.sip.errors import BadMessage, SipError
@@ -290,7 +290,7 @@ class Relay:
         Give a request to this node's own layer after all.
         """
         dialog = dialogOf(request)
-        if uncertain and request.toTag is not None and not self._owners.has(request):
+        if uncertain and namesDialog(request) and not self._owners.has(request):
             self.counters["unanswered"] += 1
             self._uncertain.add(dialog)
         try:

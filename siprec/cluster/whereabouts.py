@@ -16,7 +16,7 @@ from siprec.sip.message import Request
 from siprec.store.interfaces import ISessionStore, SessionNotFound
 from siprec.uas.replacing import replacesOf
 
-__all__ = ["DialogID", "Place", "Whereabouts", "dialogOf"]
+__all__ = ["DialogID", "Place", "Whereabouts", "dialogOf", "namesDialog"]
 
 #: What a dialog is known by: Call-ID, our tag, the peer's.
 DialogID = tuple[str, str, str]
@@ -34,6 +34,13 @@ def dialogOf(request: Request) -> DialogID:
         to make one.
     """
     return (request.callID, request.toTag or "", request.fromTag or "")
+
+
+def namesDialog(request: Request) -> bool:
+    """
+    @return: whether it is in a dialog, or would replace one.
+    """
+    return request.toTag is not None or replacesOf(request) is not None
 
 
 def _beginning(request: Request) -> DialogID:
@@ -106,7 +113,7 @@ class Whereabouts:
         Requests of this dialog need not be looked up for a while.  It is not
         remembered of an INVITE that makes one, unless in place of another.
         """
-        if request.toTag is None and replacesOf(request) is None:
+        if not namesDialog(request):
             return
         dialog = dialogOf(request)
         until = self._clock.seconds() + _REMEMBER

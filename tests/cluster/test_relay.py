@@ -190,6 +190,14 @@ class ReplacingTests(RelayCase):
         done.callback(None)
         self.assertEqual(self.a.methods(), ["INVITE"])
 
+    def test_D4_replaces_storeAway(self) -> None:
+        """
+        While the store is away nobody can tell whether there is such a call.
+        """
+        self.a.store.away = True
+        self.comes(self.a, takingOver())
+        self.assertEqual((self.a.methods(), self.a.told()), (["INVITE"], [True]))
+
     def test_D4_replaces_nobodys(self) -> None:
         """
         One that nobody has is refused here, and one that nobody here can have
