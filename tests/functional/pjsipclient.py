@@ -3,7 +3,8 @@ PJSIP as a session recording client, in a process of its own: it calls a recorde
 with two streams, plays a tone of its own on each, and hangs up.
 
 C{python -m tests.functional.pjsipclient URI SECONDS METADATA [reinvite]
-[CERTIFICATE AUTHORITY]}: with the last two, over TLS.
+[password=...] [CERTIFICATE AUTHORITY]}: with the last two, over TLS; with a
+password, as the user C{ann}.
 """
 
 from __future__ import annotations
@@ -109,9 +110,12 @@ def _transport(uri: str, files: list[str]) -> tuple[int, Any]:
     return pj.PJSIP_TRANSPORT_TLS, transport
 
 
-def main(uri: str, seconds: float, metadata: str, again: bool, files: list[str]) -> int:
+def main(
+    uri: str, seconds: float, metadata: str, again: bool, password: str, files: list[str]
+) -> int:
     """
     @param again: describe the session once more in mid-call.
+    @param password: for the user C{ann}; empty: there is none.
     @param files: for TLS the file of our certificate and its key, and that of
         the authority of both sides.
     @return: the exit status: 0 if the call was answered.
@@ -134,6 +138,9 @@ def main(uri: str, seconds: float, metadata: str, again: bool, files: list[str])
     settings.idUri = "sip:src@127.0.0.1" + "".join(uri.partition(";transport")[1:])
     settings.sipConfig.contactParams = ";+sip.src"
     settings.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+    if password:
+        secret = pj.AuthCredInfo("digest", "*", "ann", 0, password)
+        settings.sipConfig.authCreds.append(secret)
     account = pj.Account()
     account.create(settings)
     call = _Call(account)
@@ -168,5 +175,16 @@ def main(uri: str, seconds: float, metadata: str, again: bool, files: list[str])
 
 
 if __name__ == "__main__":
-    more = [each for each in sys.argv[4:] if each != "reinvite"]
-    sys.exit(main(sys.argv[1], float(sys.argv[2]), sys.argv[3], "reinvite" in sys.argv, more))
+    options = sys.argv[4:]
+    words = [each[9:] for each in options if each.startswith("password=")]
+    more = [each for each in options if each != "reinvite" and "=" not in each]
+    sys.exit(
+        main(
+            sys.argv[1],
+            float(sys.argv[2]),
+            sys.argv[3],
+            "reinvite" in options,
+            "".join(words),
+            more,
+        )
+    )

@@ -18,6 +18,7 @@ from siprec.testing.offer import makeMetadata
 from tests.functional.node import HOST, NodeProcess, Program, freePort
 from tests.programs import requireModule
 from tests.sip.authority import Authority, alternatives
+from tests.sip.credentials import ha1Of
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -144,7 +145,7 @@ class PjsipTests(_ClientTestCase):
     async def test_J8_tls(self) -> None:
         """
         Over TLS, where each side shows its certificate, with a re-INVITE in
-        mid-call.
+        mid-call.  (sipp, as Debian has it, speaks no TLS.)
         """
         port, certificate, authority = self.secure()
         uri = f"sip:srs@{HOST}:{port};transport=tls"
@@ -166,6 +167,26 @@ class PjsipTests(_ClientTestCase):
         self.assertEqual(self.node.recordings(), [])
         name = 'siprec_sip_transport_events_total{event="handshakeFailures"}'
         self.assertGreaterEqual(await self.node.metric(name), 1)
+
+    async def test_D4_digest_pjsip(self) -> None:
+        """
+        It answers one of the challenges (RFC 8760), for each of its requests;
+        with a wrong password nothing is recorded.
+        """
+        with open(f"{self.root}/users", "w") as file:
+            for name in ("SHA-512-256", "SHA-256"):
+                file.write(f"ann:siprec:{name}:{ha1Of(name, 'ann', 'secret')}\n")
+        with open(f"{self.root}/siprec.toml", "w") as file:
+            file.write(f'[sip]\ndigest = true\ndigest_file = "{self.root}/users"\n')
+        self.node.options = ("--config", f"{self.root}/siprec.toml")
+        uri = f"sip:srs@{HOST}:PORT"
+        await self.check(uri, "reinvite", "password=secret")
+        self.assertGreaterEqual(await self.refused("noCredentials"), 1)
+        self.assertEqual(await self.refused("wrongCredentials"), 0)
+        program = self.program("pjsipclient", uri, "4", "metadata.xml", "password=guess")
+        self.assertEqual(await program.ended(60), 1, program.output)
+        self.assertGreaterEqual(await self.refused("wrongCredentials"), 1)
+        self.assertEqual(len(self.node.recordings()), 1)
 
     async def refused(self, reason: str) -> float:
         """
