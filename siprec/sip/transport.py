@@ -335,9 +335,12 @@ class TransportService(Service):
         return result
 
     def _listeningPort(self, flow: Flow) -> int | None:
-        same = [each for each in self.addresses if each[0] == flow.transport]
+        local, same = flow.local, [each for each in self.addresses if each[0] == flow.transport]
         for _, host, port in same:
-            if host == flow.local[0]:
+            if port == local[1] and (host == local[0] or isWildcard(host)):
+                return port
+        for _, host, port in same:
+            if host == local[0]:
                 return port
         return same[0][2] if same else None
 
