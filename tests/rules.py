@@ -44,7 +44,11 @@ _RECOGNISING = Section(
         Rule("A2", "the tag is found wherever SBCs put it: header parameter, URI, bare ``src``"),
         Rule("A3", "``lenient``: any one sign; ``legacy``: also media that is only sent"),
         Rule("A4", "``+sip.srs`` in every Contact of ours, as a header parameter"),
-        Rule("A5", "feature tags in every form", "the recorder registers nowhere"),
+        Rule(
+            "A5",
+            "feature tags are boolean, in every form; ``+sip.srs`` when registering",
+            "the recorder registers nowhere",
+        ),
         Rule("A6", "420 names the unknown option tags only; not in ACK and CANCEL"),
         Rule("A7", "``siprec`` neither in our Supported nor in Require of a response"),
         Rule("A8", "``a=record`` and ``a=recordpref`` are read over and never sent"),
@@ -77,10 +81,13 @@ _TRANSPORT = Section(
         Rule(
             "D2",
             "framing, keepalives, responses by Via, reuse of connections",
-            "no WebSocket; STUN on the SIP port is ignored, not answered",
+            "no WebSocket, which no session recording client speaks",
         ),
         Rule("D2 large", "requests above 1,300 bytes go over TCP, and over UDP if that fails"),
+        Rule("D2 multihomed", "an answer leaves from the address that was asked"),
+        Rule("D2 stun", "STUN Binding on the SIP port, of which nothing is amplified (RFC 8489)"),
         Rule("D2 locate", "NAPTR, SRV, A and AAAA, with failover (RFC 3263)"),
+        Rule("D2 sips", "to a ``sips:`` URI nothing goes but over TLS, to the domain it names"),
     ),
 )
 
@@ -123,11 +130,7 @@ _DIALOGS = Section(
         Rule("D4 offerless", "an INVITE without an offer gets ours; the ACK has the answer"),
         Rule("D4 timer", "session timers (RFC 4028)"),
         Rule("D4 100rel", "PRACK (RFC 3262): no reliable 1xx is ever sent"),
-        Rule(
-            "D4 replaces",
-            "Replaces (RFC 3891), as the side that is called",
-            "a dialog that another node has is not found: 481, and the peer calls anew",
-        ),
+        Rule("D4 replaces", "Replaces (RFC 3891), as the side that is called, at every node"),
         Rule("D4 reason", "Reason is kept, and given with our BYE (RFC 3326)"),
         Rule("D4 info", "INFO without a package is taken, with one 469"),
         Rule("D4 fields", "what is kept of the first INVITE"),

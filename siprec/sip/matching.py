@@ -103,7 +103,8 @@ def stamped(request: Request, flow: Flow) -> Request:
     """
     Note in the topmost Via where the request came from (RFC 3261 section
     18.2.1, RFC 3581 section 4).  What the peer itself wrote as C{received} is
-    taken out, or it could have us send to anybody.
+    taken out, or it could have us send to anybody.  A peer that would like to
+    send keepalives is told that it may, as often as it wants (RFC 6223).
     """
     via = request.via
     host, port = flow.remote
@@ -113,6 +114,8 @@ def stamped(request: Request, flow: Flow) -> Request:
         noted = noted.withParam("rport", str(port)).withParam("received", host)
     elif plainHost(via.host) != host:
         noted = noted.withParam("received", host)
+    if via.hasParam("keep") and via.param("keep") is None:
+        noted = noted.withParam("keep", "0")
     if noted == via:
         return request
     values = [str(noted), *request.headers.values("Via")[1:]]

@@ -2,7 +2,9 @@
 PJSIP as a session recording client, in a process of its own: it calls a recorder
 with two streams, plays a tone of its own on each, and hangs up.
 
-C{python -m tests.functional.pjsipclient URI SECONDS METADATA [reinvite]}
+C{python -m tests.functional.pjsipclient URI SECONDS METADATA [reinvite]
+[password=...] [CERTIFICATE AUTHORITY]}: with the last two, over TLS; with a
+password, as the user C{ann}.
 """
 
 from __future__ import annotations
@@ -92,9 +94,30 @@ def _part(kind: str, subtype: str, body: str) -> Any:
     return part
 
 
-def main(uri: str, seconds: float, metadata: str, again: bool) -> int:
+def _transport(uri: str, files: list[str]) -> tuple[int, Any]:
+    """
+    @return: the kind of the transport, and how it is to be made.
+    """
+    transport = pj.TransportConfig()
+    transport.boundAddress = "127.0.0.1"
+    if "transport=tls" not in uri:
+        tcp = "transport=tcp" in uri
+        return (pj.PJSIP_TRANSPORT_TCP if tcp else pj.PJSIP_TRANSPORT_UDP), transport
+    tls = transport.tlsConfig
+    tls.certFile = tls.privKeyFile = files[0]
+    tls.CaListFile = files[1]
+    tls.verifyServer = tls.verifyClient = tls.requireClientCert = True
+    return pj.PJSIP_TRANSPORT_TLS, transport
+
+
+def main(
+    uri: str, seconds: float, metadata: str, again: bool, password: str, files: list[str]
+) -> int:
     """
     @param again: describe the session once more in mid-call.
+    @param password: for the user C{ann}; empty: there is none.
+    @param files: for TLS the file of our certificate and its key, and that of
+        the authority of both sides.
     @return: the exit status: 0 if the call was answered.
     """
     endpoint = pj.Endpoint()
@@ -104,11 +127,7 @@ def main(uri: str, seconds: float, metadata: str, again: bool) -> int:
     config.logConfig.level = config.logConfig.consoleLevel = 3
     config.medConfig.noVad = True
     endpoint.libInit(config)
-    transport = pj.TransportConfig()
-    transport.boundAddress = "127.0.0.1"
-    tcp = "transport=tcp" in uri
-    kind = pj.PJSIP_TRANSPORT_TCP if tcp else pj.PJSIP_TRANSPORT_UDP
-    endpoint.transportCreate(kind, transport)
+    endpoint.transportCreate(*_transport(uri, files))
     endpoint.libStart()
     endpoint.audDevManager().setNullDev()
     # It does not show us a description of more than 1,024 bytes.
@@ -116,9 +135,12 @@ def main(uri: str, seconds: float, metadata: str, again: bool) -> int:
         if not codec.codecId.startswith(("PCMU", "PCMA")):
             endpoint.codecSetPriority(codec.codecId, 0)
     settings = pj.AccountConfig()
-    settings.idUri = "sip:src@127.0.0.1" + (";transport=tcp" if tcp else "")
+    settings.idUri = "sip:src@127.0.0.1" + "".join(uri.partition(";transport")[1:])
     settings.sipConfig.contactParams = ";+sip.src"
     settings.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+    if password:
+        secret = pj.AuthCredInfo("digest", "*", "ann", 0, password)
+        settings.sipConfig.authCreds.append(secret)
     account = pj.Account()
     account.create(settings)
     call = _Call(account)
@@ -153,4 +175,16 @@ def main(uri: str, seconds: float, metadata: str, again: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], float(sys.argv[2]), sys.argv[3], "reinvite" in sys.argv[4:]))
+    options = sys.argv[4:]
+    words = [each[9:] for each in options if each.startswith("password=")]
+    more = [each for each in options if each != "reinvite" and "=" not in each]
+    sys.exit(
+        main(
+            sys.argv[1],
+            float(sys.argv[2]),
+            sys.argv[3],
+            "reinvite" in options,
+            "".join(words),
+            more,
+        )
+    )
