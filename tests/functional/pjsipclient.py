@@ -2,7 +2,7 @@
 PJSIP as a session recording client, in a process of its own: it calls a recorder
 with two streams, plays a tone of its own on each, and hangs up.
 
-C{python -m tests.functional.pjsipclient URI SECONDS METADATA [reinvite]}
+C{python -m tests.functional.pjsipclient URI SECONDS METADATA [reinvite] [digits]}
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pjsua2 import pjsua2 as pj
 #: The tones of the two streams, in Hz, and their labels.
 TONES = (500, 900)
 LABELS = ("96", "97")
+#: The digits that are pressed on the first stream.
+PRESSED = "159#"
 
 _LINE = re.compile(r"(?=^m=audio)", re.MULTILINE)
 
@@ -92,9 +94,10 @@ def _part(kind: str, subtype: str, body: str) -> Any:
     return part
 
 
-def main(uri: str, seconds: float, metadata: str, again: bool) -> int:
+def main(uri: str, seconds: float, metadata: str, again: bool, digits: bool) -> int:
     """
     @param again: describe the session once more in mid-call.
+    @param digits: press some.
     @return: the exit status: 0 if the call was answered.
     """
     endpoint = pj.Endpoint()
@@ -139,6 +142,9 @@ def main(uri: str, seconds: float, metadata: str, again: bool) -> int:
             parameters = pj.CallOpParam(True)
             parameters.opt.audioCount, parameters.opt.videoCount = len(TONES), 0
             call.reinvite(parameters)
+        if digits and call.confirmed and time.monotonic() > end - seconds / 2:
+            digits = False
+            call.dialDtmf(PRESSED)
     if not call.ended:
         call.hangup(pj.CallOpParam(True))
     end = time.monotonic() + 5
@@ -153,4 +159,6 @@ def main(uri: str, seconds: float, metadata: str, again: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], float(sys.argv[2]), sys.argv[3], "reinvite" in sys.argv[4:]))
+    more = sys.argv[4:]
+    what = ("reinvite" in more, "digits" in more)
+    sys.exit(main(sys.argv[1], float(sys.argv[2]), sys.argv[3], *what))

@@ -314,8 +314,8 @@ class MetadataTests(RecorderTestCase):
         """
         An INFO about something else is answered, and does nothing.
         """
-        dtmf = self.src.make("INFO", ("Content-Type", "application/dtmf-relay"))
-        response = self.src.ask(evolve(dtmf, body=b"Signal=5\r\n"))
+        asked = self.src.make("INFO", ("Content-Type", "application/media_control+xml"))
+        response = self.src.ask(evolve(asked, body=b"<media_control/>"))
         self.assertEqual((response.status, self.house.events()), (200, []))
 
     def test_D4_info_package(self) -> None:
