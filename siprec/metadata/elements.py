@@ -93,50 +93,31 @@ class Parts:
     @ivar kind: its plain name (L{plainName}).
     @ivar attributes: by plain name, without surrounding blanks.
     @ivar texts: of the children that have a text only, by plain name.
+    @ivar compounds: the other children.
     @ivar timed: whether there is any time among them.
     """
 
     kind: str
     attributes: dict[str, str]
     texts: dict[str, list[str]]
-    _compounds: Compounds = _NO_COMPOUNDS
+    compounds: Compounds = _NO_COMPOUNDS
     language: str | None = None
     timed: bool = False
 
     @property
-    def extensions(self) -> list[Extension]:
+    def extensions(self) -> tuple[Extension, ...]:
         """
         Elements that have no place here.
         """
-        return self._compounds.extensions
+        return tuple(self.compounds.extensions)
 
-    @property
-    def names(self) -> list[NameID]:
-        """
-        Of a participant.
-        """
-        return self._compounds.names
-
-    @property
-    def reasons(self) -> list[Reason]:
-        """
-        Of a session.
-        """
-        return self._compounds.reasons
-
-    @property
-    def params(self) -> list[tuple[str, str]]:
-        """
-        Of a participant in a session.
-        """
-        return self._compounds.params
-
-    def ownCompounds(self) -> None:
+    def ownCompounds(self) -> Compounds:
         """
         Prepare for what is about to be added.
         """
-        if self._compounds is _NO_COMPOUNDS:
-            self._compounds = Compounds()
+        if self.compounds is _NO_COMPOUNDS:
+            self.compounds = Compounds()
+        return self.compounds
 
     def text(self, *names: str) -> str | None:
         """
@@ -183,6 +164,7 @@ class PartsReader:
     _zone: tzinfo
     notes: dict[str, None]
     _extensions: ExtensionReader = Factory(ExtensionReader)
+    _times: dict[str, Time] = Factory(dict)
     _elements: _Names = field(
         init=False, default=Factory(lambda self: _elementNames(self._namespace), takes_self=True)
     )
@@ -228,7 +210,7 @@ class PartsReader:
             except KeyError:
                 name = _attributeName(str(attribute))
             if name is not None:
-                found[name] = value.strip()
+                found[name] = str(value).strip()
         return found
 
     def take(self, element: etree._Element, kind: str) -> Parts:
@@ -245,7 +227,7 @@ class PartsReader:
             except KeyError:
                 plain = _attributeName(str(attribute))
             if plain is not None:
-                attributes[plain] = value.strip()
+                attributes[plain] = str(value).strip()
         content, names = _PLAIN[kind], self._elements
         for child in element:
             try:
@@ -271,16 +253,16 @@ class PartsReader:
         """
         Take what is more than a text.
         """
-        parts.ownCompounds()
+        compounds = parts.ownCompounds()
         if name not in _CONTENT[parts.kind]:
-            self.extend(child, name, parts.extensions)
+            self.extend(child, name, compounds.extensions)
         elif name == "nameid":
-            self._takeNameID(child, parts)
+            self._takeNameID(child, compounds)
         elif name == "reason":
-            self._takeReason(child, parts)
+            compounds.reasons.append(self._readReason(child))
         elif name == "param":
             given = self.attributes(child)
-            parts.params.append((given.get("pname", ""), given.get("pval", "")))
+            compounds.params.append((given.get("pname", ""), given.get("pval", "")))
         else:
             parts.texts.setdefault(name, []).append(_text(child))
             parts.language = child.get(_LANGUAGE)
@@ -289,8 +271,6 @@ class PartsReader:
         """
         Read extension data; the drafts' wrapper around it says nothing itself.
         """
-        if self._extensions.truncated:
-            return
         elements = [element]
         if name == "extensiondata":
             elements = [child for child in element if isinstance(child.tag, str)] or elements
@@ -309,14 +289,16 @@ class PartsReader:
         raw = parts.text(*names) if parts.timed else None
         if raw is None:
             return None
-        time = parseTime(raw, self._zone)
+        if raw in self._times:
+            return self._times[raw]
+        time = self._times[raw] = parseTime(raw, self._zone)
         if time.value is None:
             self.note(f"not a time: {raw[:40]!r}")
         elif time.naive:
             self.note("times without a zone")
         return time
 
-    def _takeNameID(self, element: etree._Element, parts: Parts) -> None:
+    def _takeNameID(self, element: etree._Element, into: Compounds) -> None:
         aor = self.attributes(element).get("aor") or ""
         names: list[tuple[str, str | None]] = []
         known = self._elements
@@ -328,18 +310,18 @@ class PartsReader:
             elif name == "aor":
                 aor = aor or _text(child)
             elif name is not None:
-                self.extend(child, name, parts.extensions)
+                self.extend(child, name, into.extensions)
         aor = aor or (element.text or "").strip()
         for text, language in names or _NO_NAME:
-            parts.names.append(makeNameID(aor, text, language))
+            into.names.append(makeNameID(aor, text, language))
 
-    def _takeReason(self, element: etree._Element, parts: Parts) -> None:
+    def _readReason(self, element: etree._Element) -> Reason:
         attributes = self.attributes(element)
         given = attributes.get("cause", "")
         cause = int(given) if _CAUSE.fullmatch(given) else None
         if cause is None:
             self.note("reason without a cause")
-        parts.reasons.append(Reason(_text(element), cause, attributes.get("protocol") or "SIP"))
+        return Reason(_text(element), cause, attributes.get("protocol") or "SIP")
 
 
 def _attributeName(attribute: str) -> str | None:

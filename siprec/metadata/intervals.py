@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from siprec.metadata.model import Time
 from siprec.metadata.state import Cause, Interval
+from siprec.metadata.value import value
 
 __all__ = ["MOST", "Timed", "associate", "close", "needsImplied"]
 
@@ -33,7 +34,7 @@ class Timed(Protocol):
     def disassociated(self) -> Time | None: ...
 
 
-@frozen
+@value
 class _Times:
     start: datetime | None
     ends: bool

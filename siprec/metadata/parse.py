@@ -73,7 +73,7 @@ def _readRequest(
         status="recovered" if recovered else "ok",
         root="requestsnapshot",
         namespace=namespace,
-        extensions=tuple(parts.extensions),
+        extensions=parts.extensions,
         requestReason=None if text is None else (text, parts.language),
         notes=tuple(reader.notes),
     )
@@ -163,7 +163,7 @@ class _DocumentReader:
             Session(
                 sessionID,
                 tuple(sipSessionIDs),
-                tuple(parts.reasons),
+                tuple(parts.compounds.reasons),
                 parts.text("group") or parts.attribute("group", "groupid") or None,
                 self._parts.time(parts, "start") if parts.timed else None,
                 self._parts.time(parts, "stop") if parts.timed else None,
@@ -177,7 +177,7 @@ class _DocumentReader:
                 self._recordings.append(SessionRecording(sessionID, associated, disassociated))
 
     def _participant(self, parts: Parts) -> None:
-        names = tuple(parts.names)
+        names = tuple(parts.compounds.names)
         if not (_DRAFT_NAMES.isdisjoint(parts.texts) and _DRAFT_NAMES.isdisjoint(parts.attributes)):
             names += self._draftNames(parts)
         participantID = parts.attribute("participantid", "id")
@@ -229,9 +229,7 @@ class _DocumentReader:
 
     def _sessionRecording(self, parts: Parts) -> None:
         sessionID = self._identifier(parts, "sessionid", "session")
-        self._recordings.append(
-            SessionRecording(sessionID, *self._times(parts), tuple(parts.extensions))
-        )
+        self._recordings.append(SessionRecording(sessionID, *self._times(parts), parts.extensions))
 
     def _participantSession(self, parts: Parts) -> None:
         associated, disassociated = self._times(parts)
@@ -241,8 +239,8 @@ class _DocumentReader:
                 self._identifier(parts, "sessionid", "session"),
                 associated,
                 disassociated,
-                tuple(parts.params),
-                tuple(parts.extensions),
+                tuple(parts.compounds.params),
+                parts.extensions,
             )
         )
 
@@ -255,7 +253,7 @@ class _DocumentReader:
                 parts.identifiers("recv"),
                 associated,
                 disassociated,
-                tuple(parts.extensions),
+                parts.extensions,
             )
         )
 
@@ -300,6 +298,6 @@ class _DocumentReader:
 
     def _extensions(self, parts: Parts, identifier: str) -> tuple[Extension, ...]:
         if not self._adopted:
-            return tuple(parts.extensions)
+            return parts.extensions
         # popped, so that the first of two elements with one name has them
         return (*parts.extensions, *self._adopted.pop(identifier, ()))

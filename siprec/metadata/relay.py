@@ -41,7 +41,7 @@ def readRelay(contentType: str, body: bytes) -> Pressed | None:
     if mediaType not in ("application/dtmf-relay", "application/dtmf"):
         return None
     text = body[:200].decode("latin-1")
-    told = {}
+    told: dict[str, str] = {}
     for line in text.splitlines():
         if (found := _LINE.match(line)) is not None:
             told.setdefault(found[1].lower(), found[2])

@@ -66,7 +66,7 @@ class PartsReaderTests(SynchronousTestCase):
             "participant",
         )
         self.assertEqual(
-            parts.names,
+            parts.compounds.names,
             [
                 NameID("sip:1@x", "One", "en"),
                 NameID("sip:1@x", "Uno"),
@@ -86,7 +86,8 @@ class PartsReaderTests(SynchronousTestCase):
             "session",
         )
         self.assertEqual(
-            parts.reasons, [Reason("bye", 16, "Q.850"), Reason("", None), Reason("odd", None)]
+            parts.compounds.reasons,
+            [Reason("bye", 16, "Q.850"), Reason("", None), Reason("odd", None)],
         )
         self.assertEqual(list(self.notes), ["reason without a cause"])
 
@@ -97,7 +98,7 @@ class PartsReaderTests(SynchronousTestCase):
         parts = self.take(
             '<p><param pname="isfocus" pval="true"/><param/></p>', "participantsessionassoc"
         )
-        self.assertEqual(parts.params, [("isfocus", "true"), ("", "")])
+        self.assertEqual(parts.compounds.params, [("isfocus", "true"), ("", "")])
 
     def test_times(self) -> None:
         """

@@ -222,12 +222,12 @@ class DigitEventTests(RecordingCase):
     What a rendering tells of digits.
     """
 
-    def digits(self, *packets: Packet, **options: bool) -> list[dict[str, object]]:
+    def digits(self, *packets: Packet, masked: bool = False) -> list[dict[str, object]]:
         """
         @return: the events of digits in a recording of one stream.
         """
         writeRecording(self.directory, {"1-0.rtpdump": packets}, streams=BOTH)
-        rendering = renderDirectory(self.directory, **options)
+        rendering = renderDirectory(self.directory, maskDigits=masked)
         manifest = withRendering(readManifest(self.directory), rendering)
         writeManifest(self.directory, manifest, durable=False)
         return [each for each in manifest["timeline"] if each["type"] == "dtmf"]
@@ -279,7 +279,7 @@ class DigitEventTests(RecordingCase):
         Where digits must not be stored, only when they were pressed is told.
         """
         packets = press(5, begin=1.0, sequence=1050, timestamp=50_000 + 8000)
-        [digit] = self.digits(*talk(50), *packets, maskDigits=True)
+        [digit] = self.digits(*talk(50), *packets, masked=True)
         self.assertEqual((digit["digit"], digit["masked"], digit["at"]), (None, True, 1.0))
 
     def test_E3_nodes(self) -> None:

@@ -35,6 +35,15 @@ class OfferTests(RecorderTestCase):
         self.assertEqual(lines(resumed), BOTH)
         self.assertEqual(self.house.events(), ["streamPaused", "streamResumed"])
 
+    def test_A16b_update(self) -> None:
+        """
+        UPDATE is among what we allow, and taken though the peer's own Allow lacks it.
+        """
+        self.assertIn("UPDATE", self.first.headers.get("Allow") or "")
+        request = self.src.make("UPDATE", ("Allow", "INVITE, ACK, BYE"), body=(None, LATER))
+        self.assertEqual(self.src.ask(request).status, 200)
+        self.assertEqual(self.house.document(2), LATER)
+
     def test_A4_contact(self) -> None:
         """
         The 200 to a re-INVITE or an UPDATE says C{+sip.srs}, too.
