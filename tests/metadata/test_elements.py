@@ -36,6 +36,15 @@ class PartsReaderTests(SynchronousTestCase):
         self.assertEqual(parts.text("label"), "1")
         self.assertEqual([each.name for each in parts.extensions], ["label", "odd"])
 
+    def test_manyNames(self) -> None:
+        """
+        However many names documents have had, those of ours are known.
+        """
+        for number in range(5000):
+            self.take(f"<s><n{number}/></s>", "stream")
+        parts = self.take("<s><label>1</label></s>", "stream")
+        self.assertEqual(parts.text("label"), "1")
+
     def test_attributes(self) -> None:
         """
         Attributes of a foreign namespace are not ours.

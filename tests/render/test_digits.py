@@ -164,6 +164,24 @@ class DigitsTests(SynchronousTestCase):
         ]
         self.assertEqual(self.found(packets), [("2", 120, True)])
 
+    def test_E3_within(self) -> None:
+        """
+        A timestamp amid an event that goes on is of that event.
+        """
+        told = ((1000, 10, 400), (1080, 10, 320), (1000, 0x8A, 480))
+        packets = [
+            Packet(
+                number * 0.02,
+                number,
+                timestamp,
+                struct.pack(">BBH", 2, flags, duration),
+                payloadType=101,
+                marker=not number,
+            )
+            for number, (timestamp, flags, duration) in enumerate(told)
+        ]
+        self.assertEqual(self.found(packets), [("2", 60, True)])
+
     def test_E3_severalInOnePacket(self) -> None:
         """
         Events that follow one another may share a packet (RFC 4733 section 2.5.1.5).
