@@ -88,6 +88,7 @@ class _Assembly:
         )
         self.renderer = Renderer(reactor, reactor, settings.recordings.workers)
         self.renderer.split = settings.recordings.split
+        self.renderer.maskDigits = settings.recordings.maskDtmf
         self.cluster: Cluster | None = None
         self.state = self._state()
         self.recordings = Recordings(

@@ -19,7 +19,7 @@ from siprec.trace.command import TraceCommand, TraceError, addArguments
 
 def _render(directory: str, split: str | None) -> str:
     """
-    @param split: C{None}: as it was rendered before.
+    @param split: C{None}: as it was rendered before.  Digits that were masked stay so.
     @return: what was made, for people.
     @raise ValueError: the recording is still running.
     """
@@ -32,7 +32,9 @@ def _render(directory: str, split: str | None) -> str:
     # One of which only the rendering had failed, or whose journals were with another
     # node, is complete now.
     had = "session" if (manifest["audio"] or {}).get("parts") else "none"
-    rendered = withRendering(manifest, renderDirectory(directory, split=split or had))
+    masked = any(each.get("masked") for each in manifest["events"])
+    rendering = renderDirectory(directory, split=split or had, maskDigits=masked)
+    rendered = withRendering(manifest, rendering)
     writeManifest(directory, rendered)
     audio, streams = rendered["audio"], rendered["streams"]
     packets = sum(each["packets"] for each in streams)

@@ -164,12 +164,13 @@ class ClusterSettings:
 class RecordingsSettings:
     """
     Recordings on disk.  C{directory} is absolute; C{minFree} is in bytes;
-    C{split} is C{none} or C{session}.
+    C{split} is C{none} or C{session}; C{maskDtmf}: digits are not told.
     """
 
     directory: str
     format: str
     split: str
+    maskDtmf: bool
     minFree: int
     workers: int
 

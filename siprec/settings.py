@@ -25,6 +25,7 @@ from siprec.values import (
     textPatterns,
     upToSeconds,
     whole,
+    yesNo,
 )
 
 __all__ = ["SETTINGS", "Setting"]
@@ -221,6 +222,13 @@ SETTINGS: tuple[Setting, ...] = (
         "none",
         choice("none", "session"),
         "Further audio files: none, or session, one for each communication session.",
+    ),
+    Setting(
+        "recordings.mask_dtmf",
+        None,
+        False,
+        yesNo,
+        "Whether the manifest tells only that a digit was pressed, and not which.",
     ),
     Setting(
         "recordings.min_free",

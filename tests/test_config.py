@@ -100,6 +100,7 @@ class LoadSettingsTests(SynchronousTestCase):
                     "directory": os.path.abspath("recordings"),
                     "format": "wav",
                     "split": "none",
+                    "maskDtmf": False,
                     "minFree": 256 << 20,
                     "workers": 1,
                 },

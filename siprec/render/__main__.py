@@ -4,8 +4,8 @@ The renderer's own process.
 C{python -m siprec.render DIRECTORY} renders one recording and prints one JSON object.
 
 C{python -m siprec.render --serve} renders one after another: each line of the standard
-input is C{{"directory": ...}}, perhaps with C{"split"}, and each is answered with a line
-on the standard output, C{{"rendering": ...}} or C{{"error": ...}}.  It ends when its
+input is C{{"directory": ...}}, perhaps with C{"split"} and C{"maskDigits"}, and each is answered
+with a line on the standard output, C{{"rendering": ...}} or C{{"error": ...}}.  It ends when its
 input does, wherever it is: then the node that asked is gone, or wants no more of it.
 """
 
@@ -90,12 +90,13 @@ def _answer(line: bytes) -> dict[str, object]:
     try:
         request = json.loads(line)
         directory, split = request["directory"], request.get("split", "none")
+        masked = request.get("maskDigits", False)
         if not isinstance(directory, str):
             raise TypeError(f"the directory is {directory!r}")
     except (KeyError, TypeError, ValueError) as error:
         return {"error": f"not a request: {error!r}"}
     try:
-        return {"rendering": renderDirectory(directory, split=split)}
+        return {"rendering": renderDirectory(directory, split=split, maskDigits=masked)}
     except RenderError as error:
         return {"error": str(error)}
 

@@ -45,13 +45,14 @@ class Job:
     """
     A recording that is to be rendered.
 
-    @ivar split: see L{siprec.render.recording.renderDirectory}.
+    @ivar split: see L{siprec.render.recording.renderDirectory}, as for C{maskDigits}.
     @ivar done: what was promised for it; to cancel it calls C{cancel} with the job.
     """
 
     directory: str
     _cancel: Callable[["Job"], None]
     split: str = "none"
+    maskDigits: bool = False
     done: Deferred[dict[str, Any]] = field(init=False)
 
     @done.default
@@ -113,9 +114,11 @@ class Child(ProcessProtocol):
         self.job, self._length, self._errors = job, 0, b""
         self._answer.clear()
         self._limit(timeout, self._failure(f"it took longer than {timeout:g} seconds"))
-        asked = {"directory": job.directory}
+        asked: dict[str, object] = {"directory": job.directory}
         if job.split != "none":
             asked["split"] = job.split
+        if job.maskDigits:
+            asked["maskDigits"] = True
         self.transport.write(json.dumps(asked).encode() + b"\n")
 
     def kill(self, verdict: Exception | None = None) -> None:

@@ -43,7 +43,7 @@ class Renderer(Service):
     @ivar jobs: how many recordings one child renders.
     @ivar idle: seconds that a child waits for the next one.
     @ivar split: what files there are beside the whole: see
-        L{siprec.render.recording.renderDirectory}.
+        L{siprec.render.recording.renderDirectory}, as for C{maskDigits}.
     """
 
     _reactor: IReactorProcess
@@ -53,6 +53,7 @@ class Renderer(Service):
     jobs: int = JOBS
     idle: float = IDLE
     split: str = "none"
+    maskDigits: bool = False
     _waiting: deque[Job] = field(factory=deque, init=False)
     #: Who had work last is last, and gets it first: so those too many become idle.
     _children: list[Child] = field(factory=list, init=False)
@@ -71,7 +72,7 @@ class Renderer(Service):
         """
         if not self.running:
             return fail(RendererStopped(directory))
-        job = Job(directory, self._cancel, self.split)
+        job = Job(directory, self._cancel, self.split, self.maskDigits)
         self._waiting.append(job)
         self._next()
         return job.done

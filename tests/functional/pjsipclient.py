@@ -2,7 +2,7 @@
 PJSIP as a session recording client, in a process of its own: it calls a recorder
 with two streams, plays a tone of its own on each, and hangs up.
 
-C{python -m tests.functional.pjsipclient URI SECONDS METADATA [reinvite]
+C{python -m tests.functional.pjsipclient URI SECONDS METADATA [reinvite] [digits]
 [password=...] [CERTIFICATE AUTHORITY]}: with the last two, over TLS; with a
 password, as the user C{ann}.
 """
@@ -19,6 +19,8 @@ from pjsua2 import pjsua2 as pj
 #: The tones of the two streams, in Hz, and their labels.
 TONES = (500, 900)
 LABELS = ("96", "97")
+#: The digits that are pressed on the first stream.
+PRESSED = "159#"
 
 _LINE = re.compile(r"(?=^m=audio)", re.MULTILINE)
 
@@ -111,10 +113,17 @@ def _transport(uri: str, files: list[str]) -> tuple[int, Any]:
 
 
 def main(
-    uri: str, seconds: float, metadata: str, again: bool, password: str, files: list[str]
+    uri: str,
+    seconds: float,
+    metadata: str,
+    again: bool,
+    digits: bool,
+    password: str,
+    files: list[str],
 ) -> int:
     """
     @param again: describe the session once more in mid-call.
+    @param digits: press some.
     @param password: for the user C{ann}; empty: there is none.
     @param files: for TLS the file of our certificate and its key, and that of
         the authority of both sides.
@@ -161,6 +170,9 @@ def main(
             parameters = pj.CallOpParam(True)
             parameters.opt.audioCount, parameters.opt.videoCount = len(TONES), 0
             call.reinvite(parameters)
+        if digits and call.confirmed and time.monotonic() > end - seconds / 2:
+            digits = False
+            call.dialDtmf(PRESSED)
     if not call.ended:
         call.hangup(pj.CallOpParam(True))
     end = time.monotonic() + 5
@@ -177,13 +189,14 @@ def main(
 if __name__ == "__main__":
     options = sys.argv[4:]
     words = [each[9:] for each in options if each.startswith("password=")]
-    more = [each for each in options if each != "reinvite" and "=" not in each]
+    more = [each for each in options if each not in ("reinvite", "digits") and "=" not in each]
     sys.exit(
         main(
             sys.argv[1],
             float(sys.argv[2]),
             sys.argv[3],
             "reinvite" in options,
+            "digits" in options,
             "".join(words),
             more,
         )

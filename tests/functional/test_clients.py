@@ -98,6 +98,8 @@ class PjsipTests(_ClientTestCase):
     async def check(self, uri: str, *more: str) -> Manifest:
         """
         A call of 4 s is recorded, of both streams and with both participants.
+
+        @return: its manifest.
         """
         manifest = await self.called("pjsipclient", uri, "4", "metadata.xml", *more)
         streams = manifest["streams"]
@@ -109,6 +111,20 @@ class PjsipTests(_ClientTestCase):
             self.assertGreater(stream["packets"], 150)
         self.heard(manifest)
         return manifest
+
+    async def test_E3_pressed(self) -> None:
+        """
+        The digits that it sends as telephone events, amid the tone of its first stream,
+        are in the timeline in their order, each with the time that it lasted.
+        """
+        manifest = await self.check(f"sip:srs@{HOST}:PORT", "digits")
+        found = [each for each in manifest["timeline"] if each["type"] == "dtmf"]
+        self.assertEqual("".join(each["digit"] for each in found), "159#")
+        self.assertEqual({each["stream"] for each in found}, {0})
+        self.assertEqual(sorted(found, key=lambda each: each["at"]), found)
+        for each in found:
+            self.assertApproximates(each["durationMs"], 200, 20)
+        self.assertApproximates(found[0]["at"], 2.0, 0.7)
 
     async def test_J8_udp(self) -> None:
         """

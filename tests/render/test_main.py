@@ -141,7 +141,7 @@ class ServeTests(SynchronousTestCase):
         What nobody has foreseen is not answered: it ends the process.
         """
 
-        def render(directory: str, split: str) -> dict[str, Any]:
+        def render(directory: str, split: str, maskDigits: bool) -> dict[str, Any]:
             raise MemoryError(directory)
 
         self.patch(module, "renderDirectory", render)
