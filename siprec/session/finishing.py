@@ -98,9 +98,11 @@ class Finisher:
 
     async def _complete(self, live: LiveRecording, reason: str) -> None:
         await live.stopCapture(LINGER, reason)
-        if reason in ABANDONED and not await self._stays(live):
-            live.files = None
-            return
+        if reason in ABANDONED:
+            live.changed()  # that may be all for a while
+            if not await self._stays(live):
+                live.files = None
+                return
         files = live.files
         assert files is not None, "only what has files is finished"
         if await self._written(live, files):
