@@ -116,7 +116,9 @@ class Finisher:
         """
         while True:
             try:
-                await files.finish(live.manifest())
+                # The one after the rendering is synced: that takes a disk's time, and
+                # until then the marker tells the next start to go on with it.
+                await files.finish(live.manifest(), durable=False)
                 return True
             except OSError as error:
                 if not any(each["type"] == "manifestLate" for each in live.recording.events):
