@@ -33,14 +33,14 @@ class VendorFields:
     """
 
     _of: tuple[object, ...] = field(default=(), init=False)
-    _found: Mapping[str, Any] = field(factory=dict, init=False)
+    _found: dict[str, object] = field(factory=dict, init=False)
 
     def fields(
         self,
         headers: Sequence[tuple[str, str]],
         documents: Sequence[Document],
         exclude: tuple[str, ...],
-    ) -> Mapping[str, Any]:
+    ) -> dict[str, object]:
         """
         @param documents: as they came, of which none is ever replaced.
         @return: as L{vendorFields}.
