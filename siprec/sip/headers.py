@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from attrs import evolve, field, frozen
 
@@ -80,8 +80,18 @@ _VIA = re.compile(
 _CSEQ = re.compile(rf"0*([0-9]{{1,10}})[ \t]++({TOKEN})")
 
 
+# As they are mostly written: a name is looked at a hundred times for each message.
+_USUAL = {
+    name: name.lower()
+    for name in (
+        *("Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "Content-Type"),
+        *("Content-Length", "Content-Disposition", "Require", "Supported", "Allow", "Accept"),
+    )
+}
+
+
 def _key(name: str) -> str:
-    lower = name.lower()
+    lower = _USUAL.get(name) or name.lower()
     return _COMPACT.get(lower, lower) if len(lower) == 1 else lower
 
 
@@ -240,6 +250,9 @@ class NameAddr:
         return f"{name}<{self.uri}>{writeParams(self.params)}"
 
 
+# Each message of a dialog has the same two, and each is asked for by the copy of the
+# message that notes where it came from, too.
+@lru_cache(maxsize=512)
 def parseNameAddr(text: str) -> NameAddr:
     """
     Without angle brackets, everything from the first semicolon on belongs to

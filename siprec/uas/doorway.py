@@ -75,7 +75,9 @@ class Doorway:
             if message.via.hasParam("oc"):
                 loss = 100 if self.notReady() else self.throttle.loss(flow.remote[0])
                 message = withFeedback(message, loss, self.now())
-            self._requestReceived(message, evolve(flow, peers=standing.names), standing)
+            if standing.names != flow.peers:
+                flow = evolve(flow, peers=standing.names)
+            self._requestReceived(message, flow, standing)
 
     def badMessage(self, error: BadMessage, flow: Flow) -> None:
         """

@@ -170,9 +170,8 @@ class TheirRequests:
         # RFC 8068 section 3.2.4: the last metadata may come in the BYE itself.
         self._receive(readLeniently(request.headers, request.body), live)
         reason = request.headers.get("Reason")
-        live.event("bye", **({} if reason is None else {"reason": reason}))
         # From here on nobody who has the record may go on with the call.
-        live.ending("bye")
+        live.ending("bye", {} if reason is None else {"reason": reason})
         response = self._call.dialog.response(request, 200)
         await self._call.promise(transaction, response)
         if self._call.fenced:
