@@ -39,9 +39,9 @@ test: $(VENV)/.installed-test
 	$(BIN)/python -m tests.run || status=1; \
 	exit $$status
 
-# The same seed gives the same inputs.
+# The same seed gives the same inputs; all processors are used (ARGS="--jobs 1").
 fuzz: $(VENV)/.installed-test
-	$(BIN)/python -m tests.fuzz --inputs $(INPUTS) --seed $(SEED)
+	$(BIN)/python -m tests.fuzz --inputs $(INPUTS) --seed $(SEED) $(ARGS)
 
 lint: $(VENV)/.installed-test
 	@status=0; \

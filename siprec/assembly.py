@@ -20,6 +20,7 @@ from siprec.cluster.gate import Gate
 from siprec.cluster.keys import newKey
 from siprec.cluster.links import ClusterLinks
 from siprec.cluster.listening import listenAt
+from siprec.cluster.noncecounts import NonceCounts
 from siprec.cluster.places import Places
 from siprec.cluster.stitching import Stitching
 from siprec.cluster.wakefulness import Wakefulness
@@ -92,6 +93,7 @@ class _Assembly:
         self.renderer.split = settings.recordings.split
         audio = settings.recordings
         self.renderer.form = Form(audio.format, audio.layout, audio.peaks)
+        self.renderer.maskDigits = settings.recordings.maskDtmf
         self.cluster: Cluster | None = None
         self.state = self._state()
         self.recordings = Recordings(
@@ -259,9 +261,14 @@ class _Assembly:
         gate.receiver = cluster.relay
         cluster.relay.receiver = self.layer
         self.layer.transport = self.around.outgoing.transport = cluster.relay
+        self.recorder.transport = cluster.relay
         self.recorder.isUncertain = cluster.isUncertain
         self.recorder.alone = lambda: not cluster.membership.living
         self.around.passOn = cluster.passOn
+        doorway = self.entrance.doorway
+        doorway.asking.ask = NonceCounts(
+            cluster.links, lambda: cluster.membership.living, doorway.authenticator.use
+        ).ask
         watchCluster(self.metrics, cluster)
 
     def _continuation(self) -> Continuation:
@@ -324,7 +331,13 @@ class _Assembly:
     def _transport(self, receiver: IMessageReceiver) -> TransportService:
         witness = self.ring.note if self.ring.messages else unseen
         self.entrance = makeEntrance(
-            self.reactor, self.settings, self.layer, self.now, receiver, witness
+            self.reactor,
+            self.settings,
+            self.layer,
+            self.now,
+            receiver,
+            witness,
+            self.state.instance,
         )
         return self.entrance.transport
 

@@ -23,7 +23,7 @@ from siprec.trace.command import TraceCommand, TraceError, addArguments
 
 def _render(directory: str, split: str | None, form: Mapping[str, object]) -> str:
     """
-    @param split: C{None}: as it was rendered before.
+    @param split: C{None}: as it was rendered before.  Digits that were masked stay so.
     @param form: what the audio is to look like, as far as it is not to be as before.
     @return: what was made, for people.
     @raise ValueError: the recording is still running.
@@ -38,7 +38,9 @@ def _render(directory: str, split: str | None, form: Mapping[str, object]) -> st
     # node, is complete now.
     had = "session" if (manifest["audio"] or {}).get("parts") else "none"
     wanted = Form.read({**Form.of(manifest["audio"]).asked(), **form})
-    rendered = withRendering(manifest, renderDirectory(directory, wanted, split=split or had))
+    masked = any(each.get("masked") for each in manifest["events"])
+    rendering = renderDirectory(directory, wanted, split=split or had, maskDigits=masked)
+    rendered = withRendering(manifest, rendering)
     writeManifest(directory, rendered)
     for name in namesOf(manifest["audio"]) - namesOf(rendered["audio"]):
         with suppress(FileNotFoundError):

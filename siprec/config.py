@@ -164,8 +164,9 @@ class ClusterSettings:
 class RecordingsSettings:
     """
     Recordings on disk.  C{directory} is absolute; C{minFree} is in bytes;
-    C{split} is C{none} or C{session}; C{format} and C{layout} are as in
-    L{siprec.render.form}; C{keepUndecodable}: codecs that nobody decodes are taken.
+    C{split} is C{none} or C{session}; C{maskDtmf}: digits are not told; C{format} and
+    C{layout} are as in L{siprec.render.form}; C{keepUndecodable}: codecs that nobody
+    decodes are taken.
     """
 
     directory: str
@@ -174,6 +175,7 @@ class RecordingsSettings:
     peaks: bool
     keepUndecodable: bool
     split: str
+    maskDtmf: bool
     minFree: int
     workers: int
 

@@ -19,7 +19,7 @@ from siprec.sip.digest import Users, parseUsers
 from siprec.sip.flow import Witness, unseen
 from siprec.sip.interfaces import IMessageReceiver
 from siprec.sip.layer import SipLayer
-from siprec.sip.nonces import Nonces, Replays
+from siprec.sip.nonces import Nonces, Replays, issuerOf
 from siprec.sip.tls import TLSFiles
 from siprec.sip.transport import TransportService
 from siprec.uas.doorway import Doorway
@@ -102,13 +102,15 @@ def makeEntrance(
     now: Callable[[], float],
     receiver: IMessageReceiver | None = None,
     witness: Witness = unseen,
+    instance: str = "",
 ) -> Entrance:
     """
     @param now: gives seconds since the Unix epoch.
     @param receiver: gets what is let in; by default the layer.
     @param witness: is told of all messages, also of those that are not let in.
+    @param instance: of this life of the node's process, as its lease has it.
     """
-    nonces = Nonces(secrets.token_bytes(32), now)
+    nonces = Nonces(secrets.token_bytes(32), now, issuerOf(instance))
     authenticator = Authenticator(nonces, Replays(settings.sip.digestLifetime, now))
     throttle = Throttle(reactor.seconds)
     doorway = Doorway(layer, receiver or layer, authenticator, throttle, now)

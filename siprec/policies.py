@@ -26,7 +26,7 @@ def takeUp(settings: Settings, recorder: Recorder, sessions: Recordings) -> None
     recorder.waits = settings.sip.notReady == "inactive"
     sessions.minFree = settings.recordings.minFree
     sessions.exclude = settings.metadata.exclude
-    sessions.mask = Mask(settings.metadata.mask)
+    sessions.mask = Mask(settings.metadata.mask, settings.recordings.maskDtmf)
 
 
 def withPolicies(before: Settings, now: Settings) -> Settings:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from secrets import randbelow
 from typing import cast
 
 from attrs import define, evolve, field
@@ -35,7 +34,7 @@ from siprec.uas.call import Call
 from siprec.uas.capacity import Capacity, streamsAsked, unavailable
 from siprec.uas.contact import contactOf
 from siprec.uas.finals import adopt
-from siprec.uas.outside import answerOptions, refuse
+from siprec.uas.outside import answerOptions, notKnown, refuse
 from siprec.uas.peerlist import PeerList
 from siprec.uas.peers import Peers
 from siprec.uas.replacing import DialogID, checkReplaces, replacesOf
@@ -44,14 +43,12 @@ from siprec.uas.running import Running
 
 log = Logger()
 
-# Longest Retry-After, in seconds, for what goes on at another node in a moment.
-_MOST_RETRY = 3
-
 
 @implementer(ITransactionUser)
 @define(eq=False, repr=False)
 class Recorder:
     """
+    @ivar transport: knows where a peer reaches this node.
     @ivar running: the calls.
     @ivar maxSessions: above so many calls new ones are refused; 0: no limit.
     @ivar waits: whether a call is taken, and answered inactive, while only room on the
@@ -61,13 +58,13 @@ class Recorder:
     @ivar alone: tells whether there is no other node that could take a call.
     @ivar refused: how many messages in dialogs were refused as they came from
         C{otherPeer}, and how many INVITEs as calls were C{unavailable}.
-    @ivar isUncertain: tells of a request in a dialog that is not here whether
-        there may be such a dialog all the same.
+    @ivar isUncertain: tells of a request in a dialog that is not here, or that
+        would replace one, whether there may be such a dialog all the same.
     """
 
     _around: Surroundings
     _layer: SipLayer
-    _transport: ISipTransport
+    transport: ISipTransport
     profile: Profile = "lenient"
     maxSessions: int = 0
     waits: bool = False
@@ -274,7 +271,7 @@ class Recorder:
             one that comes over TLS can have.
         @return: the value of our Contact for a peer on this flow.
         """
-        return contactOf(self._transport.advertised(flow), flow.transport, secure)
+        return contactOf(self.transport.advertised(flow), flow.transport, secure)
 
     # Requests.
 
@@ -288,8 +285,7 @@ class Recorder:
             call.requestReceived(transaction, request)
         elif self.isUncertain(request):
             # 481 would end it (RFC 5057 section 5.1); this only this request.
-            headers = (("Retry-After", str(1 + randbelow(_MOST_RETRY))),)
-            refuse(transaction, Refusal(500, "it is not known where this call is", headers))
+            refuse(transaction, notKnown())
         else:
             refuse(transaction, Refusal(481, "no such dialog"))
 
@@ -377,7 +373,8 @@ class Recorder:
         wanted = replacesOf(request)
         old = None if wanted is None else self.running.replaced(wanted, flow)
         if isinstance(old, Refusal):
-            return old
+            unknown = old.status == 481 and self.isUncertain(request)
+            return notKnown() if unknown else old
         if old is not None:
             if not self._isWith(old, flow):
                 return Refusal(403, "this call is with another peer")

@@ -245,6 +245,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Further audio files: none, or session, one for each communication session.",
     ),
     Setting(
+        "recordings.mask_dtmf",
+        None,
+        False,
+        yesNo,
+        "Whether the manifest tells only that a digit was pressed, and not which.",
+    ),
+    Setting(
         "recordings.min_free",
         None,
         "256MiB",

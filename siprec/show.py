@@ -21,6 +21,16 @@ _KEYS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _UNKNOWN, _PAUSED, _MISSING = "=", "-", "x"
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
+# Later than any time of a manifest, as text.
+_FOREVER = "9999"
+# What of an entry of the timeline is told in words, or not at all.
+_TOLD = frozenset(
+    (
+        *("at", "time", "type", "source", "event", "stream", "participant", "from", "to"),
+        *("cause", "duration", "digit", "durationMs", "channel", "masked"),
+    )
+)
+
 _Entry = Mapping[str, Any]
 
 
@@ -187,13 +197,26 @@ class _Call:
             yield f"{self._all(entry['from'])} -> {self._all(entry['to'])}"
         if entry["type"] == "gap":
             yield f"{entry['cause']}, {entry['duration']:.3f} s"
+        elif entry["type"] == "dtmf":
+            yield from self._pressed(entry)
         elif entry["type"] not in ("join", "leave", "transfer"):
             yield _plain(str(entry.get("event", "")))
-        known = ("at", "time", "type", "source", "event", "stream", "participant", "from", "to")
         for name, value in entry.items():
-            if name not in (*known, "cause", "duration") and value not in (None, "", []):
+            if name not in _TOLD and value not in (None, "", []):
                 text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
                 yield f"{name}={text}"
+
+    def _pressed(self, entry: _Entry) -> Iterator[str]:
+        for stream in self.manifest["streams"]:
+            if stream["index"] == entry.get("stream"):
+                yield ", ".join(
+                    self._name(each["participant"])
+                    for each in stream.get("speakers", ())
+                    if each["start"] <= entry["time"] < (each["end"] or _FOREVER)
+                )
+        yield entry["digit"] or "a digit that is not told"
+        if entry.get("durationMs") is not None:
+            yield f"{entry['durationMs']} ms"
 
     def _all(self, people: Sequence[str]) -> str:
         return ", ".join(map(self._name, people))

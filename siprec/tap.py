@@ -20,6 +20,7 @@ from twisted.python import usage
 
 from siprec.assembly import makeNode
 from siprec.config import SETTINGS, ConfigError, Settings, loadSettings
+from siprec.garbage import settle
 from siprec.node import Node
 from siprec.session.running import NodeInUse
 from siprec.sip.errors import SipError
@@ -106,6 +107,8 @@ class Program(Service):
     daemon: bool = False
     _exit: Callable[[int], object] = os._exit
     _reread: Callable[[], Settings] | None = None
+    # Called once all of the program is there.
+    _settle: Callable[[], object] = settle
 
     def startService(self) -> None:
         """
@@ -123,6 +126,7 @@ class Program(Service):
                 raise
             raise SystemExit(f"siprec: {error}") from error
         super().startService()
+        self._reactor.callWhenRunning(self._settle)
         # After the reactor's own handler, with which twistd would end itself
         # by the same signal once more after an orderly stop.
         self._reactor.callWhenRunning(signal.signal, signal.SIGTERM, self._terminate)

@@ -28,8 +28,8 @@ Conformance
 
 .. Made by "python -m tests.conformance": change tests/rules.py and the tests, not this page.
 
-Every rule that concerns signalling, by the number that tests bear in their names. *Kept* means
-that tests prove it; *in part* and *not kept* say what is missing, and why.
+Every rule that concerns signalling and metadata, by the number that tests bear in their names.
+*Kept* means that tests prove it; *in part* and *not kept* say what is missing, and why.
 
 """
 

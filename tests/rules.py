@@ -1,5 +1,5 @@
 """
-The rules of signalling that the recorder is held to, by their numbers.
+The rules of signalling and metadata that the recorder is held to, by their numbers.
 """
 
 from __future__ import annotations
@@ -44,11 +44,118 @@ _RECOGNISING = Section(
         Rule("A2", "the tag is found wherever SBCs put it: header parameter, URI, bare ``src``"),
         Rule("A3", "``lenient``: any one sign; ``legacy``: also media that is only sent"),
         Rule("A4", "``+sip.srs`` in every Contact of ours, as a header parameter"),
-        Rule("A5", "feature tags in every form", "the recorder registers nowhere"),
+        Rule(
+            "A5",
+            "feature tags are boolean, in every form; ``+sip.srs`` when registering",
+            "the recorder registers nowhere",
+        ),
         Rule("A6", "420 names the unknown option tags only; not in ACK and CANCEL"),
         Rule("A7", "``siprec`` neither in our Supported nor in Require of a response"),
         Rule("A8", "``a=record`` and ``a=recordpref`` are read over and never sent"),
     ),
+)
+
+_DESCRIPTIONS = Section(
+    "A.2 Session descriptions (RFC 7866 section 7, RFC 3264)",
+    (
+        Rule("A10", "``recvonly``; ``inactive`` while not ready, then a new offer of ours"),
+        Rule("A11", "as many lines as offered, in order; the table of directions"),
+        Rule(
+            "A12",
+            "many audio lines at once",
+            "only audio is recorded; video is refused with port 0",
+        ),
+        Rule("A13", "no line is ever added by the recorder"),
+        Rule("A14", "labels are echoed; streams are bound by label, order or elimination"),
+        Rule("A15", "labels of an UPDATE without SDP are those of the SDP before"),
+        Rule("A16", "lines are added, removed and used again; ``inactive`` is a pause"),
+        Rule("A16b", "UPDATE is taken, whatever the peer's Allow says"),
+        Rule("A17", "hold by ``c=0.0.0.0``"),
+        Rule("A18", "an INVITE without an offer gets ours"),
+        Rule("A19", "versions of ``o=``, theirs and ours"),
+        Rule("A19b", "what the parser forgives"),
+        Rule("A19c", "other media are refused with port 0; BUNDLE is dropped"),
+        Rule("A20", "payload types, their order and their companions"),
+    ),
+)
+
+_DELIVERY = Section(
+    "A.3 How metadata comes (RFC 7866 section 9, RFC 9806, RFC 5621)",
+    (
+        Rule("A30", "both media types, and the peer's own in what we send"),
+        Rule("A31", "multipart bodies, nested ones, and bare metadata"),
+        Rule("A32", "metadata is known by type, disposition or root element"),
+        Rule("A33", "what is forgiven in MIME; bodies are kept byte for byte"),
+        Rule("A34", "metadata in BYE, INFO and every other request"),
+        Rule("A35", "a call without metadata is recorded"),
+        Rule("A36", "a partial document before any complete one"),
+        Rule("A37", "in the order of the CSeq, and never twice"),
+        Rule("A38", "metadata that cannot be read costs nothing but itself"),
+        Rule("A39", "a snapshot is asked for by UPDATE alone"),
+        Rule("A40", "only of a peer that takes UPDATE, and never again after a refusal"),
+        Rule("A41", "the media type of old drafts is not used"),
+        Rule("A42", "identifiers of other sessions, and of two elements"),
+        Rule("A43", "several recording sessions of one call"),
+    ),
+)
+
+_METADATA = Section(
+    "B Metadata (RFC 7865)",
+    (
+        Rule("B1", "every element and attribute; what we write is valid against the schema"),
+        Rule("B2", "intervals of associations"),
+        *(
+            Rule(f"B2 {number}", asks)
+            for number, asks in enumerate(
+                (
+                    "state by identifier, associations as intervals",
+                    "a complete document closes what it lacks, and removes nothing",
+                    "a partial one changes what it mentions",
+                    "send and recv are replaced, both",
+                    "times begin, end, repair or confirm an interval",
+                    "a stop-time ends everything in its session",
+                    "a label that is claimed anew ends the stream that had it",
+                    "references to what is not defined",
+                    "extension data is replaced by parent and name",
+                    "a document that is applied again changes nothing; partials fold",
+                    "an identifier of two elements counts for the first",
+                ),
+                1,
+            )
+        ),
+        Rule("B3", "what the parser forgives, and what it refuses"),
+        Rule("B4", "every dialect, in every request: never refused"),
+        Rule("B4 Cisco", "CUBE: elements in any order"),
+        Rule("B4 CiscoNBR", "no metadata: headers say who takes part"),
+        Rule("B4 Oracle", "draft shape, times without a zone, unquoted attributes, UCID"),
+        Rule("B4 Ribbon", "any prefix, ``Partial``, participants without names in BYE"),
+        Rule("B4 Avaya", "a placeholder first, then an UPDATE; UCID as session"),
+        Rule("B4 BroadWorks", "``recording_metadata``, and Webex Calling"),
+        Rule("B4 Metaswitch", "a mixed line, mixed names of attributes"),
+        Rule("B4 AudioCodes", "legacy format, bare line ends, UCID and UUID"),
+        Rule("B4 OpenSIPS", "zones without a colon, a language inside the name"),
+        Rule("B4 SEMS", "SEMS, jambonz: legs as labels, extension data at the top"),
+    ),
+)
+
+_FLOWS = Section(
+    "C Call flows (RFC 8068)",
+    (
+        Rule("C", "the examples of the RFCs, merged in the order of their flows"),
+        Rule("C 321", "basic, unmixed audio and video"),
+        Rule("C 322", "hold and resume"),
+        Rule("C 323", "transfer, by re-INVITE and by REFER"),
+        Rule("C 324", "metadata in the BYE"),
+        Rule("C 331", "a focus that mixes; hold and resume"),
+        Rule("C 333", "join and drop"),
+        Rule("C 341", "a persistent recording session: re-INVITE without SDP"),
+        Rule("C 35", "turrets: two sessions in one mixed stream"),
+    ),
+)
+
+_MEDIA = Section(
+    "E Media",
+    (Rule("E3", "digits (RFC 4733, and INFO): once each, chained ones, lost ends"),),
 )
 
 _TRANSACTIONS = Section(
@@ -77,10 +184,13 @@ _TRANSPORT = Section(
         Rule(
             "D2",
             "framing, keepalives, responses by Via, reuse of connections",
-            "no WebSocket; STUN on the SIP port is ignored, not answered",
+            "no WebSocket, which no session recording client speaks",
         ),
         Rule("D2 large", "requests above 1,300 bytes go over TCP, and over UDP if that fails"),
+        Rule("D2 multihomed", "an answer leaves from the address that was asked"),
+        Rule("D2 stun", "STUN Binding on the SIP port, of which nothing is amplified (RFC 8489)"),
         Rule("D2 locate", "NAPTR, SRV, A and AAAA, with failover (RFC 3263)"),
+        Rule("D2 sips", "to a ``sips:`` URI nothing goes but over TLS, to the domain it names"),
     ),
 )
 
@@ -123,11 +233,7 @@ _DIALOGS = Section(
         Rule("D4 offerless", "an INVITE without an offer gets ours; the ACK has the answer"),
         Rule("D4 timer", "session timers (RFC 4028)"),
         Rule("D4 100rel", "PRACK (RFC 3262): no reliable 1xx is ever sent"),
-        Rule(
-            "D4 replaces",
-            "Replaces (RFC 3891), as the side that is called",
-            "a dialog that another node has is not found: 481, and the peer calls anew",
-        ),
+        Rule("D4 replaces", "Replaces (RFC 3891), as the side that is called, at every node"),
         Rule("D4 reason", "Reason is kept, and given with our BYE (RFC 3326)"),
         Rule("D4 info", "INFO without a package is taken, with one 469"),
         Rule("D4 fields", "what is kept of the first INVITE"),
@@ -219,4 +325,7 @@ _CLIENTS = Section(
 )
 
 #: The page's tables, in order.
-SECTIONS = (_RECOGNISING, _TRANSACTIONS, _TRANSPORT, _CHECKS, _DIALOGS, _TORTURE, _CLIENTS)
+SECTIONS = (
+    *(_RECOGNISING, _DESCRIPTIONS, _DELIVERY, _METADATA, _FLOWS),
+    *(_TRANSACTIONS, _TRANSPORT, _CHECKS, _DIALOGS, _MEDIA, _TORTURE, _CLIENTS),
+)

@@ -12,9 +12,11 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec import __version__, cli
-from siprec.session.manifest import Manifest, readManifest, writeManifest
+from siprec.render.recording import renderDirectory
+from siprec.session.manifest import Manifest, readManifest, withRendering, writeManifest
+from siprec.session.model import Format
 from siprec.trace.command import TraceCommand
-from tests.render.journals import audioOf, talk, writeRecording
+from tests.render.journals import PCMU, audioOf, press, talk, writeRecording
 
 
 class CommandTestCase(SynchronousTestCase):
@@ -151,6 +153,22 @@ class RenderTests(CommandTestCase):
         status, _, errors = self.run_("render", self.directory)
         self.assertEqual(status, 1)
         self.assertIn("cannot write 'au'", errors)
+
+    def test_masked(self) -> None:
+        """
+        Digits that were masked are masked again.
+        """
+        packets = press(5, begin=0.5, sequence=1, timestamp=1)
+        formats = ((PCMU, Format(101, "telephone-event", 8000)),)
+        writeRecording(self.directory, {"1-0.rtpdump": packets}, streams=formats, end=1.0)
+        self.record()
+        for masked in (False, True):
+            manifest = readManifest(self.directory)
+            rendered = renderDirectory(self.directory, maskDigits=masked)
+            writeManifest(self.directory, withRendering(manifest, rendered))
+            self.run_("render", self.directory)
+            [event] = readManifest(self.directory)["events"]
+            self.assertEqual(event["digit"], None if masked else "5")
 
     def test_renderHadFailed(self) -> None:
         """

@@ -103,6 +103,7 @@ class LoadSettingsTests(SynchronousTestCase):
                     "peaks": False,
                     "keepUndecodable": False,
                     "split": "none",
+                    "maskDtmf": False,
                     "minFree": 256 << 20,
                     "workers": 1,
                 },

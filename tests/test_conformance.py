@@ -2,6 +2,8 @@
 Tests for L{tests.conformance}.
 """
 
+import os
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.conformance import PAGE, Proof, makePage, methods, proofs, state
@@ -19,6 +21,22 @@ class ConformanceTests(SynchronousTestCase):
         """
         with open(PAGE, encoding="utf-8") as page:
             self.assertEqual(page.read(), makePage(), "run python -m tests.conformance")
+
+    def test_everyModule(self) -> None:
+        """
+        A module of tests has some: none was emptied by mistake.
+        """
+        tests = os.path.dirname(os.path.abspath(__file__))
+        found = {each.module for each in methods()}
+        bare = [
+            module
+            for place, _, names in os.walk(tests)
+            for name in names
+            if name.startswith("test_") and name.endswith(".py")
+            for module in [os.path.relpath(os.path.join(place, name), tests)]
+            if module[:-3].replace(os.sep, ".") not in found
+        ]
+        self.assertEqual(bare, [])
 
     def test_everyRule(self) -> None:
         """

@@ -15,6 +15,7 @@ from siprec.entrance import Entrance, makeEntrance
 from siprec.peersettings import readPeers
 from siprec.sip.digest import hashed
 from siprec.sip.layer import SipLayer
+from siprec.sip.nonces import issuerOf
 from siprec.sip.tls import TLSFiles
 from siprec.uas.capacity import Capacity
 from siprec.uas.peerlist import PeerList
@@ -118,6 +119,16 @@ class EntranceTests(SynchronousTestCase):
             nonces.append(entrance.doorway.authenticator.nonces)
         self.assertEqual(nonces[0].age(nonces[1].make()), 0)
         self.assertIsNone(nonces[0].age(nonces[2].make()))
+
+    def test_instance(self) -> None:
+        """
+        A nonce shows which life of the node has made it.
+        """
+        settings = settingsFor(self.root)
+        made = makeEntrance(
+            self.reactor, settings, self.layer, self.reactor.seconds, instance="a life"
+        )
+        self.assertEqual(made.doorway.authenticator.nonces.issuer, issuerOf("a life"))
 
     def test_tls(self) -> None:
         """

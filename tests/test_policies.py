@@ -30,6 +30,7 @@ class PolicyTests(SynchronousTestCase):
                 "sip.max_sessions": 7,
                 "sip.not_ready": "inactive",
                 "recordings.min_free": 5,
+                "recordings.mask_dtmf": True,
                 "metadata.exclude": ["X-*"],
                 "metadata.mask": ["[0-9]+"],
                 "metadata.snapshot_request": "never",
@@ -46,6 +47,7 @@ class PolicyTests(SynchronousTestCase):
         self.assertTrue(recorder.waits)
         self.assertEqual((sessions.minFree, sessions.exclude), (5, ("X-*",)))
         self.assertEqual(sessions.mask.text("12"), "**")
+        self.assertEqual(sessions.mask.pressed("1"), {"digit": None, "masked": True})
         takeUp(self.before, recorder, sessions)
         self.assertFalse(recorder.waits)
 

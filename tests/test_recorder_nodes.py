@@ -113,6 +113,20 @@ class UncertainTests(RecorderTestCase):
             self.warned(response, "not known where")
         self.assertEqual(self.src.ask(self.src.make("INFO")).status, 481)
 
+    def test_D4_replaces_uncertain(self) -> None:
+        """
+        The same for an INVITE that would replace such a dialog; where it is
+        certain that there is none, it gets 481.
+        """
+        header = ("Replaces", f"elsewhere;to-tag={newTag()};from-tag=theirs")
+        told = [True, False]
+        self.house.recorder.isUncertain = lambda request: told.pop(0)
+        for uncertain, status in ((True, 500), (False, 481)):
+            response = self.src.ask(self.src.make("INVITE", header, body=(offer(), None)))
+            self.assertEqual(response.status, status)
+            self.assertEqual(response.headers.get("Retry-After") is not None, uncertain)
+            self.src.ack()
+
     def test_newCall(self) -> None:
         """
         A new call is taken all the same, and a dialog that is here is not asked about.

@@ -123,6 +123,33 @@ class ShowTests(SynchronousTestCase):
             ],
         )
 
+    def test_digits(self) -> None:
+        """
+        Digits, by whom and for how long, as far as is known, or that they are not told.
+        """
+        events = [
+            {
+                "time": time(4),
+                "type": "dtmf",
+                "stream": 0,
+                "channel": 0,
+                "digit": "5",
+                "durationMs": 160,
+            },
+            {"time": time(6), "type": "dtmf", "stream": 0, "digit": "#", "durationMs": 80},
+            {"time": time(8), "type": "dtmf", "digit": None, "masked": True, "durationMs": None},
+        ]
+        timeline = show(call(events=events, gaps=[])).split("\n\n")[4].splitlines()
+        self.assertEqual(
+            timeline[2:],
+            [
+                "0:04.000  dtmf      stream 0 Ann 5 160 ms",
+                "0:05.000  transfer  Ann -> tel:+4930123",
+                "0:06.000  dtmf      stream 0 tel:+4930123 # 80 ms",
+                "0:08.000  dtmf      a digit that is not told",
+            ],
+        )
+
     def test_hostile(self) -> None:
         """
         What a peer sent cannot move the cursor.

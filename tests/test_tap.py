@@ -226,7 +226,8 @@ class ProgramTests(SynchronousTestCase):
         self.child = _Node()
         self.reactor = _Reactor()
         node: Any = self.child
-        self.program = Program(node, self.reactor)
+        self.settled: list[None] = []
+        self.program = Program(node, self.reactor, settle=lambda: self.settled.append(None))
 
     def test_started(self) -> None:
         """
@@ -234,6 +235,10 @@ class ProgramTests(SynchronousTestCase):
         """
         self.program.startService()
         self.assertTrue(self.child.running)
+        for call in self.reactor.started[:1]:
+            self.assertEqual(self.settled, [])
+            call()
+        self.assertEqual(self.settled, [None])
         stopped = self.program.stopService()
         self.assertNoResult(stopped)
         self.child.stopped.callback(None)
@@ -300,7 +305,7 @@ class ProgramTests(SynchronousTestCase):
         self.addCleanup(signal.signal, signal.SIGTERM, before)
         self.program.startService()
         self.assertEqual(signal.getsignal(signal.SIGTERM), before)
-        install, hangUp = self.reactor.started
+        _, install, hangUp = self.reactor.started
         self.addCleanup(signal.signal, signal.SIGHUP, signal.getsignal(signal.SIGHUP))
         install()
         hangUp()
@@ -331,7 +336,7 @@ class ProgramTests(SynchronousTestCase):
         for number in (signal.SIGTERM, signal.SIGHUP):
             self.addCleanup(signal.signal, number, signal.getsignal(number))
         node: Any = self.child
-        Program(node, self.reactor, reread=reread).startService()
+        Program(node, self.reactor, reread=reread, settle=lambda: None).startService()
         for install in self.reactor.started:
             install()
         with capturedLogs() as logs:

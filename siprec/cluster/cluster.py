@@ -154,8 +154,7 @@ class Cluster(Service):
 
     def _makeTakers(self) -> None:
         # Calls that come from other nodes, or go to them.
-        settings, clock, state = self._settings, self._reactor, self._state
-        node = settings.node.id
+        node, clock, state = self._settings.node.id, self._reactor, self._state
         self.coming = coming = Coming(
             state.adapter,
             self._recordings,
@@ -175,6 +174,7 @@ class Cluster(Service):
             coming.loads,
             coming.mayTakeOver,
             known=lambda key: self.knowledge.knows(key),
+            rush=self.continuation.rush,
         )
         self.giver = Giver(
             node,
@@ -186,7 +186,7 @@ class Cluster(Service):
             clock,
             isDead=lambda other: self.knowledge.isDead(other),
             isComing=coming.has,
-            ways=settings.cluster.mediaTakeover,
+            ways=self._settings.cluster.mediaTakeover,
             onClosed=lambda key, folder: self.segments.segmentClosed(key, folder),
         )
         self.taker = Taker(

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from siprec.cluster.places import Places
+from siprec.cluster.rush import Rush
 from siprec.ids import NodeID
 from siprec.media.ports import NoFreePorts
 from siprec.recorder import Recorder
@@ -52,6 +53,7 @@ class Continuation:
     @ivar timeout: seconds after which a call without any sign of life is over.
     @ivar addressWait: how long to wait for a media address that moves to this
         host, in seconds.
+    @ivar rush: what a call of a dead node waits for once its ports are bound.
     """
 
     _node: NodeID
@@ -69,6 +71,7 @@ class Continuation:
     timeout: float
     addressWait: float = 0.0
     ways: tuple[str, ...] = ("address", "reinvite")
+    rush: Rush = field(factory=Rush, init=False)
 
     # After a restart.
 
@@ -119,7 +122,7 @@ class Continuation:
             return
         keeps = await self._whichAreHere(snapshot, lease)
         moved = self.moved(snapshot)
-        plan = self.mediaPlan(moved, keeps)
+        plan = evolve(self.mediaPlan(moved, keeps), bound=self.rush.whenOver)
         call = await self._resume(moved, record.epoch, plan)
         if call is not None and call.live is not None:
             call.live.event("takenOver", node=self._node, before=before, epoch=record.epoch)

@@ -93,11 +93,11 @@ class Gate:
         else:
             self.counters["suppressed"] += 1
 
-    def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
+    def connect(self, transport: str, host: str, port: int, name: str = "") -> Deferred[Flow]:
         """
         See L{ISipTransport.connect}.
         """
-        return self.transport.connect(transport, host, port)
+        return self.transport.connect(transport, host, port, name)
 
     def reply(self, via: Via, flow: Flow) -> Deferred[Flow]:
         """

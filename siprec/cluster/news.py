@@ -65,7 +65,8 @@ class News:
         self._counters["died"] += 1
         self._knowledge.unsettle()
         self._giver.nodeDied(lease.nodeID)
-        self._takeover.nodeDied(lease.nodeID, lease.instance if member.certain else "")
+        instance = lease.instance if member.certain else ""
+        self._takeover.nodeDied(lease.nodeID, instance, lease.sessions)
         self._addresses.take(lease)
 
     def orphaned(self, node: NodeID) -> None:

@@ -29,8 +29,8 @@ from siprec.cluster.asking import Asking
 from siprec.cluster.interfaces import IClusterLinks, Owners
 from siprec.cluster.passing import packed, packedFlow, unpackedRequest, unpackedResponse
 from siprec.cluster.wakefulness import Wakefulness
-from siprec.cluster.whereabouts import DialogID, Place, Whereabouts, dialogOf
-from siprec.ids import NodeID, isOurTag
+from siprec.cluster.whereabouts import DialogID, Place, Whereabouts, dialogOf, namesDialog
+from siprec.ids import NodeID
 from siprec.sip.errors import BadMessage, SipError
 from siprec.sip.flow import Flow
 from siprec.sip.headers import Via
@@ -150,9 +150,8 @@ class Relay:
         """
         if self._owners.has(request):
             return False
-        if request.toTag is not None:
-            return isOurTag(request.toTag)
-        return request.method in ("INVITE", "CANCEL") and self._owners.unsettled()
+        begins = request.toTag is None and request.method in ("INVITE", "CANCEL")
+        return self._where.isElsewhere(request) or (begins and self._owners.unsettled())
 
     def _overflow(self, request: Request, flow: Flow) -> None:
         self.counters["overflow"] += 1
@@ -267,7 +266,7 @@ class Relay:
             await self._denied(place.owner, denied)
             return False
         self.counters["relayed"] += 1
-        if place.record is not None and request.toTag is not None:
+        if place.record is not None:
             self._where.remember(request, place)
         return True
 
@@ -276,7 +275,7 @@ class Relay:
         Give a request to this node's own layer after all.
         """
         dialog = dialogOf(request)
-        if uncertain and request.toTag is not None and not self._owners.has(request):
+        if uncertain and namesDialog(request) and not self._owners.has(request):
             self.counters["unanswered"] += 1
             self._uncertain.add(dialog)
         try:
@@ -358,11 +357,11 @@ class Relay:
             )
         )
 
-    def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
+    def connect(self, transport: str, host: str, port: int, name: str = "") -> Deferred[Flow]:
         """
         See L{ISipTransport.connect}.
         """
-        return self._transport.connect(transport, host, port)
+        return self._transport.connect(transport, host, port, name)
 
     def reply(self, via: Via, flow: Flow) -> Deferred[Flow]:
         """

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from siprec.cluster.lostclaims import LostClaims
 from siprec.cluster.pauses import Pauses
+from siprec.cluster.rush import Rush
 from siprec.cluster.shares import share
 from siprec.cluster.underway import UnderWay
 from siprec.ids import NodeID
@@ -60,6 +61,7 @@ class _Run:
 
     @ivar instance: of the process that is known to have ended, until its lease
         is; empty: its lease has to be over.
+    @ivar sessions: how many the node had, until that has been used.
     @ivar done: fires at the end.
     @ivar quota: how many sessions this node takes before it leaves the others
         time.
@@ -69,6 +71,7 @@ class _Run:
 
     owner: NodeID
     instance: str
+    sessions: int = 0
     done: Deferred[None] = field(factory=Deferred, init=False)
     quota: int = field(default=0, init=False)
     settled: bool = field(default=False, init=False)
@@ -96,6 +99,7 @@ class Takeover(Service):
     # record of this node that it does not know is the work of a claim whose answer
     # was lost.
     _known: Callable[[str], bool] = _all
+    _rush: Rush = field(factory=Rush)
     claimed: int = field(default=0, init=False)
     _underWay: UnderWay = field(factory=UnderWay, init=False)
     _runs: dict[NodeID, _Run] = field(factory=dict, init=False)
@@ -135,13 +139,14 @@ class Takeover(Service):
         ends += [*self._claims, *self._lost.underWay]
         return DeferredList(ends).addCallback(lambda _: None)
 
-    def nodeDied(self, owner: NodeID, instance: str = "") -> None:
+    def nodeDied(self, owner: NodeID, instance: str = "", sessions: int = 0) -> None:
         """
         Take over the sessions of a node, as far as the others leave them.
         Where that is under way, only what is known of its process is new.
 
         @param instance: of the process that is known to have ended; empty:
             its lease has to be over.
+        @param sessions: how many it had when that was last known.
         """
         if not self.running or owner == self._node:
             return
@@ -149,7 +154,7 @@ class Takeover(Service):
         if run is not None:
             run.instance = instance or run.instance
             return
-        run = self._runs[owner] = _Run(owner, instance)
+        run = self._runs[owner] = _Run(owner, instance, sessions)
         ended = Deferred.fromCoroutine(self._take(run)).addErrback(self._broken, owner)
         ended.addCallback(self._over, run)
 
@@ -241,6 +246,7 @@ class Takeover(Service):
             except StoreUnavailable as error:
                 log.warn("{owner}: calls not claimed yet: {why}", owner=run.owner, why=str(error))
                 run.settled, run.left = False, None
+                self._rush.end(run)
                 self._lost.search()
                 await self._pauses.wait(_AGAIN)
 
@@ -251,12 +257,16 @@ class Takeover(Service):
         if not run.settled:
             run.quota, run.settled = await self._quota(run), True
         if run.quota <= 0:
+            self._rush.end(run)
             await self._pauses.wait(_LEAVE)
             run.settled = False
             return True
+        self._rush.begin(run)
         run.left = await self._claimBatch(run, min(run.quota, BATCH), instance)
         if not run.left:
             return False
+        if len(self._underWay) >= AT_ONCE:
+            self._rush.end(run)
         await self._whenRoom()
         return True
 
@@ -290,10 +300,13 @@ class Takeover(Service):
         if before is not None and orphans >= before:
             return orphans  # nobody else takes them
         own, others = self._loads()
-        return share(own, others, orphans)
+        # Others may have begun: this node's part is one of all that there were.
+        every, run.sessions = max(orphans, run.sessions), 0
+        return share(own, others, every)
 
     def _over(self, _: None, run: _Run) -> None:
         del self._runs[run.owner]
+        self._rush.end(run)
         run.done.callback(None)
 
     def _broken(self, failure: Failure, owner: NodeID) -> None:

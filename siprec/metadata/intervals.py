@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from siprec.metadata.model import Time
 from siprec.metadata.state import Cause, Interval
+from siprec.metadata.value import value
 
 __all__ = ["MOST", "Timed", "associate", "close", "needsImplied"]
 
@@ -33,7 +34,7 @@ class Timed(Protocol):
     def disassociated(self) -> Time | None: ...
 
 
-@frozen
+@value
 class _Times:
     start: datetime | None
     ends: bool
@@ -54,14 +55,17 @@ def associate(
     @param stopped: the communication session is over, so that an element
         without times begins nothing again.
     """
+    if len(elements) == 1 and not intervals:
+        # Most are new, and told once.
+        begun = elements[0].associated
+        if begun is not None and begun.value is not None and elements[0].disassociated is None:
+            return (Interval(at, begun.value),)
     times = [_read(element) for element in elements]
     if len(times) > 1:
         # An element without times adds nothing to one that has some.
         times = [each for each in times if each.start or each.ends] or times[:1]
         times.sort(key=_Times.order)
         times = times[-MOST:]
-    elif not intervals and times and times[0].start and not times[0].ends:
-        return (Interval(at, times[0].start),)
     history = list(intervals)
     for index, each in enumerate(times):
         if each.start and each.ends:

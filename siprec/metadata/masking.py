@@ -24,9 +24,11 @@ class Mask:
 
     @ivar patterns: regular expressions.  Of one with groups only what these match is
         masked: C{(\\d+)\\d{3}} leaves three digits.
+    @ivar digits: do not tell which digits were pressed, either.
     """
 
     patterns: tuple[str, ...] = ()
+    digits: bool = False
     _compiled: tuple[re.Pattern[str], ...] = field(
         init=False,
         eq=False,
@@ -41,6 +43,12 @@ class Mask:
         for pattern in self._compiled:
             text = pattern.sub(_masked, text)
         return text
+
+    def pressed(self, digit: str) -> dict[str, Any]:
+        """
+        @return: what is told of a digit that was pressed.
+        """
+        return {"digit": None, "masked": True} if self.digits else {"digit": digit}
 
     def values(self, value: Any) -> Any:
         """

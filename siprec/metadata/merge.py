@@ -19,6 +19,7 @@ sections 6.8.1 and 8.2 and from the call flows of RFC 8068:
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Protocol, TypeVar
 
 from attrs import evolve
@@ -220,7 +221,7 @@ def _applyStream(work: Working, old: StreamState, stream: Stream, ending: bool) 
 
 
 def _applyRecordings(work: Working, document: MetadataDocument) -> None:
-    grouped = _grouped(document.sessionRecordings, lambda each: each.sessionID)
+    grouped = _grouped(document.sessionRecordings, attrgetter("sessionID"))
     for sessionID, elements in grouped.items():
         if work.mayReferSession(sessionID):
             old = work.recordings.get(sessionID, _NO_ASSOCIATION)
@@ -238,16 +239,17 @@ def _applyRecordings(work: Working, document: MetadataDocument) -> None:
 
 
 def _applyParticipations(work: Working, document: MetadataDocument) -> None:
-    grouped = _grouped(
-        document.participantSessions, lambda each: (each.participantID, each.sessionID)
-    )
+    grouped = _grouped(document.participantSessions, attrgetter("participantID", "sessionID"))
     for pair, elements in grouped.items():
         if not (work.mayReferParticipant(pair[0]) and work.mayReferSession(pair[1])):
             continue
         old = work.participations.get(pair, _NO_PARTICIPATION)
+        params = old.params
+        for each in elements:
+            params = each.params or params
         work.participations[pair] = Participation(
             _associate(work, old.intervals, elements, pair[1]),
-            next((each.params for each in reversed(elements) if each.params), old.params),
+            params,
             extended(old.extensions, _extensionsOf(elements)),
         )
 
@@ -261,22 +263,24 @@ def _associate(
 
 def _applyUses(work: Working, elements: Sequence[ParticipantStream]) -> None:
     idle = idleStreams(work)
-    for participantID, mine in _grouped(elements, lambda each: each.participantID).items():
+    for participantID, mine in _grouped(elements, attrgetter("participantID")).items():
         if not work.mayReferParticipant(participantID):
             continue
         allowed = [_allowed(work, element) for element in mine]
         old = work.uses.get(participantID, _NO_USES)
-        work.uses[participantID] = StreamUses(
-            replaceUse(old.uses, allowed, work.at, idle),
-            extended(old.extensions, _extensionsOf(mine)),
-        )
+        uses = replaceUse(old.uses, allowed, work.at, idle)
+        extensions = extended(old.extensions, _extensionsOf(mine))
+        if uses is not old.uses or extensions is not old.extensions:
+            work.uses[participantID] = StreamUses(uses, extensions)
 
 
 def _allowed(work: Working, element: ParticipantStream) -> ParticipantStream:
     """
     @return: the element without what is no stream.
     """
-    refused = [id for id in element.send + element.recv if not work.mayReferStream(id)]
+    mayRefer = work.mayReferStream
+    refused = [id for id in element.send if not mayRefer(id)]
+    refused += [id for id in element.recv if not mayRefer(id)]
     if not refused:
         return element
     return evolve(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
-from attrs import frozen
+from siprec.metadata.value import value
 
 __all__ = [
     "DRAFT_NAMESPACE",
@@ -42,7 +42,7 @@ Mode = Literal["complete", "partial"]
 Status = Literal["ok", "recovered", "error"]
 
 
-@frozen
+@value
 class Time:
     """
     A point in time as the peer wrote it.
@@ -58,7 +58,7 @@ class Time:
     naive: bool = False
 
 
-@frozen
+@value
 class Extension:
     """
     An element that the schema does not name (RFC 7865 section 5.3).
@@ -80,7 +80,7 @@ class Extension:
 Extensions = tuple[Extension, ...]
 
 
-@frozen
+@value
 class NameID:
     """
     One identity of a participant (RFC 7865 section 6.5.1).
@@ -93,7 +93,7 @@ class NameID:
     language: str | None = None
 
 
-@frozen
+@value
 class Reason:
     """
     Why a communication session ended (RFC 7865 section 6.3.1, RFC 3326).
@@ -106,7 +106,7 @@ class Reason:
     protocol: str = "SIP"
 
 
-@frozen
+@value
 class Group:
     """
     A communication session group (RFC 7865 section 6.2).
@@ -118,7 +118,7 @@ class Group:
     extensions: Extensions = ()
 
 
-@frozen
+@value
 class Session:
     """
     A communication session (RFC 7865 section 6.3).
@@ -135,7 +135,7 @@ class Session:
     extensions: Extensions = ()
 
 
-@frozen
+@value
 class Participant:
     """
     A participant (RFC 7865 section 6.5).
@@ -146,7 +146,7 @@ class Participant:
     extensions: Extensions = ()
 
 
-@frozen
+@value
 class Stream:
     """
     A media stream (RFC 7865 section 6.7).
@@ -165,7 +165,7 @@ class Stream:
     extensions: Extensions = ()
 
 
-@frozen
+@value
 class SessionRecording:
     """
     A communication session is part of this recording session (section 6.4).
@@ -177,7 +177,7 @@ class SessionRecording:
     extensions: Extensions = ()
 
 
-@frozen
+@value
 class ParticipantSession:
     """
     A participant takes part in a communication session (section 6.6).
@@ -194,7 +194,7 @@ class ParticipantSession:
     extensions: Extensions = ()
 
 
-@frozen
+@value
 class ParticipantStream:
     """
     The streams a participant sends and receives (section 6.8).
@@ -213,7 +213,7 @@ class _Extended(Protocol):
     def extensions(self) -> Extensions: ...
 
 
-@frozen
+@value
 class MetadataDocument:
     """
     All that one document says.

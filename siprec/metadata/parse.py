@@ -15,7 +15,7 @@ from lxml import etree
 
 from siprec.metadata.dialect import makeNameID, plainName
 from siprec.metadata.elements import Parts, PartsReader
-from siprec.metadata.extension import splitTag
+from siprec.metadata.extension import ExtensionReader, splitTag
 from siprec.metadata.model import (
     NAMESPACE,
     Extension,
@@ -53,7 +53,7 @@ def parseMetadata(body: bytes, charset: str | None = None, zone: tzinfo = UTC) -
         return MetadataDocument(status="error", notes=tuple(notes))
     namespace, name = splitTag(str(tree.root.tag))
     kind = plainName(name)
-    parts = PartsReader(namespace, zone, notes)
+    parts = PartsReader(namespace, zone, notes, ExtensionReader(len(body)))
     if namespace != NAMESPACE:
         parts.note(f"namespace {namespace[:80]!r}")
     if kind == "requestsnapshot":
@@ -73,7 +73,7 @@ def _readRequest(
         status="recovered" if recovered else "ok",
         root="requestsnapshot",
         namespace=namespace,
-        extensions=tuple(parts.extensions),
+        extensions=parts.extensions,
         requestReason=None if text is None else (text, parts.language),
         notes=tuple(reader.notes),
     )
@@ -158,32 +158,38 @@ class _DocumentReader:
     def _session(self, parts: Parts) -> None:
         sessionID = self._identifier(parts, "sessionid")
         # RFC 7865's own examples break these lines.
-        sipSessionIDs = ("".join(text.split()) for text in parts.identifiers("sipsessionid"))
+        sipSessionIDs = ["".join(text.split()) for text in parts.identifiers("sipsessionid")]
         self._sessions.append(
             Session(
                 sessionID,
                 tuple(sipSessionIDs),
-                tuple(parts.reasons),
+                tuple(parts.compounds.reasons),
                 parts.text("group") or parts.attribute("group", "groupid") or None,
-                self._parts.time(parts, "start"),
-                self._parts.time(parts, "stop"),
+                self._parts.time(parts, "start") if parts.timed else None,
+                self._parts.time(parts, "stop") if parts.timed else None,
                 self._extensions(parts, sessionID),
             )
         )
-        associated = self._parts.time(parts, "associate")
-        disassociated = self._parts.time(parts, "disassociate")
-        if associated or disassociated:
-            self._recordings.append(SessionRecording(sessionID, associated, disassociated))
+        if "associate" in parts.texts or "disassociate" in parts.texts:
+            associated = self._parts.time(parts, "associate")
+            disassociated = self._parts.time(parts, "disassociate")
+            if associated or disassociated:
+                self._recordings.append(SessionRecording(sessionID, associated, disassociated))
 
     def _participant(self, parts: Parts) -> None:
-        names = (*parts.names, *self._draftNames(parts))
+        names = tuple(parts.compounds.names)
+        if not (_DRAFT_NAMES.isdisjoint(parts.texts) and _DRAFT_NAMES.isdisjoint(parts.attributes)):
+            names += self._draftNames(parts)
         participantID = parts.attribute("participantid", "id")
+        named = participantID is not None
         if participantID is None:
             participantID = f"aor:{names[0].aor}" if names else ""
             self._parts.note("participant without an identifier")
         self._participants.append(
             Participant(participantID, names, self._extensions(parts, participantID))
         )
+        if named and not parts.texts and len(parts.attributes) == 1:
+            return  # as RFC 7865 has it; the rest is what drafts have
         associated, disassociated = self._times(parts)
         sessionID = parts.attribute("sessionid", "session")
         if sessionID:
@@ -196,15 +202,13 @@ class _DocumentReader:
         if send or recv:
             self._uses.append(ParticipantStream(participantID, send, recv))
 
-    def _draftNames(self, parts: Parts) -> list[NameID]:
-        if not (_DRAFT_NAMES & parts.texts.keys() or _DRAFT_NAMES & parts.attributes.keys()):
-            return []
+    def _draftNames(self, parts: Parts) -> tuple[NameID, ...]:
         aors = parts.texts.get("aor") or [parts.attributes.get("aor", "")]
         names = parts.texts.get("name") or [parts.attributes.get("name", "")]
         names += [""] * (len(aors) - len(names))
-        return [
+        return tuple(
             makeNameID(aor, name) for aor, name in zip(aors, names, strict=False) if aor or name
-        ]
+        )
 
     def _stream(self, parts: Parts) -> None:
         label = parts.text("label")
@@ -225,9 +229,7 @@ class _DocumentReader:
 
     def _sessionRecording(self, parts: Parts) -> None:
         sessionID = self._identifier(parts, "sessionid", "session")
-        self._recordings.append(
-            SessionRecording(sessionID, *self._times(parts), tuple(parts.extensions))
-        )
+        self._recordings.append(SessionRecording(sessionID, *self._times(parts), parts.extensions))
 
     def _participantSession(self, parts: Parts) -> None:
         associated, disassociated = self._times(parts)
@@ -237,8 +239,8 @@ class _DocumentReader:
                 self._identifier(parts, "sessionid", "session"),
                 associated,
                 disassociated,
-                tuple(parts.params),
-                tuple(parts.extensions),
+                tuple(parts.compounds.params),
+                parts.extensions,
             )
         )
 
@@ -251,7 +253,7 @@ class _DocumentReader:
                 parts.identifiers("recv"),
                 associated,
                 disassociated,
-                tuple(parts.extensions),
+                parts.extensions,
             )
         )
 
@@ -275,9 +277,10 @@ class _DocumentReader:
                 self._participations.append(ParticipantSession(participant.id, sessionID))
 
     def _identifier(self, parts: Parts, *names: str) -> str:
-        value = parts.attributes.get(names[0])
-        if value is None:
-            value = parts.attribute(*names[1:], "id")
+        attributes = parts.attributes
+        if names[0] in attributes:
+            return attributes[names[0]]
+        value = parts.attribute(*names[1:], "id")
         if value is None:
             self._parts.note(f"{parts.kind} without an identifier")
         return value or ""
@@ -285,13 +288,16 @@ class _DocumentReader:
     def _times(self, parts: Parts) -> tuple[Time | None, Time | None]:
         if not parts.timed:
             return None, None
+        texts, time = parts.texts, self._parts.time
         return (
-            self._parts.time(parts, "associate", "start"),
-            self._parts.time(parts, "disassociate", "stop"),
+            time(parts, "associate", "start") if "associate" in texts or "start" in texts else None,
+            time(parts, "disassociate", "stop")
+            if "disassociate" in texts or "stop" in texts
+            else None,
         )
 
     def _extensions(self, parts: Parts, identifier: str) -> tuple[Extension, ...]:
         if not self._adopted:
-            return tuple(parts.extensions)
+            return parts.extensions
         # popped, so that the first of two elements with one name has them
         return (*parts.extensions, *self._adopted.pop(identifier, ()))

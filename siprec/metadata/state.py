@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Literal
 
-from attrs import Factory, frozen
+from attrs import Factory
 
 from siprec.metadata.model import Extensions, NameID, Reason
+from siprec.metadata.value import value
 
 __all__ = [
     "Association",
@@ -36,7 +37,7 @@ __all__ = [
 Cause = Literal["", "stated", "absent-in-snapshot", "session-stopped", "superseded", "label-taken"]
 
 
-@frozen
+@value
 class Interval:
     """
     How long an association held.
@@ -54,7 +55,7 @@ class Interval:
     cause: Cause = ""
 
 
-@frozen
+@value
 class Association:
     """
     Of a communication session with this recording session.
@@ -64,7 +65,7 @@ class Association:
     extensions: Extensions = ()
 
 
-@frozen
+@value
 class Participation:
     """
     Of a participant in a communication session.
@@ -77,7 +78,7 @@ class Participation:
     extensions: Extensions = ()
 
 
-@frozen
+@value
 class GroupState:
     """
     @ivar defined: C{False} while the group has only been referred to.
@@ -89,7 +90,7 @@ class GroupState:
     extensions: Extensions = ()
 
 
-@frozen
+@value
 class SessionState:
     """
     A communication session.
@@ -112,7 +113,7 @@ class SessionState:
     extensions: Extensions = ()
 
 
-@frozen
+@value
 class ParticipantState:
     """
     @ivar names: every identity, the preferred one first.
@@ -124,7 +125,7 @@ class ParticipantState:
     extensions: Extensions = ()
 
 
-@frozen
+@value
 class StreamState:
     """
     @ivar label: of its m-line; kept after the stream is over.
@@ -143,7 +144,7 @@ class StreamState:
     extensions: Extensions = ()
 
 
-@frozen
+@value
 class StreamUse:
     """
     The streams that a participant sent and received for a while.
@@ -158,7 +159,7 @@ class StreamUse:
     cause: Cause = ""
 
 
-@frozen
+@value
 class StreamUses:
     """
     Of one participant, the oldest first; only the last one can be open.
@@ -177,7 +178,7 @@ class StreamUses:
         return None
 
 
-@frozen
+@value
 class RecordingMetadata:
     """
     The state of one recording session; nothing in it is ever removed.

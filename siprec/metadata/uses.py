@@ -29,6 +29,11 @@ def replaceUse(
     @param at: when the document arrived.
     @param idle: the streams whose communication session is over.
     """
+    if len(elements) == 1 and not uses and not idle:
+        # Most are new, and told once.
+        [element] = elements
+        if element.disassociated is None:
+            return (_use(element, at),)
     ending = [element for element in elements if element.disassociated is not None]
     end = next((each.disassociated.value for each in ending if each.disassociated), None)
     lasting = elements
@@ -77,12 +82,16 @@ def idleUse(uses: _Uses, streams: Collection[str], at: datetime, end: datetime |
     return uses
 
 
+def _use(element: ParticipantStream, at: datetime) -> StreamUse:
+    associated = element.associated
+    return StreamUse(element.send, element.recv, at, associated.value if associated else None)
+
+
 def _together(elements: Sequence[ParticipantStream], at: datetime) -> StreamUse:
     if len(elements) == 1:
-        send, recv = elements[0].send, elements[0].recv
-    else:
-        send = tuple(dict.fromkeys(id for each in elements for id in each.send))
-        recv = tuple(dict.fromkeys(id for each in elements for id in each.recv))
+        return _use(elements[0], at)
+    send = tuple(dict.fromkeys(id for each in elements for id in each.send))
+    recv = tuple(dict.fromkeys(id for each in elements for id in each.recv))
     for each in elements:
         if each.associated is not None and each.associated.value is not None:
             return StreamUse(send, recv, at, each.associated.value)

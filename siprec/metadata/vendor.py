@@ -62,6 +62,15 @@ _LISTED = frozenset(GENERIC_HEADERS).union(
     for _, headers in (*vendor.fields, ("", vendor.ucids))
     for header in headers
 )
+# The rows by the headers that they look at, so that a call costs as much as it has
+# headers rather than as much as there are rows: each is a key with its headers.
+_ROWS = tuple(row for vendor in VENDORS for row in vendor.fields)
+_ROWS_OF: dict[str, list[int]] = {}
+for _number, (_, _headers) in enumerate(_ROWS):
+    for _header in _headers:
+        _ROWS_OF.setdefault(_header.partition(";")[0], []).append(_number)
+_UCIDS = tuple(name for vendor in VENDORS for name in vendor.ucids)
+_EVIDENCE = tuple(name for vendor in VENDORS for name in vendor.evidence)
 _COMMENT = re.compile(r"\([^()]*\)")
 _NIL = "0" * 32
 _AVAYA_UCID = re.compile(r"[0-9]{20}", re.ASCII)
@@ -110,12 +119,13 @@ def vendorFields(
     fields: dict[str, object] = {}
     ucids: dict[str, None] = {}
     _addHeaders(fields, index)
-    for vendor in VENDORS:
-        for key, names in vendor.fields:
-            if (first := _first(index, names)) is not None:
-                fields[key] = first
-        for name in vendor.ucids:
-            ucids.update(dict.fromkeys(map(_identifier, index.get(name, ()))))
+    for number in sorted({number for name in index for number in _ROWS_OF.get(name, ())}):
+        key, names = _ROWS[number]
+        if (first := _first(index, names)) is not None:
+            fields[key] = first
+    for name in _UCIDS:
+        if name in index:
+            ucids.update(dict.fromkeys(map(_identifier, index[name])))
     if (oracle := fields.get("sip_oracle_ucid")) is not None:
         ucids[_identifier(str(oracle))] = None
     for value in _informations(index):
@@ -176,6 +186,8 @@ def _allowed(
 @lru_cache(16)
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     lowered = [pattern.lower() for pattern in patterns]
+    if not lowered:
+        return lambda name: False
     return lambda name: any(fnmatchcase(name, pattern) for pattern in lowered)
 
 
@@ -302,22 +314,35 @@ def _detect(index: _Index, documents: Sequence[MetadataDocument]) -> str:
     The recording client's own words first; headers may have passed through it.
     """
     for line in [*index.get("user-agent", ()), *index.get("server", ())]:
-        for product in _products(line):
-            for vendor in VENDORS:
-                if vendor.agent.match(product):
-                    return vendor.type
+        if (type := _vendorOfAgent(line)) is not None:
+            return type
     for document in documents:
         for _, _, extension in document.allExtensions():
             if found := _vendorOf(extension):
                 return found.type
     if any("av.sip.iptolerance" in contact.lower() for contact in index.get("contact", ())):
         return "avaya"
-    for vendor in VENDORS:
-        if any(name.startswith(vendor.evidence) for name in index):
+    names = [name for name in index if name.startswith(_EVIDENCE)]
+    for vendor in VENDORS if names else ():
+        if any(name.startswith(vendor.evidence) for name in names):
             return vendor.type
     if any(isAvayaUUI(value) for value in _informations(index)):
         return "avaya"
     return _GENERIC
+
+
+# A few devices send all that comes; a long line may be anything.
+def _vendorOfAgent(line: str) -> str | None:
+    return _knownAgent(line) if len(line) <= 200 else _knownAgent.__wrapped__(line)
+
+
+@lru_cache(256)
+def _knownAgent(line: str) -> str | None:
+    for product in _products(line):
+        for vendor in VENDORS:
+            if vendor.agent.match(product):
+                return vendor.type
+    return None
 
 
 def _products(line: str) -> Iterator[str]:

@@ -3,11 +3,10 @@ The maps of a recording session's metadata while one document is being merged,
 and which identifier may stand for what (rules 8 and 11 of the merge).
 """
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from attrs import define, evolve
+from attrs import Factory, define, evolve, field
 
 from siprec.metadata.model import Extensions, MetadataDocument
 from siprec.metadata.state import (
@@ -23,8 +22,9 @@ from siprec.metadata.state import (
 
 __all__ = ["Working", "extended"]
 
-_T = TypeVar("_T")
 _MOST_NOTES = 100
+# Why a stream ended that is referred to again.
+_SEEMED_OVER = ("absent-in-snapshot", "session-stopped")
 
 
 def extended(old: Extensions, new: Extensions) -> Extensions:
@@ -52,6 +52,13 @@ class Working:
     participations: dict[tuple[str, str], Participation]
     uses: dict[str, StreamUses]
     notes: dict[str, None]
+    _kinds: tuple[dict[str, Any], ...] = field(
+        init=False,
+        default=Factory(
+            lambda self: (self.groups, self.sessions, self.participants, self.streams),
+            takes_self=True,
+        ),
+    )
 
     @classmethod
     def of(cls, state: RecordingMetadata, at: datetime) -> "Working":
@@ -111,44 +118,56 @@ class Working:
         """
         May this identifier be a group?  A new one gets a placeholder.
         """
-        return self._mayRefer(id, self.groups, lambda: GroupState(id))
+        if id not in self.groups:
+            if not self._isFree(id, self.groups):
+                return False
+            self.groups[id] = GroupState(id)
+        return True
 
     def mayReferSession(self, id: str) -> bool:
         """
         May this identifier be a session?  A new one gets a placeholder.
         """
-        return self._mayRefer(id, self.sessions, lambda: SessionState(id, self.at))
+        if id not in self.sessions:
+            if not self._isFree(id, self.sessions):
+                return False
+            self.sessions[id] = SessionState(id, self.at)
+        return True
 
     def mayReferParticipant(self, id: str) -> bool:
         """
         May this identifier be a participant?  A new one gets a placeholder.
         """
-        return self._mayRefer(id, self.participants, lambda: ParticipantState(id))
+        if id not in self.participants:
+            if not self._isFree(id, self.participants):
+                return False
+            self.participants[id] = ParticipantState(id)
+        return True
 
     def mayReferStream(self, id: str) -> bool:
         """
         May this identifier be a stream?  A new one gets a placeholder, and one
         that seemed to be over is back (it ends again if its session is over).
         """
-        if not self._mayRefer(id, self.streams, lambda: StreamState(id, self.at)):
-            return False
-        if self.streams[id].cause in ("absent-in-snapshot", "session-stopped"):
-            self.streams[id] = evolve(self.streams[id], closed=None, end=None, cause="")
+        stream = self.streams.get(id)
+        if stream is None:
+            if not self._isFree(id, self.streams):
+                return False
+            self.streams[id] = StreamState(id, self.at)
+        elif stream.cause in _SEEMED_OVER:
+            self.streams[id] = evolve(stream, closed=None, end=None, cause="")
         return True
 
-    def _mayRefer(self, id: str, kind: dict[str, _T], make: Callable[[], _T]) -> bool:
-        if id in kind:
+    def _isFree(self, id: str, kind: dict[str, Any]) -> bool:
+        if self._otherKind(id, kind) is None:
             return True
-        if self._otherKind(id, kind) is not None:
-            self.note(f"identifier {id[:80]!r} of two different elements")
-            return False
-        kind[id] = make()
-        return True
+        self.note(f"identifier {id[:80]!r} of two different elements")
+        return False
 
     def _otherKind(self, id: str, kind: dict[str, Any]) -> dict[str, Any] | None:
         # One product leaves identifiers of several kinds empty.
         if id:
-            for other in (self.groups, self.sessions, self.participants, self.streams):
-                if other is not kind and id in other:
+            for other in self._kinds:
+                if id in other and other is not kind:
                     return other
         return None

@@ -10,7 +10,7 @@ import codecs
 import re
 from functools import lru_cache
 
-from attrs import frozen
+from attrs import Factory, define, frozen
 from lxml import etree
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "Tree", "readTree"]
@@ -96,8 +96,9 @@ def readTree(body: bytes, charset: str | None = None) -> Tree:
         return Tree(None, notes=(*notes, refusal))
     recovered = False
     try:
-        root: etree._Element | None = etree.fromstring(data, _parser())
+        root: etree._Element | None = etree.fromstring(data, _STRICT.parser)
     except etree.XMLSyntaxError as error:
+        _STRICT.parser = _parser()
         notes.append(f"not well-formed: {error.msg}")
         data = _mend(data)
         if refusal := _refusal(data, _LONG_NAMESPACE_MENDED):
@@ -105,7 +106,7 @@ def readTree(body: bytes, charset: str | None = None) -> Tree:
         root, recovered = _recover(data), True
     if root is None:
         return Tree(None, notes=(*notes, "no element can be made out"))
-    if _TOO_DEEP(root):
+    if (recovered or data.count(b"</") >= MAX_DEPTH) and _TOO_DEEP(root):
         return Tree(None, notes=(*notes, f"more than {MAX_DEPTH} levels deep"))
     if data.count(b"=") > MAX_ATTRIBUTES and _TOO_WIDE(root):
         return Tree(None, notes=(*notes, f"more than {MAX_ATTRIBUTES} attributes"))
@@ -115,8 +116,6 @@ def readTree(body: bytes, charset: str | None = None) -> Tree:
 
 
 def _parser(recover: bool = False) -> etree.XMLParser:
-    # A parser of its own for each call costs 10 microseconds and keeps the
-    # error log, which a shared one accumulates, out of the next document.
     return etree.XMLParser(
         encoding="utf-8",
         recover=recover,
@@ -127,6 +126,19 @@ def _parser(recover: bool = False) -> etree.XMLParser:
         remove_comments=True,
         remove_pis=True,
     )
+
+
+@define
+class _Strict:
+    """
+    The parser of well-formed documents.  Its error log would go on into the next one, so
+    each document that is not well-formed has had the last word with it.
+    """
+
+    parser: etree.XMLParser = Factory(_parser)
+
+
+_STRICT = _Strict()
 
 
 def _utf8(data: bytes, charset: str | None, notes: list[str]) -> bytes:
@@ -145,14 +157,25 @@ def _utf8(data: bytes, charset: str | None, notes: list[str]) -> bytes:
     return _transcode(data, declared or "utf-8", notes)
 
 
-def _transcode(data: bytes, charset: str, notes: list[str]) -> bytes:
+@lru_cache(64)
+def _codec(charset: str) -> str | None:
+    """
+    @return: Python's name of a character set, or C{None} if it is not taken.
+    """
     try:
         name = codecs.lookup(charset.strip().strip("\"'")).name
     except (LookupError, ValueError):
-        name = ""
-    if not _CHARSETS.fullmatch(name):
+        return None
+    return name if _CHARSETS.fullmatch(name) else None
+
+
+def _transcode(data: bytes, charset: str, notes: list[str]) -> bytes:
+    name = _codec(charset)
+    if name is None:
         notes.append(f"unknown charset {charset[:40]!r}")
         name = "utf-8"
+    if name == "utf-8" and data.isascii():
+        return data
     try:
         text = data.decode(name)
     except UnicodeDecodeError:

@@ -47,14 +47,15 @@ class Job:
     """
     A recording that is to be rendered.
 
-    @ivar split: see L{siprec.render.recording.renderDirectory}.
-    @ivar form: see there, too.
+    @ivar split: see L{siprec.render.recording.renderDirectory}, as for C{maskDigits}
+        and C{form}.
     @ivar done: what was promised for it; to cancel it calls C{cancel} with the job.
     """
 
     directory: str
     _cancel: Callable[["Job"], None]
     split: str = "none"
+    maskDigits: bool = False
     form: Form = PLAIN
     done: Deferred[dict[str, Any]] = field(init=False)
 
@@ -122,6 +123,8 @@ class Child(ProcessProtocol):
             asked["split"] = job.split
         if job.form != PLAIN:
             asked["form"] = job.form.asked()
+        if job.maskDigits:
+            asked["maskDigits"] = True
         self.transport.write(json.dumps(asked).encode() + b"\n")
 
     def kill(self, verdict: Exception | None = None) -> None:

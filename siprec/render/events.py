@@ -2,18 +2,23 @@
 What the journals of a stream tell beside its audio, as events of the manifest.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
+from siprec.render.digits import DIGITS
 from siprec.render.stream import Stream
 from siprec.session.times import formatTime
 
-__all__ = ["MAX_EVENTS", "eventsOf", "moment"]
+__all__ = ["MAX_EVENTS", "digitEvents", "eventsOf", "moment"]
 
 #: How many events of one type are listed for one stream; the rest is counted.
 MAX_EVENTS = 100
 
 _SECOND = 1_000_000_000
+# A digit is where its timestamp says, unless that is more seconds from its arrival.
+_FURTHEST = 2
 
 
 def moment(nanoseconds: int | None) -> str | None:
@@ -34,6 +39,48 @@ def eventsOf(stream: Stream, start: str, omitted: int) -> Iterator[dict[str, Any
     yield from _limited(_sourceEvents(stream))
     yield from _limited(_restartEvents(stream))
     yield from _countEvents(stream, start, omitted)
+
+
+def digitEvents(
+    stream: Stream,
+    sampleOf: Callable[[int], int],
+    timeOf: Callable[[int], str],
+    masked: bool,
+) -> Iterator[dict[str, Any]]:
+    """
+    @param stream: surveyed and placed.
+    @param sampleOf: the place, in samples, of a time in nanoseconds since the epoch.
+    @param timeOf: the time of a place, as in a manifest.
+    @param masked: do not tell which digits they are.
+    @return: an event for each digit, and one for those that are too many.
+    """
+    runs = stream.runs
+    for digit in stream.digits.found:
+        if not runs[digit.run].confirmed:
+            continue
+        place = sampleOf(digit.arrival)
+        placement = stream.placements[digit.run]
+        if placement is not None:
+            sequence, timestamp = np.array([[digit.sequence], [digit.timestamp]], np.int64)
+            begun = int(placement.positions(sequence, timestamp)[0])
+            if abs(begun - place) <= _FURTHEST * placement.rate:
+                place = begun
+        event: dict[str, Any] = {
+            "time": timeOf(place),
+            "type": "dtmf",
+            "stream": stream.index,
+            "channel": stream.entry.get("channel"),
+            "digit": None if masked else DIGITS[digit.event],
+            "durationMs": digit.milliseconds,
+        }
+        if masked:
+            event["masked"] = True
+        if not digit.ended:
+            event["endMissing"] = True
+        yield event
+    if stream.digits.omitted:
+        count = stream.digits.omitted
+        yield {"time": timeOf(0), "type": "digitsOmitted", "stream": stream.index, "count": count}
 
 
 def _journalEvents(stream: Stream, time: str) -> Iterator[dict[str, Any]]:

@@ -45,7 +45,7 @@ class Renderer(Service):
     @ivar jobs: how many recordings one child renders.
     @ivar idle: seconds that a child waits for the next one.
     @ivar split: what files there are beside the whole: see
-        L{siprec.render.recording.renderDirectory}, as for C{form}.
+        L{siprec.render.recording.renderDirectory}, as for C{maskDigits} and C{form}.
     """
 
     _reactor: IReactorProcess
@@ -55,6 +55,7 @@ class Renderer(Service):
     jobs: int = JOBS
     idle: float = IDLE
     split: str = "none"
+    maskDigits: bool = False
     form: Form = PLAIN
     _waiting: deque[Job] = field(factory=deque, init=False)
     #: Who had work last is last, and gets it first: so those too many become idle.
@@ -74,7 +75,7 @@ class Renderer(Service):
         """
         if not self.running:
             return fail(RendererStopped(directory))
-        job = Job(directory, self._cancel, self.split, form=self.form)
+        job = Job(directory, self._cancel, self.split, self.maskDigits, self.form)
         self._waiting.append(job)
         self._next()
         return job.done

@@ -12,7 +12,7 @@ from attrs import define, field
 
 from siprec.render.audio import AudioError, Samples, Track, Window
 from siprec.render.clocks import corrections
-from siprec.render.events import MAX_EVENTS, eventsOf, moment
+from siprec.render.events import MAX_EVENTS, digitEvents, eventsOf, moment
 from siprec.render.form import PLAIN, Form
 from siprec.render.outputs import Outputs, channelOf, commonLaw
 from siprec.render.pauses import Pause, isPaused, silences
@@ -47,7 +47,9 @@ class RenderError(Exception):
     """
 
 
-def renderDirectory(directory: str, form: Form = PLAIN, split: str = "none") -> dict[str, Any]:
+def renderDirectory(
+    directory: str, form: Form = PLAIN, split: str = "none", maskDigits: bool = False
+) -> dict[str, Any]:
     """
     Read C{recording.json} and the journals of a recording, and write its audio.
 
@@ -55,6 +57,7 @@ def renderDirectory(directory: str, form: Form = PLAIN, split: str = "none") -> 
     @param form: what the audio is to look like.
     @param split: C{"session"}: also write a file for each communication session, and
         list them as C{parts} of C{audio}; C{"none"}: do not.
+    @param maskDigits: tell when digits were pressed, and not which.
     @return: the manifest's C{duration}, C{streams} (what was counted), C{gaps},
         C{events} (found in the journals) and C{audio}; plain values, ready for
         JSON.  C{packets} are all that came, C{duplicates} among them; times are
@@ -63,7 +66,7 @@ def renderDirectory(directory: str, form: Form = PLAIN, split: str = "none") -> 
     @raise RenderError: it cannot be done; an older audio file is still there.
     """
     try:
-        return _Rendering.of(directory, split == "session").run("audio", form)
+        return _Rendering.of(directory, split == "session", maskDigits).run("audio", form)
     except (AudioError, BadManifest, OSError) as error:
         raise RenderError(str(error)) from error
 
@@ -82,6 +85,7 @@ class _Rendering:
     @ivar clocks: what to add to the times of each segment, nanoseconds.
     @ivar pauses: of each stream, begin and end in seconds since the epoch.
     @ivar sessions: what is also to be written by itself.
+    @ivar masked: do not tell which digits were pressed.
     @ivar omitted: how many gaps of each stream are not listed.
     @ivar unsent: how many missing packets of each stream were never sent.
     """
@@ -94,6 +98,7 @@ class _Rendering:
     lacking: list[str]
     pauses: dict[int, list[tuple[float, float | None]]]
     sessions: list[Span]
+    masked: bool
     clocks: dict[int, int] = field(factory=dict, init=False)
     rate: int = field(default=_RATE, init=False)
     zero: int = field(default=0, init=False)
@@ -102,7 +107,7 @@ class _Rendering:
     unsent: dict[int, int] = field(factory=dict, init=False)
 
     @classmethod
-    def of(cls, directory: str, split: bool) -> "_Rendering":
+    def of(cls, directory: str, split: bool, masked: bool) -> "_Rendering":
         manifest = readManifest(directory)
         try:
             start = _nanoseconds(manifest["startTime"])
@@ -119,7 +124,7 @@ class _Rendering:
             lacking = _lacking(directory, manifest)
             spans = spansOf(manifest) if split else []
             pauses = {each.index: pausesOf(manifest, each.index) for each in streams}
-            return cls(directory, start, end, streams, segments, lacking, pauses, spans)
+            return cls(directory, start, end, streams, segments, lacking, pauses, spans, masked)
         except (KeyError, TypeError, ValueError) as error:
             raise RenderError(f"{directory}: the manifest is damaged: {error!r}") from error
 
@@ -283,6 +288,7 @@ class _Rendering:
         for stream in self.streams:
             for event in eventsOf(stream, self._time(0), self.omitted[stream.index]):
                 yield {**event, "stream": stream.index}
+            yield from digitEvents(stream, self._sample, self._time, self.masked)
 
     def _sample(self, moment: int) -> int:
         return round((moment - self.start) * self.rate / _SECOND)

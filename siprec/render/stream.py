@@ -19,11 +19,12 @@ from siprec.media.rtp import RTPTable, parseTable
 from siprec.render.audio import Track
 from siprec.render.codec import Decoder, Payloads
 from siprec.render.decode import PayloadFormat, formatsFor, unasked
+from siprec.render.digits import Digits
 from siprec.render.masks import Masks
 from siprec.render.mixing import Mixer
 from siprec.render.runs import Run
 from siprec.render.seams import Extent
-from siprec.render.sequence import Sequencer
+from siprec.render.sequence import Rows, Sequencer
 from siprec.render.timeline import Placement, Survey, place
 
 __all__ = ["Stream", "Unreadable"]
@@ -59,6 +60,7 @@ class Stream:
     @ivar firstSeen: arrival of the first packet of each payload type, nanoseconds.
     @ivar firstArrival: of any packet; C{lastArrival} as well.
     @ivar ignored: packets that belong to no run, because there are too many.
+    @ivar digits: what was pressed, after L{survey}.
     @ivar surveys: one per run.
     @ivar placements: one per run, after L{place}.
     """
@@ -73,6 +75,7 @@ class Stream:
     firstArrival: int | None = field(default=None, init=False)
     lastArrival: int | None = field(default=None, init=False)
     ignored: int = field(default=0, init=False)
+    digits: Digits = field(factory=Digits, init=False)
     surveys: list[Survey] = field(factory=list, init=False)
     placements: list[Placement | None] = field(factory=list, init=False)
     _zero: int = field(default=0, init=False)
@@ -132,8 +135,22 @@ class Stream:
                     self.surveys.append(Survey(sequencer.runs[len(self.surveys)]))
                 survey, rows = self.surveys[found.run.number], found.rows
                 survey.add(found, table.arrival[rows], ticks[rows], clock[rows], file)
+                self._listen(table, found)
                 self.payloadTypes.subtract(table.payloadType[rows[found.again]].tolist())
         self.ignored = sequencer.ignored
+
+    def _listen(self, table: RTPTable, found: Rows) -> None:
+        """
+        Hear what was pressed.
+        """
+        kinds = table.payloadType[found.rows]
+        for number, each in self.formats.items():
+            if each.timed or each.clockRate <= 0:
+                continue
+            own = found.fresh & (kinds == number)
+            if own.any():
+                rows, sequence, stamps = found.rows[own], found.sequence[own], found.timestamp[own]
+                self.digits.feed(found.run.number, each.clockRate, table, rows, sequence, stamps)
 
     @property
     def extents(self) -> list[Extent]:

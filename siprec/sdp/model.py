@@ -7,6 +7,7 @@ media lines of a hostile one stays linear.
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from ipaddress import ip_address
 
 from attrs import Factory, field, frozen
@@ -299,6 +300,11 @@ class SessionDescription:
         """
         @return: the description with CRLF line ends, in the order of RFC 8866 section 5.
         """
+        # Each save of a call has both sides' descriptions.
+        return self._written
+
+    @cached_property
+    def _written(self) -> bytes:
         lines = ["v=0", f"o={self.origin}", f"s={self.name or '-'}"]
         if self.connection is not None:
             lines.append(f"c={self.connection}")

@@ -122,10 +122,13 @@ class Beginning:
                 self._bind(live, stream)
             for document in documents:
                 live.receive(document)
-            live.rebind()
+            if not documents:
+                live.rebind()  # else the last of them has done it
+            # Before the manifest, which so is written once.
+            live.nameJournals()
             await self._createFiles(live)
             try:
-                live.startCapture()
+                live.attach()
             except BaseException:
                 live.files = None
                 await self.equipment.workers.run(

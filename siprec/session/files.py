@@ -135,13 +135,14 @@ class RecordingFiles:
         self._unwritten[name] = data
         self.manifestChanged()
 
-    def finish(self, manifest: Manifest) -> Deferred[None]:
+    def finish(self, manifest: Manifest, durable: bool = True) -> Deferred[None]:
         """
-        Write a manifest that must outlive a power cut, after all else.
+        Write a manifest after all else.
 
+        @param durable: it, its documents and their names must outlive a power cut.
         @return: fires when it is on the disk, or fails with C{OSError}.
         """
-        return self._turn.run(self._write, manifest, True)
+        return self._turn.run(self._write, manifest, durable)
 
     def discard(self) -> Deferred[bool]:
         """

@@ -87,9 +87,11 @@ class Finisher:
 
     async def _complete(self, live: LiveRecording, reason: str) -> None:
         await live.stopCapture(LINGER, reason)
-        if reason in ABANDONED and not await self._stays(live):
-            live.files = None
-            return
+        if reason in ABANDONED:
+            live.changed()  # that may be all for a while
+            if not await self._stays(live):
+                live.files = None
+                return
         files = live.files
         assert files is not None, "only what has files is finished"
         if await self._written(live, files):
@@ -103,7 +105,9 @@ class Finisher:
         """
         while True:
             try:
-                await files.finish(live.manifest())
+                # The one after the rendering is synced: that takes a disk's time, and
+                # until then the marker tells the next start to go on with it.
+                await files.finish(live.manifest(), durable=False)
                 return True
             except OSError as error:
                 if not any(each["type"] == "manifestLate" for each in live.recording.events):

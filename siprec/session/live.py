@@ -15,7 +15,7 @@ from siprec.ids import NodeID
 from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metadata.merge import merge
 from siprec.metadata.state import RecordingMetadata
-from siprec.metadata.vendor import keptHeaders, vendorFields, withEarlier
+from siprec.metadata.vendor import keptHeaders, withEarlier
 from siprec.session.brought import MEDIA_TYPE, Document, StreamRequest
 from siprec.session.files import RecordingFiles
 from siprec.session.later import withLater
@@ -23,7 +23,7 @@ from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe, formatTim
 from siprec.session.model import Format, MetadataRecord, RecordingSession, StreamInfo
 from siprec.session.segments import journalName, withClosed, withEnded, withLast
 from siprec.session.taps import Taps
-from siprec.session.told import recordOf, withHistory, withMetadata
+from siprec.session.told import VendorFields, recordOf, withHistory, withMetadata
 
 __all__ = ["Document", "LiveRecording", "StreamRequest"]
 
@@ -62,6 +62,7 @@ class LiveRecording:
     moved: dict[int, StreamInfo] = field(factory=dict, init=False)
     documents: list[Document] = field(factory=list, init=False)
     files: RecordingFiles | None = field(default=None, init=False)
+    _vendors: VendorFields = field(factory=VendorFields, init=False)
 
     # Streams.
 
@@ -165,24 +166,32 @@ class LiveRecording:
         Capture every bound stream that is not captured yet; the recording's
         directory is there.
         """
-        segment = self.recording.segments[-1]
-        files = list(segment.files)
-        for index in list(self.taps.waiting()):
-            name = journalName(len(self.recording.segments), index)
-            self.taps.attach(index, f"{self.recording.directory}/{name}")
-            files.append(name)
-        self.recording = withLast(self.recording, files=tuple(files))
-        self.changed()
+        self.nameJournals()
+        self.attach()
         self.rebind()
+
+    def nameJournals(self) -> None:
+        """
+        Tell the journals of all bound streams that are not captured yet.
+        """
+        number, files = len(self.recording.segments), self.recording.segments[-1].files
+        names = (journalName(number, index) for index in self.taps.waiting())
+        self.recording = withLast(self.recording, files=(*files, *names))
+
+    def attach(self) -> None:
+        """
+        L{startCapture}, where the manifest names the journals already.
+        """
+        number, directory = len(self.recording.segments), self.recording.directory
+        for index in list(self.taps.waiting()):
+            self.taps.attach(index, f"{directory}/{journalName(number, index)}")
 
     def stream(self, mediaIndex: int) -> StreamInfo | None:
         """
         @return: the stream that is on an m-line now.
         """
-        for each in self.recording.streams:
-            if each.active and each.mediaIndex == mediaIndex:
-                return each
-        return None
+        running = (each for each in self.recording.streams if each.active)
+        return next((each for each in running if each.mediaIndex == mediaIndex), None)
 
     def changeStream(self, index: int, **changes: Any) -> None:
         """
@@ -253,8 +262,7 @@ class LiveRecording:
         self.documents.append(document)
         self._evolve(metadata=(*self.recording.metadata, record))
         if parsed.status == "error":
-            reason = "; ".join(parsed.notes)
-            self.event("metadataError", file=record.file, reason=reason)
+            self.event("metadataError", file=record.file, reason="; ".join(parsed.notes))
             self.lacks = self.lacks or "metadata"
         else:
             baseless = parsed.mode == "partial" and not self.state.based
@@ -285,8 +293,7 @@ class LiveRecording:
 
         @param at: since when it is so; C{None}: now.
         """
-        documents = [each.parsed for each in self.documents]
-        found = vendorFields(self.headers, documents, self.exclude)
+        found = self._vendors.fields(self.headers, self.documents, self.exclude)
         vendor = withEarlier(self.before, found)
         at = self._now() if at is None else at
         self.recording = withMetadata(self.recording, self.state, vendor, at)
@@ -339,12 +346,18 @@ class LiveRecording:
 
     # The end.
 
-    def ending(self, reason: str) -> None:
+    def ending(self, reason: str, event: Mapping[str, Any] | None = None) -> None:
         """
         The call is over, though what is on its way is still captured.
+
+        @param event: facts of an event C{reason} that is noted with it.
         """
-        end = self.recording.endTime or self._now()
-        self._evolve(state="finishing", endTime=end, endReason=reason)
+        now, known = self._now(), self.recording
+        if event is None and (known.state, known.endReason) == ("finishing", reason):
+            return
+        news = () if event is None else ({"time": now, "type": reason, **event},)
+        ended = {"state": "finishing", "endTime": known.endTime or now, "endReason": reason}
+        self._evolve(**ended, events=(*known.events, *news))
 
     async def stopCapture(self, linger: float, reason: str, quiet: float | None = None) -> None:
         """
@@ -361,8 +374,8 @@ class LiveRecording:
             )
             self.event(JOURNAL_ERROR, reason=failure.getErrorMessage())
         if self.taps.captured:
+            # Who goes on from here writes the manifest.
             self.recording = withClosed(self.recording, self.taps.used())
-            self.changed()
         self.releasePorts()
 
     async def abandon(self) -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from attrs import define, evolve, frozen
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
 from siprec.ids import NodeID
@@ -203,6 +204,13 @@ def _always(host: str) -> bool:
     return True
 
 
+def _atOnce() -> Deferred[None]:
+    """
+    Nobody has to wait.
+    """
+    return succeed(None)
+
+
 @frozen
 class MediaPlan:
     """
@@ -215,12 +223,15 @@ class MediaPlan:
         so that the peer notices nothing.
     @ivar shared: whether the process that had it is on this host and shares its
         ports.
+    @ivar bound: called once the ports are bound; gives what fires when the rest may
+        be done, which others may have to wait for.
     """
 
     bind: str | None = None
     advertise: str | None = None
     keeps: Callable[[str], bool] = _always
     shared: bool = False
+    bound: Callable[[], Deferred[None]] = _atOnce
 
 
 #: Of a process that comes back where it was.
@@ -252,6 +263,7 @@ class Resumption:
         try:
             # First of all: from here on the kernel keeps what comes.
             self._bindAll(live)
+            await self._plan.bound()
             segment = Segment(equipment.node, self._epoch, equipment.now())
             entered = await self._work(recording, enter, recording, equipment.running)
             files = around.files(live, entered.elsewhere)

@@ -5,6 +5,7 @@ Times as they stand in a manifest.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 __all__ = ["formatTime", "parseTime"]
 
@@ -15,9 +16,14 @@ def formatTime(seconds: float) -> str:
     @return: RFC 3339, UTC, with microseconds: C{2026-01-05T09:00:00.000000Z}.
     """
     # Rounded here, because datetime truncates and 0.1 + 0.2 would lose one.
-    moment = datetime.fromtimestamp(round(seconds * 1_000_000) // 1_000_000, UTC)
-    micro = round(seconds * 1_000_000) % 1_000_000
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{micro:06d}Z"
+    whole, micro = divmod(round(seconds * 1_000_000), 1_000_000)
+    return f"{_formatSecond(whole)}.{micro:06d}Z"
+
+
+# A manifest tells a dozen times of few seconds.
+@lru_cache(maxsize=64)
+def _formatSecond(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def parseTime(text: str) -> float:

@@ -4,24 +4,55 @@ What the metadata tells of a call, as it stands in its recording.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from siprec.metadata.changes import changes
 from siprec.metadata.model import MetadataDocument
 from siprec.metadata.state import RecordingMetadata
 from siprec.metadata.storing import toDict
+from siprec.metadata.vendor import vendorFields
+from siprec.session.brought import Document
 from siprec.session.correlation import correlationKeys
 from siprec.session.model import MetadataRecord, RecordingSession
 from siprec.session.speakers import communicationSessions, withSpeakers
 
-__all__ = ["MOST_HISTORY", "recordOf", "withHistory", "withMetadata"]
+__all__ = ["MOST_HISTORY", "VendorFields", "recordOf", "withHistory", "withMetadata"]
 
 #: How much of what the metadata told is kept: more than any call has, and a bound for
 #: what a hostile peer can make each save cost.
 MOST_HISTORY = 2000
+
+
+@define(eq=False, repr=False)
+class VendorFields:
+    """
+    The vendors' fields of one call, as they were found last.
+    """
+
+    _of: tuple[object, ...] = field(default=(), init=False)
+    _found: dict[str, object] = field(factory=dict, init=False)
+
+    def fields(
+        self,
+        headers: Sequence[tuple[str, str]],
+        documents: Sequence[Document],
+        exclude: tuple[str, ...],
+    ) -> dict[str, object]:
+        """
+        @param documents: as they came, of which none is ever replaced.
+        @return: as L{vendorFields}.
+        """
+        # It looks for each name that a vendor may use, a millisecond for each call
+        # and time, and mostly nothing has come in between.
+        asked = (tuple(headers), len(documents), exclude)
+        if asked != self._of:
+            parsed = [each.parsed for each in documents]
+            self._found = vendorFields(headers, parsed, exclude)
+            self._of = asked
+        return self._found
 
 
 def recordOf(parsed: MetadataDocument, number: int, at: float) -> MetadataRecord:

@@ -4,6 +4,7 @@ Does a request prove that it is of a user we know (RFC 3261 section 22)?
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Sequence
 from typing import Literal
@@ -23,7 +24,7 @@ from siprec.sip.message import Request
 from siprec.sip.nonces import Nonces, Replays
 from siprec.sip.uri import SipURI, parseURI
 
-__all__ = ["Authenticated", "Authenticator", "Challenge", "Why"]
+__all__ = ["Authenticated", "Authenticator", "Challenge", "Elsewhere", "Why"]
 
 #: Why a request is challenged.  C{noCredentials}: the usual first step.
 Why = Literal["noCredentials", "wrongCredentials", "staleNonce", "replayedNonce"]
@@ -54,6 +55,23 @@ class Challenge:
     headers: tuple[tuple[str, str], ...]
 
 
+@frozen
+class Elsewhere:
+    """
+    It is of this user, unless it is a replay: that the node knows that has made
+    the nonce; see L{Authenticator.use}.
+
+    @ivar issuer: see L{siprec.sip.nonces.issuerOf}.
+    @ivar purpose: what it is used for, where the same may come again.
+    """
+
+    user: str
+    issuer: bytes
+    nonce: str
+    count: int
+    purpose: int | None
+
+
 @define(eq=False, repr=False)
 class Authenticator:
     """
@@ -68,34 +86,50 @@ class Authenticator:
     algorithms: Sequence[str] = ()
     users: Users = field(factory=dict)
 
-    def check(self, request: Request) -> Authenticated | Challenge:
+    def check(self, request: Request) -> Authenticated | Challenge | Elsewhere:
         """
         @param request: as it came; neither ACK nor CANCEL (RFC 3261 section
             22.1), nor a copy of one with a transaction.
         """
         given = self._given(request)
         if isinstance(given, str):
-            return self._challenge(given)
+            return self.challenge(given)
         ha1 = self.users.get((given.user, given.realm, given.algorithm))
         if given.algorithm not in self.algorithms:
-            return self._challenge("wrongCredentials")
+            return self.challenge("wrongCredentials")
         # Also for a user that there is not, or the time would tell who there is.
         expected = given.expected(ha1 or _NOBODY, request.method)
         right = hmac.compare_digest(
             expected.encode("ascii"), given.response.encode("utf-8", "surrogateescape")
         )
         if not right or ha1 is None or not _sameURI(given.uri, request.uri):
-            return self._challenge("wrongCredentials")
+            return self.challenge("wrongCredentials")
         # Only now: "stale" tells the client that its password is right.
         age = self.nonces.age(given.nonce)
         if age is None or age > self.replays.lifetime:
-            return self._challenge("staleNonce")
+            return self.challenge("staleNonce")
         # A copy of a request in a dialog may have been passed on to another
         # node, so that no transaction here knows it: the dialog's CSeq does.
-        purpose = None if request.toTag is None else hash((request.method, serverKey(request)))
+        purpose = None if request.toTag is None else _purpose(request)
+        issuer = self.nonces.madeBy(given.nonce)
+        if issuer != self.nonces.issuer:
+            return Elsewhere(given.user, issuer, given.nonce, given.count, purpose)
         if not self.replays.use(given.nonce, age, given.count, purpose):
-            return self._challenge("replayedNonce")
+            return self.challenge("replayedNonce")
         return Authenticated(given.user)
+
+    def use(self, nonce: str, count: int, purpose: int | None) -> bool:
+        """
+        Count a use of a nonce of this node at another one.
+
+        @return: whether it is a good one.
+        """
+        age = self.nonces.age(nonce)
+        if age is None or age > self.replays.lifetime:
+            return False
+        if self.nonces.madeBy(nonce) != self.nonces.issuer:
+            return False
+        return self.replays.use(nonce, age, count, purpose)
 
     def _given(self, request: Request) -> Credentials | Why:
         why: Why = "noCredentials"
@@ -110,13 +144,25 @@ class Authenticator:
                 return found
         return why
 
-    def _challenge(self, why: Why) -> Challenge:
+    def challenge(self, why: Why) -> Challenge:
+        """
+        @return: one with a new nonce of this node.
+        """
         stale = why in ("staleNonce", "replayedNonce")
         nonce = self.nonces.make()
         # One header for each, the best first (RFC 8760 section 2.3).
         names = [name for name in ALGORITHMS if name in self.algorithms]
         values = [challenge(self.realm, nonce, name, stale) for name in names]
         return Challenge(why, tuple(("WWW-Authenticate", value) for value in values))
+
+
+def _purpose(request: Request) -> int:
+    """
+    @return: the same at every node, for each copy of a request.
+    """
+    text = "\n".join(map(str, (request.method, *serverKey(request))))
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:7], "big")
 
 
 def _sameURI(given: str, uri: str) -> bool:

@@ -30,7 +30,8 @@ CONNECT_TIME = 10.0
 #: Seconds that connections have to send what is left when all are closed.
 CLOSE_TIME = 2.0
 
-_Target = tuple[str, str, int]
+# Transport, host and port, and whose certificate is to be shown.
+_Target = tuple[str, str, int, str]
 
 
 class Connections:
@@ -84,10 +85,10 @@ class Connections:
         shown = transport.getPeerCertificate()
         return () if shown is None else identities(shown.to_cryptography())
 
-    def _toHost(self, host: str) -> StreamFactory:
+    def _toHost(self, host: str, name: str) -> StreamFactory:
         def identify(transport: Any) -> tuple[str, ...] | None:
             shown = transport.getPeerCertificate()
-            if shown is None or not self._tls.accepts(shown.to_cryptography(), host):
+            if shown is None or not self._tls.accepts(shown.to_cryptography(), host, name):
                 return None
             return self._whoever(transport)
 
@@ -111,13 +112,14 @@ class Connections:
         connection = self._open.get(flow.connection)
         return connection is not None and connection.isOpen
 
-    def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
+    def connect(self, transport: str, host: str, port: int, name: str = "") -> Deferred[Flow]:
         """
         Connect to a peer, or take the open connection to it.
 
+        @param name: see L{siprec.sip.interfaces.ISipTransport.connect}.
         @return: fails with L{FlowGone}.
         """
-        target = (transport, host, port)
+        target = (transport, host, port, name)
         known = self._targets.get(target)
         if known is not None and known.isOpen:
             return known.whenReady()
@@ -126,7 +128,7 @@ class Connections:
             self._waiting[target].append(waiter)
             return waiter
         self._waiting[target] = [waiter]
-        attempt = maybeDeferred(self._attempt, transport, host, port)
+        attempt = maybeDeferred(self._attempt, *target)
         settled = attempt.addCallback(self._reached, target).addBoth(self._settled, target)
         if not settled.called:
             self._attempts[target] = settled
@@ -159,12 +161,14 @@ class Connections:
         for connection in list(self._open.values()):
             connection.abort()
 
-    def _attempt(self, transport: str, host: str, port: int) -> Deferred[StreamConnection]:
+    def _attempt(
+        self, transport: str, host: str, port: int, name: str
+    ) -> Deferred[StreamConnection]:
         factory: Any = self.factory(transport)
         if transport == "TLS":
             # Without a clock it would take the global reactor.
-            tls = self._tls.client(host)
-            factory = TLSMemoryBIOFactory(tls, True, self._toHost(host), clock=self._reactor)
+            tls, made = self._tls.client(name or host), self._toHost(host, name)
+            factory = TLSMemoryBIOFactory(tls, True, made, clock=self._reactor)
         connecting: Deferred[Any] = self._endpoint(host, port).connect(factory)
         # TLS wraps the protocol that is wanted.
         return connecting.addCallback(lambda made: getattr(made, "wrappedProtocol", made))
@@ -203,7 +207,7 @@ class Connections:
             self._counters["tooManyConnections"] += 1
             connection.abort()
         else:
-            self._name(connection, (flow.transport, *flow.remote))
+            self._name(connection, (flow.transport, *flow.remote, ""))
 
     def _closed(self, connection: StreamConnection) -> None:
         number, host = connection.flow.connection, connection.flow.remote[0]

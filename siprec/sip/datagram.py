@@ -14,11 +14,13 @@ from twisted.internet.error import MessageLengthError
 from twisted.internet.interfaces import ISystemHandle
 from twisted.internet.protocol import DatagramProtocol
 
+from siprec.sip.asked import AskedSocket
 from siprec.sip.errors import BadMessage
 from siprec.sip.flow import Flow, Witness, unseen
 from siprec.sip.framing import parseDatagram
 from siprec.sip.interfaces import FlowGone, IMessageReceiver
 from siprec.sip.matching import plainHost
+from siprec.sip.stun import BadStun, answerTo, isStun
 
 #: Any datagram there can be.  Twisted cuts at 8,192 bytes if not told otherwise.
 MAX_DATAGRAM = 65535
@@ -101,6 +103,7 @@ class DatagramListener(DatagramProtocol):
         self.address = ("", 0)
         self._receiver = receiver
         self._facing = facing
+        self._asked: AskedSocket | None = None
         self._counters = counters
         self._witness = witness
 
@@ -113,16 +116,21 @@ class DatagramListener(DatagramProtocol):
         if ISystemHandle.providedBy(self.transport):
             handle: Any = self.transport.getHandle()
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            if isWildcard(bound.host) and isinstance(handle, socket.socket):
+                # The port reads by what stands there.
+                port: Any = self.transport
+                self._asked = port.socket = AskedSocket(handle)
 
-    def flow(self, remote: tuple[str, int]) -> Flow:
+    def flow(self, remote: tuple[str, int], asked: str = "") -> Flow:
         """
+        @param asked: the address of ours that the peer has used.
         @return: the flow from this socket to a peer.  A wildcard is replaced
-            with the address the kernel sends from, which is the one a peer
-            can be told.
+            with that, or with the address the kernel sends from, which is the
+            one a peer can be told.
         """
         host, port = self.address
         if isWildcard(host):
-            host = self._facing.get(remote[0]) or host
+            host = asked or self._facing.get(remote[0]) or host
         return Flow("UDP", (host, port), remote)
 
     def reaches(self, host: str) -> bool:
@@ -137,7 +145,12 @@ class DatagramListener(DatagramProtocol):
         """
         One datagram came.
         """
-        flow = self.flow((plainHost(addr[0]), addr[1]))
+        remote = (plainHost(addr[0]), addr[1])
+        asked = "" if self._asked is None else self._asked.local
+        if isStun(data):
+            self._stun(data, remote, asked)
+            return
+        flow = self.flow(remote, asked)
         try:
             message = parseDatagram(data)
         except BadMessage as error:
@@ -150,10 +163,21 @@ class DatagramListener(DatagramProtocol):
             self._witness(flow, False, data)
             self._receiver.messageReceived(message, flow)
 
-    def send(self, data: bytes, remote: tuple[str, int]) -> None:
+    def _stun(self, data: bytes, remote: tuple[str, int], asked: str) -> None:
+        try:
+            answer = answerTo(data, *remote)
+            if answer is not None:
+                self.send(answer, remote, asked)
+        except (BadStun, FlowGone):
+            self._counters["badStun"] += 1
+        else:
+            self._counters["stun"] += 1
+
+    def send(self, data: bytes, remote: tuple[str, int], local: str = "") -> None:
         """
         Send one datagram.
 
+        @param local: from this address of ours, if it is one.
         @raise FlowGone: the network refuses it.
         """
         host, port = remote
@@ -162,7 +186,8 @@ class DatagramListener(DatagramProtocol):
         if self.transport is None:
             raise FlowGone("the UDP socket is closed")
         try:
-            self.transport.write(data, (host, port))
+            if not (self._asked and local and self._asked.sendFrom(local, data, (host, port))):
+                self.transport.write(data, (host, port))
         except MessageLengthError as error:
             raise FlowGone(f"{len(data)} bytes are too many for UDP") from error
         except OSError as error:

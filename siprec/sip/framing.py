@@ -40,7 +40,8 @@ def _unseen(*parts: bytes) -> None:
 def parseDatagram(data: bytes) -> Request | Response | None:
     """
     @return: the message in one datagram; C{None} for what is no SIP and calls
-        for no answer: empty lines, zeros, STUN (RFC 5626 sections 3.5 and 4.4).
+        for no answer: empty lines and zeros (RFC 5626 section 4.4); STUN, which
+        L{siprec.sip.stun} answers.
     @raise BadMessage: it is not whole, or no message that may be acted on.
     """
     # The two top bits of STUN are zero, and its types begin with 0 or 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from attrs import evolve, field, frozen
 
@@ -80,8 +80,23 @@ _VIA = re.compile(
 _CSEQ = re.compile(rf"0*([0-9]{{1,10}})[ \t]++({TOKEN})")
 
 
+# As they are mostly written: a name is looked at a hundred times for each message.
+_USUAL = {
+    written: name.lower()
+    for name in (
+        *("Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "Content-Type"),
+        *("Content-Length", "Content-Disposition", "Require", "Supported", "Allow", "Accept"),
+        *("Route", "Record-Route", "User-Agent", "Session-Expires", "Min-SE", "Replaces"),
+        *("Authorization", "Proxy-Require", "Unsupported", "Retry-After", "Reason", "Warning"),
+        *("Accept-Encoding", "Content-Encoding", "Content-ID", "Timestamp", "RAck", "RSeq"),
+        *("Proxy-Authorization", "Server", "Date", "MIME-Version", "Event", "Expires"),
+    )
+    for written in (name, name.lower())
+}
+
+
 def _key(name: str) -> str:
-    lower = name.lower()
+    lower = _USUAL.get(name) or name.lower()
     return _COMPACT.get(lower, lower) if len(lower) == 1 else lower
 
 
@@ -108,28 +123,32 @@ class Headers:
     def _index(self) -> dict[str, list[str]]:
         index: dict[str, list[str]] = {}
         for name, value in self._fields:
-            index.setdefault(_key(name), []).append(value)
+            index.setdefault(_USUAL.get(name) or _key(name), []).append(value)
         return index
 
     def get(self, name: str) -> str | None:
         """
         @return: the value of the first line of that name, or C{None}.
         """
-        lines = self._index.get(_key(name))
+        lines = self._index.get(_USUAL.get(name) or _key(name))
         return lines[0] if lines else None
 
     def getAll(self, name: str) -> list[str]:
         """
         @return: the value of each line of that name, in order.
         """
-        return list(self._index.get(_key(name), ()))
+        return list(self._index.get(_USUAL.get(name) or _key(name), ()))
 
     def values(self, name: str) -> list[str]:
         """
         @return: all lines of that name, cut at the commas between elements;
             empty elements are left out.
         """
-        return [value for line in self._index.get(_key(name), ()) for value in splitCommas(line)]
+        return [
+            value
+            for line in self._index.get(_USUAL.get(name) or _key(name), ())
+            for value in splitCommas(line)
+        ]
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and _key(name) in self._index
@@ -163,7 +182,7 @@ class Headers:
         fields: list[tuple[str, str]] = []
         placed = False
         for line in self._fields:
-            if _key(line[0]) != key:
+            if (_USUAL.get(line[0]) or _key(line[0])) != key:
                 fields.append(line)
             elif not placed:
                 fields += new
@@ -240,6 +259,9 @@ class NameAddr:
         return f"{name}<{self.uri}>{writeParams(self.params)}"
 
 
+# Each message of a dialog has the same two, and each is asked for by the copy of the
+# message that notes where it came from, too.
+@lru_cache(maxsize=512)
 def parseNameAddr(text: str) -> NameAddr:
     """
     Without angle brackets, everything from the first semicolon on belongs to

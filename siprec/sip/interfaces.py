@@ -42,12 +42,14 @@ class ISipTransport(Interface):
             the network refuses the message.
         """
 
-    def connect(transport: str, host: str, port: int) -> Deferred[Flow]:
+    def connect(transport: str, host: str, port: int, name: str = "") -> Deferred[Flow]:
         """
         Find a flow for requests to a peer.
 
         @param transport: C{"UDP"}, C{"TCP"} or C{"TLS"}.
         @param host: an IP address, IPv6 with or without brackets, or a name.
+        @param name: whose certificate a peer at that address must show (RFC
+            5922 section 7.3); empty: that of C{host}.
         @return: fires with a flow: at once for UDP to an IP address; for TCP
             and TLS with that of an open connection to this host and port if
             there is one.  Fails with L{FlowGone}.

@@ -43,11 +43,13 @@ class Place:
 
     @ivar transport: C{"UDP"}, C{"TCP"} or C{"TLS"}.
     @ivar host: an IP address.
+    @ivar name: what led there, whose certificate is to be shown with TLS.
     """
 
     transport: str
     host: str
     port: int
+    name: str = ""
 
 
 class Records(Protocol):

@@ -7,10 +7,12 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
+from functools import lru_cache
 
 from attrs import evolve
 
 from siprec.sip.flow import Flow
+from siprec.sip.grammar import withoutParam, withParam
 from siprec.sip.headers import Via
 from siprec.sip.message import Request, Response
 
@@ -22,6 +24,8 @@ _MAGIC_COOKIE = "z9hG4bK"
 _SECRET = secrets.token_bytes(16)
 
 
+# The same few peers ask, several times for each message.
+@lru_cache(maxsize=512)
 def plainHost(host: str) -> str:
     """
     @return: an IP address in its shortest form, without brackets, and IPv4
@@ -36,6 +40,7 @@ def plainHost(host: str) -> str:
     return str(mapped or address)
 
 
+@lru_cache(maxsize=512)
 def isAddress(host: str) -> bool:
     """
     @return: whether this is an IP address, without brackets, and not a name.
@@ -103,20 +108,23 @@ def stamped(request: Request, flow: Flow) -> Request:
     """
     Note in the topmost Via where the request came from (RFC 3261 section
     18.2.1, RFC 3581 section 4).  What the peer itself wrote as C{received} is
-    taken out, or it could have us send to anybody.
+    taken out, or it could have us send to anybody.  A peer that would like to
+    send keepalives is told that it may, as often as it wants (RFC 6223).
     """
     via = request.via
     host, port = flow.remote
-    params = tuple(param for param in via.params if param[0].lower() != "received")
-    noted = evolve(via, params=params)
+    params = withoutParam(via.params, "received")
     if via.hasParam("rport"):
-        noted = noted.withParam("rport", str(port)).withParam("received", host)
+        params = withParam(withParam(params, "rport", str(port)), "received", host)
     elif plainHost(via.host) != host:
-        noted = noted.withParam("received", host)
-    if noted == via:
+        params = withParam(params, "received", host)
+    if via.hasParam("keep") and via.param("keep") is None:
+        params = withParam(params, "keep", "0")
+    if params == via.params:
         return request
-    values = [str(noted), *request.headers.values("Via")[1:]]
-    return evolve(request, headers=request.headers.replacing("Via", *values))
+    values = [str(evolve(via, params=params)), *request.headers.values("Via")[1:]]
+    headers = request.headers.replacing("Via", *values)
+    return Request(request.method, request.uri, headers, request.body)
 
 
 def replyAddress(via: Via, flow: Flow) -> tuple[str, int]:

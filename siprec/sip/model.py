@@ -143,7 +143,7 @@ class Message:
         """
         return list(self._contacts)
 
-    def _serialize(self, start: str) -> bytes:
+    def _write(self, start: str) -> bytes:
         headers, length = self.headers, len(self.body)
         written = headers.getAll("Content-Length")
         match = LENGTH.fullmatch(written[0]) if len(written) == 1 else None
@@ -182,7 +182,7 @@ class Request(Message):
         @return: the whole message; Content-Length is right whatever the
             headers say.
         """
-        return self._serialize(f"{self.method} {self.uri} SIP/2.0")
+        return self._write(f"{self.method} {self.uri} SIP/2.0")
 
 
 @frozen
@@ -199,9 +199,14 @@ class Response(Message):
     headers: Headers = field(factory=Headers)
     body: bytes = field(default=b"", repr=_size)
 
+    @cached_property
+    def _written(self) -> bytes:
+        return self._write(f"SIP/2.0 {self.status} {self.reason}")
+
     def serialize(self) -> bytes:
         """
         @return: the whole message; Content-Length is right whatever the
             headers say.
         """
-        return self._serialize(f"SIP/2.0 {self.status} {self.reason}")
+        # A final one is kept for its copies, saved, sent, and repeated.
+        return self._written

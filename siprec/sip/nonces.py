@@ -1,12 +1,16 @@
 """
 Nonces that need no memory to be recognised, at every node that has the same key,
 and the memory of those that were used (RFC 7616 sections 3.3 and 5.4).
+
+Each nonce says which life of which node has made it: that one alone counts its
+uses, so that none is good at two nodes.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
@@ -14,11 +18,13 @@ from collections.abc import Callable
 
 from attrs import define, field
 
-__all__ = ["Nonces", "Replays"]
+__all__ = ["Nonces", "Replays", "issuerOf"]
 
-# Octets of the parts of a nonce: when it was made in milliseconds, what makes it
-# another one than those of the same moment, and the proof that it is ours.
-_TIME, _RANDOM, _PROOF = 8, 8, 16
+# Octets of the parts of a nonce: when it was made in milliseconds, by whom, what
+# makes it another one than those of the same moment, and the proof that it is of
+# a node that has the key.
+_TIME, _ISSUER, _RANDOM, _PROOF = 8, 8, 8, 18
+_HEAD = _TIME + _ISSUER + _RANDOM
 
 # Seconds by which the clock of another node may be before ours.
 _AHEAD = 30.0
@@ -27,22 +33,33 @@ _AHEAD = 30.0
 _WINDOW = 64
 
 
+def issuerOf(instance: str) -> bytes:
+    """
+    @param instance: of a node, for one life of its process.
+    @return: what its nonces have to show for that.
+    """
+    return hashlib.sha256(instance.encode("utf-8", "surrogateescape")).digest()[:_ISSUER]
+
+
 @define(eq=False, repr=False)
 class Nonces:
     """
     @ivar key: the same at all nodes that take each other's nonces.
+    @ivar issuer: see L{issuerOf}.
     @ivar now: gives seconds since the Unix epoch.
     """
 
     key: bytes
     _now: Callable[[], float]
+    issuer: bytes = bytes(_ISSUER)
     _random: Callable[[int], bytes] = secrets.token_bytes
 
     def make(self) -> str:
         """
         @return: a nonce that was never there before.
         """
-        head = int(self._now() * 1000).to_bytes(_TIME, "big") + self._random(_RANDOM)
+        made = int(self._now() * 1000).to_bytes(_TIME, "big")
+        head = made + self.issuer + self._random(_RANDOM)
         return base64.urlsafe_b64encode(head + self._prove(head)).decode("ascii")
 
     def age(self, nonce: str) -> float | None:
@@ -50,18 +67,32 @@ class Nonces:
         @return: seconds since it was made, at least 0; C{None} if it was not
             made with this key.
         """
-        try:
-            data = base64.b64decode(nonce.encode("ascii"), b"-_", validate=True)
-        except (UnicodeEncodeError, binascii.Error):
-            return None
-        head, proof = data[: _TIME + _RANDOM], data[_TIME + _RANDOM :]
+        data = _decoded(nonce)
+        head, proof = data[:_HEAD], data[_HEAD:]
         if not hmac.compare_digest(proof, self._prove(head)):
             return None
         age = self._now() - int.from_bytes(head[:_TIME], "big") / 1000
         return None if age < -_AHEAD else max(age, 0.0)
 
+    def madeBy(self, nonce: str) -> bytes:
+        """
+        @param nonce: one that has an L{age}.
+        @return: C{issuer} of the node that made it.
+        """
+        return _decoded(nonce)[_TIME : _TIME + _ISSUER]
+
     def _prove(self, head: bytes) -> bytes:
         return hmac.digest(self.key, b"sip nonce" + head, "sha256")[:_PROOF]
+
+
+def _decoded(nonce: str) -> bytes:
+    """
+    @return: empty if it cannot be one of ours.
+    """
+    try:
+        return base64.b64decode(nonce.encode("ascii"), b"-_", validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        return b""
 
 
 @define(eq=False, repr=False)

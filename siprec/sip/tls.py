@@ -144,12 +144,13 @@ class SipTLS:
             self._client = _options(self._files, self._files.certificate, self._files.key, False)
         return _Client(host, self._client)
 
-    def accepts(self, certificate: x509.Certificate, host: str) -> bool:
+    def accepts(self, certificate: x509.Certificate, host: str, name: str = "") -> bool:
         """
+        @param name: what led to the host; empty: its own.
         @return: whether a certificate that the authority has signed is of this
-            host (RFC 5922 section 7.2).
+            host, or of that name (RFC 5922 sections 7.2 and 7.3).
         """
-        return identifies(certificate, host, self.aliases(host))
+        return identifies(certificate, name or host, self.aliases(host))
 
     def _note(self) -> None:
         all_ = [each.options for each in self._servers]

@@ -55,7 +55,8 @@ class TransportService(Service):
     """
     Listens while it runs, and sends by what is open.
 
-    @ivar counters: C{keepalives} and C{pings} that came, C{lateMessages} and
+    @ivar counters: C{keepalives}, C{pings}, C{stun} and C{badStun} (damaged)
+        that came, C{lateMessages} and
         C{brokenStreams} for which a connection was closed, C{sendBufferFull}:
         datagrams not sent since the system has no room for them;
         C{handshakeFailures} of TLS, and C{wrongPeers}, those that we connected
@@ -246,10 +247,10 @@ class TransportService(Service):
             if listener is None:
                 listener, _ = self._listenerTo([flow.remote[0]])
                 flow = listener.flow(flow.remote)
-            listener.send(data, flow.remote)
+            listener.send(data, flow.remote, flow.local[0])
         self._witness(flow, True, data)
 
-    def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
+    def connect(self, transport: str, host: str, port: int, name: str = "") -> Deferred[Flow]:
         """
         See L{ISipTransport.connect}.
         """
@@ -257,7 +258,7 @@ class TransportService(Service):
         if not self.running:
             return fail(FlowGone("the SIP transport is stopped"))
         if transport != "UDP":
-            return self._connections.connect(transport, host, port)
+            return self._connections.connect(transport, host, port, name)
         if isAddress(host):
             return maybeDeferred(self._datagramFlow, [host], port)
         found = resolve(self._reactor.nameResolver, self._reactor, host, CONNECT_TIME)
@@ -342,9 +343,12 @@ class TransportService(Service):
         return result
 
     def _listeningPort(self, flow: Flow) -> int | None:
-        same = [each for each in self.addresses if each[0] == flow.transport]
+        local, same = flow.local, [each for each in self.addresses if each[0] == flow.transport]
         for _, host, port in same:
-            if host == flow.local[0]:
+            if port == local[1] and (host == local[0] or isWildcard(host)):
+                return port
+        for _, host, port in same:
+            if host == local[0]:
                 return port
         return same[0][2] if same else None
 

@@ -51,7 +51,7 @@ class FakeSipTransport:
             raise FlowGone("the test says so")
         self.sent.append((flow, data))
 
-    def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
+    def connect(self, transport: str, host: str, port: int, name: str = "") -> Deferred[Flow]:
         """
         See L{ISipTransport.connect}.
         """

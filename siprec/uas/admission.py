@@ -138,12 +138,20 @@ def recognise(request: Request, bodies: Bodies, profile: Profile) -> Admission |
     return Refusal(403, "no recording session: nothing in the INVITE asks for one")
 
 
+def _isProtected(request: Request) -> bool:
+    return request.via.transport in ("TLS", "WSS")
+
+
 def readInvite(request: Request, profile: Profile) -> tuple[Admission, Bodies] | Refusal:
     """
     @param request: a first INVITE.
     @return: how it was recognised, and what is in it, or what is wrong with it,
         by the order of RFC 3261 section 8.2.
     """
+    if profile == "strict" and request.uri[:5].lower() == "sips:" and not _isProtected(request):
+        # What it promises is broken already (RFC 5630 section 3.1.3); to lose the
+        # recording for that is what only this profile asks for.
+        return Refusal(480, "a SIPS URI is reached over TLS only")
     try:
         bodies = readBodies(request.headers, request.body)
     except BadBody as error:

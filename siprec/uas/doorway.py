@@ -14,12 +14,13 @@ from attrs import define, evolve, field
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from siprec.sip.auth import Authenticator, Challenge
+from siprec.sip.auth import Authenticated, Authenticator, Challenge, Elsewhere, Why
 from siprec.sip.errors import BadMessage
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IMessageReceiver
 from siprec.sip.layer import SipLayer
 from siprec.sip.message import Request, Response
+from siprec.uas.asking import Asking
 from siprec.uas.capacity import unavailable
 from siprec.uas.peerlist import PeerList, Standing
 from siprec.uas.throttle import Throttle, withFeedback
@@ -43,6 +44,7 @@ class Doorway:
     @ivar throttle: knows how many new calls are too many.
     @ivar now: gives seconds since the Unix epoch.
     @ivar notReady: gives the reasons why no call can be taken now.
+    @ivar asking: asks other nodes about their nonces.
     @ivar alone: tells whether there is no other node that could take a call.
     """
 
@@ -54,6 +56,7 @@ class Doorway:
     notReady: Callable[[], list[str]] = list
     alone: Callable[[], bool] = lambda: True
     peers: PeerList = field(factory=PeerList)
+    asking: Asking = field(factory=Asking)
     refused: Counter[str] = field(factory=Counter, init=False)
 
     def messageReceived(self, message: Request | Response, flow: Flow) -> None:
@@ -72,7 +75,9 @@ class Doorway:
             if message.via.hasParam("oc"):
                 loss = 100 if self.notReady() else self.throttle.loss(flow.remote[0])
                 message = withFeedback(message, loss, self.now())
-            self._requestReceived(message, evolve(flow, peers=standing.names), standing)
+            if standing.names != flow.peers:
+                flow = evolve(flow, peers=standing.names)
+            self._requestReceived(message, flow, standing)
 
     def badMessage(self, error: BadMessage, flow: Flow) -> None:
         """
@@ -94,11 +99,26 @@ class Doorway:
             self._layer.refuse(request, flow, 403, "unknown peer")
 
     def _requestReceived(self, request: Request, flow: Flow, standing: Standing) -> None:
-        if standing.authenticates and not self._mustNotBeChallenged(request):
-            names = self._authenticate(request, flow, standing)
-            if names is None:
-                return
-            flow = evolve(flow, peers=names)
+        if self.asking.busy and self.asking.delays(
+            request.callID, lambda: self._requestReceived(request, flow, standing)
+        ):
+            return
+        if not standing.authenticates or self._mustNotBeChallenged(request):
+            self._letIn(request, flow)
+            return
+        found = self.authenticator.check(request)
+        if not isinstance(found, Elsewhere):
+            self._judged(request, flow, standing, found)
+            return
+        proven = Authenticated(found.user)
+
+        def decide(why: Why | None) -> None:
+            judged = proven if why is None else self.authenticator.challenge(why)
+            self._judged(request, flow, standing, judged)
+
+        self.asking.begin(request.callID, found, decide)
+
+    def _letIn(self, request: Request, flow: Flow) -> None:
         if self._isTooMuch(request, flow):
             return
         target = self._layer.cancelled(request) if request.method == "CANCEL" else None
@@ -138,14 +158,13 @@ class Doorway:
         """
         return request.method in ("ACK", "CANCEL") or self._layer.repeats(request)
 
-    def _authenticate(
-        self, request: Request, flow: Flow, standing: Standing
-    ) -> tuple[str, ...] | None:
-        """
-        @return: the name of the peer that it is proven to be of, if peers are
-            configured; C{None}: it has been refused.
-        """
-        found = self.authenticator.check(request)
+    def _judged(
+        self,
+        request: Request,
+        flow: Flow,
+        standing: Standing,
+        found: Authenticated | Challenge,
+    ) -> None:
         if isinstance(found, Challenge):
             self.refused[found.why] += 1
             if found.why != "noCredentials":
@@ -156,9 +175,10 @@ class Doorway:
                     why=found.why,
                 )
             self._layer.refuse(request, flow, 401, "authentication is needed", found.headers)
-            return None
+            return
         names = standing.authenticated(found.user)
         if names is None:
             self.refused["otherUser"] += 1
             self._layer.refuse(request, flow, 403, "this user is another peer's")
-        return names
+            return
+        self._letIn(request, evolve(flow, peers=names))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.logger import Logger
 
 from siprec.sdp.model import SessionDescription
@@ -62,7 +62,8 @@ class Outgoing:
         places of the dialog's next hop are tried one after the other (RFC 3263
         section 4.3).  With UDP the last is where the peer's requests come from,
         where the next hop is a name.  A large request goes over TCP, and over
-        UDP where there is none.
+        UDP where there is none.  To a SIPS URI there is no way but TLS (RFC
+        3261 section 26.2.2).
 
         @param flow: what the peer's last request came by.
         @return: the final response; a 2xx to an INVITE has been acknowledged.
@@ -70,7 +71,8 @@ class Outgoing:
         @raise Abandoned: another process has the dialog by now.
         @raise FlowGone: the peer cannot be reached.
         """
-        if flow.reliable and not flow.relay:
+        protected = flow.transport == "TLS" or not _isSecure(dialog)
+        if flow.reliable and not flow.relay and protected:
             try:
                 return await self._sendOn(dialog, request, flow)
             except Abandoned:
@@ -116,26 +118,33 @@ class Outgoing:
         """
         @return: at least one.
         """
-        hop = _hop(dialog)
+        hop, secure = _hop(dialog), _isSecure(dialog)
+        if hop is None and secure and flow.transport != "TLS":
+            raise FlowGone(f"{dialog.nextHop} cannot be reached over TLS")
         if hop is None:
             return [Place(flow.transport, *flow.remote)]
-        known = Place(flow.transport, hop.host, hop.port or defaultPort(flow.transport))
+        usual = "TLS" if secure else flow.transport
+        known = Place(usual, hop.host, hop.port or defaultPort(usual))
+        wanted = (hop.param("transport") or "").upper()
         if isAddress(hop.host):
+            if usual == "UDP" and wanted in ("TCP", "TLS"):
+                return [Place(wanted, hop.host, hop.port or defaultPort(wanted)), known]
             return [known]
         found: list[Place] = []
         if self._locator is not None:
             # What was protected by TLS stays so.
-            wanted = "TLS" if flow.transport == "TLS" else (hop.param("transport") or "").upper()
-            kind = wanted if wanted in ("UDP", "TCP", "TLS") else None
-            found = await self._locator.locate(hop.host, hop.port, kind)
-        if not flow.reliable:
-            back = Place("UDP", *flow.remote)
+            kind = "TLS" if usual == "TLS" else wanted if wanted in ("UDP", "TCP", "TLS") else None
+            places = await self._locator.locate(hop.host, hop.port, kind)
+            found = [evolve(each, name=hop.host) for each in places]
+        if usual == "UDP":
+            back = Place("UDP", *flow.remote, hop.host)
             return [each for each in found if each != back] + [back]
         return found or [known]
 
     async def _sendTo(self, place: Place, dialog: Dialog, request: Request, flow: Flow) -> Response:
         if place.transport != "UDP":
-            again = await self.transport.connect(place.transport, place.host, place.port)
+            name = place.name if place.transport == "TLS" else ""
+            again = await self.transport.connect(place.transport, place.host, place.port, name)
             return await self._sendOn(dialog, request, again)
         remote = (place.host, place.port)
         if len(request.serialize()) + _VIA > _LARGE and remote not in self._withoutTCP:
@@ -183,6 +192,14 @@ def refreshRequest(
         return dialog.request("UPDATE", headers=headers)
     body = local.serialize()
     return dialog.request("INVITE", headers=headers, body=body, contentType="application/sdp")
+
+
+def _isSecure(dialog: Dialog) -> bool:
+    """
+    @return: whether its requests may go over TLS only.
+    """
+    uris = (dialog.remoteTarget, dialog.nextHop)
+    return dialog.secure or any(each[:5].lower() == "sips:" for each in uris)
 
 
 def _hop(dialog: Dialog) -> SipURI | None:

@@ -91,6 +91,12 @@ class Ended:
         if len(self._dialogs) > _MOST:
             self._dialogs.popitem(last=False)
 
+    def has(self, dialog: DialogID) -> bool:
+        """
+        @return: whether it has ended a while ago.
+        """
+        return dialog in self._dialogs
+
     def replaced(
         self, wanted: Replaces, calls: Mapping[DialogID, _Call], flow: Flow
     ) -> _Call | Refusal:

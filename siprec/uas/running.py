@@ -15,7 +15,7 @@ from siprec.sip.message import Request
 from siprec.sip.replaces import Replaces
 from siprec.uas.admission import Refusal
 from siprec.uas.call import Call
-from siprec.uas.replacing import DialogID, Ended
+from siprec.uas.replacing import DialogID, Ended, replacesOf
 
 __all__ = ["Running"]
 
@@ -70,11 +70,17 @@ class Running:
     def has(self, request: Request) -> bool:
         """
         @return: whether the dialog of a request, or the INVITE that would make
-            one, is among these.
+            one, is among these, or the one that it would replace is or was.
         """
-        if request.toTag is None:
-            return (request.callID, request.fromTag or "") in self._begun
-        return self.find(request) is not None
+        if request.toTag is not None:
+            return self.find(request) is not None
+        if (request.callID, request.fromTag or "") in self._begun:
+            return True
+        wanted = replacesOf(request)
+        if wanted is None:
+            return False
+        key = (wanted.callID, wanted.toTag, wanted.fromTag)
+        return key in self.calls or self._ended.has(key)
 
     def ofRecording(self, key: str) -> Call | None:
         """

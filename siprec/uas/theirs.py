@@ -11,6 +11,7 @@ from attrs import define, field
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.python.failure import Failure
 
+from siprec.metadata.relay import Pressed, readRelay
 from siprec.session.live import LiveRecording
 from siprec.sip.dialog import Dialog
 from siprec.sip.interfaces import IServerTransaction
@@ -24,6 +25,9 @@ from siprec.uas.responses import ok, refusal
 from siprec.uas.sessionclock import SessionClock
 
 _TIMER = TimerSettings()
+
+# How many digits told by INFO are kept: each makes what is saved of the call longer.
+_MOST_DIGITS = 1000
 
 
 class Asked(Protocol):
@@ -166,9 +170,8 @@ class TheirRequests:
         # RFC 8068 section 3.2.4: the last metadata may come in the BYE itself.
         self._receive(readLeniently(request.headers, request.body), live)
         reason = request.headers.get("Reason")
-        live.event("bye", **({} if reason is None else {"reason": reason}))
         # From here on nobody who has the record may go on with the call.
-        live.ending("bye")
+        live.ending("bye", {} if reason is None else {"reason": reason})
         response = self._call.dialog.response(request, 200)
         await self._call.promise(transaction, response)
         if self._call.fenced:
@@ -185,7 +188,10 @@ class TheirRequests:
             headers = [("Recv-Info", "")]
             transaction.respond(self._call.dialog.response(request, 469, headers=headers))
             return
-        # Else it is DTMF or a picture request: they concern the call, not us.
+        pressed = readRelay(request.headers.get("Content-Type") or "", request.body)
+        if pressed is not None:
+            self._pressed(pressed, live)
+        # Else it is a picture request or the like: that concerns the call, not us.
         bodies = readLeniently(request.headers, request.body)
         response = ok(self._call.dialog, request)
         if bodies.documents:
@@ -193,6 +199,11 @@ class TheirRequests:
             await self._answer(transaction, response)
         else:
             transaction.respond(response)
+
+    def _pressed(self, pressed: Pressed, live: LiveRecording) -> None:
+        if sum(each["type"] == "dtmf" for each in live.recording.events) < _MOST_DIGITS:
+            facts = live.mask.pressed(pressed.digit)
+            live.event("dtmf", **facts, durationMs=pressed.milliseconds, by="INFO")
 
     async def _modify(
         self, transaction: IServerTransaction, request: Request, live: LiveRecording

@@ -306,6 +306,17 @@ def ask(method: str = "BYE", number: int = 3, tag: str | None = TAG) -> Request:
     return request(method, via=via, number=number, toTag=tag)
 
 
+def takingOver(method: str = "INVITE", tag: str | None = None, wanted: str = TAG) -> Request:
+    """
+    @return: a request of a new call that is to replace the one with L{TAG}.
+    """
+    found = request(method, number=1, toTag=tag)
+    headers = found.headers.replacing("Call-ID", "call-2")
+    if method == "INVITE":
+        headers = headers.adding("Replaces", f"{CALL_ID};to-tag={wanted};from-tag=src1")
+    return evolve(found, headers=headers)
+
+
 __all__ = [
     "CALL_ID",
     "TAG",
@@ -318,4 +329,5 @@ __all__ = [
     "Node",
     "RelayCase",
     "ask",
+    "takingOver",
 ]

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from siprec.cluster.rush import Rush
 from siprec.cluster.takeover import Takeover
 from siprec.ids import NodeID
 from siprec.session.model import SessionData
@@ -39,6 +40,7 @@ class Survivor:
     memory: SessionMemory
     node: NodeID
     store: ShakyStore = field(init=False)
+    rush: Rush = field(factory=Rush, init=False)
     takeover: Takeover = field(init=False)
     taken: list[tuple[str, int, float]] = field(factory=list)
     held: list[Deferred[None]] | None = None
@@ -62,6 +64,7 @@ class Survivor:
             lambda: (self.own + len(self.taken), self.others),
             lambda: self.ready,
             known=lambda key: key in self.has,
+            rush=self.rush,
         )
 
     def _takeUp(self, record: SessionData) -> Deferred[None]:

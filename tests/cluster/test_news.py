@@ -51,7 +51,7 @@ class NewsTests(SynchronousTestCase):
         self.news = News(
             self.counters, parts, parts, parts, parts, parts, parts, lambda: self.running
         )
-        self.lease = NodeLease(B, "b1", "there", 7)
+        self.lease = NodeLease(B, "b1", "there", 7, sessions=12)
 
     def test_joined(self) -> None:
         """
@@ -70,7 +70,8 @@ class NewsTests(SynchronousTestCase):
 
     def test_died(self) -> None:
         """
-        The process that is dead is named only where that is certain.
+        The process that is dead is named only where that is certain; how many calls
+        it had is told in any case.
         """
         for certain, instance in ((True, "b1"), (False, "")):
             member = cast(Any, _Death(self.lease, certain))
@@ -78,7 +79,12 @@ class NewsTests(SynchronousTestCase):
             self.news.died(member)
             self.assertEqual(
                 self.parts.notes,
-                [("unsettle",), ("nodeDied", B), ("nodeDied", B, instance), ("take", self.lease)],
+                [
+                    ("unsettle",),
+                    ("nodeDied", B),
+                    ("nodeDied", B, instance, 12),
+                    ("take", self.lease),
+                ],
             )
         self.assertEqual(self.counters, {"died": 2})
 

@@ -9,10 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from siprec.cluster.interfaces import IClusterLinks
+from siprec.ids import newTag
 from siprec.sip.errors import BadMessage
 from siprec.sip.interfaces import IMessageReceiver, ISipTransport
 from siprec.sip.message import Request
-from tests.cluster.relaycase import A, B, C, FakeLinks, Layer, RelayCase, ask
+from tests.cluster.relaycase import A, B, C, FakeLinks, Layer, RelayCase, ask, takingOver
 from tests.sip.traffic import UDP, answer, request
 
 
@@ -157,6 +158,57 @@ class PassingTests(RelayCase):
         self.assertEqual((self.a.methods(), self.a.told()), (["BYE"], [True]))
         self.assertEqual(self.a.relay.counters["unanswered"], 1)
         self.assertFalse(self.a.relay.isUncertain(ask()))
+
+
+class ReplacingTests(RelayCase):
+    """
+    An INVITE that replaces a dialog of another node.
+    """
+
+    def test_D4_replaces_otherNode(self) -> None:
+        """
+        It is brought to that node, and what belongs to it as well: copies, its
+        CANCEL and the ACK to a refusal.
+        """
+        self.record(B)
+        self.b.owners.mine.add("call-2")
+        self.comes(self.a, takingOver(), takingOver(), takingOver("CANCEL"))
+        self.comes(self.a, takingOver("ACK", newTag()))
+        self.assertEqual(self.b.methods(), ["INVITE", "INVITE", "CANCEL", "ACK"])
+        self.assertEqual(self.a.layer.got, [])
+
+    def test_D4_replaces_dead(self) -> None:
+        """
+        If that node is dead, the call is taken over first.
+        """
+        self.record(B)
+        self.a.owners.dead.add(B)
+        self.comes(self.a, takingOver())
+        [(_, done)] = self.a.owners.claims
+        self.assertEqual(self.a.layer.got, [])
+        self.a.owners.mine.add("call-2")
+        done.callback(None)
+        self.assertEqual(self.a.methods(), ["INVITE"])
+
+    def test_D4_replaces_storeAway(self) -> None:
+        """
+        While the store is away nobody can tell whether there is such a call.
+        """
+        self.a.store.away = True
+        self.comes(self.a, takingOver())
+        self.assertEqual((self.a.methods(), self.a.told()), (["INVITE"], [True]))
+
+    def test_D4_replaces_nobodys(self) -> None:
+        """
+        One that nobody has is refused here, and one that nobody here can have
+        made is not looked for; the CANCEL of another call neither.
+        """
+        self.comes(self.a, takingOver())
+        self.assertEqual(self.a.methods(), ["INVITE"])
+        calls = len(self.a.store.calls)
+        self.comes(self.a, takingOver(wanted="stranger"), takingOver("CANCEL"))
+        self.assertEqual(self.a.methods(), ["INVITE", "CANCEL"])
+        self.assertEqual(len(self.a.store.calls), calls)
 
 
 class MovedTests(RelayCase):

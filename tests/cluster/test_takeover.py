@@ -45,6 +45,44 @@ class OneSurvivorTests(TakeoverCase):
             self.two.held.pop(0).callback(None)
         self.assertEqual(len(self.two.taken), AT_ONCE + 2 * BATCH)
 
+    def test_rush(self) -> None:
+        """
+        Until all are claimed, what was claimed before waits with all that is not
+        urgent.
+        """
+        self.own(45)
+        held = self.two.store.held = []
+        self.two.takeover.nodeDied(N1)
+        held.pop(0)()  # how many there are
+        waiting = []
+        for count in (20, 40):
+            held.pop(0)()
+            waiting.append(self.two.rush.whenOver())
+            self.pass_(0.1)
+            self.assertEqual((len(self.two.taken), len(held)), (count, 1))
+        for each in waiting:
+            self.assertNoResult(each)
+        self.two.store.letGo()
+        self.assertEqual(len(self.two.taken), 45)
+        for each in waiting:
+            self.successResultOf(each)
+
+    def test_rushWaits(self) -> None:
+        """
+        Nobody is kept waiting by what waits itself: for room, or for the store.
+        """
+        self.own(150)
+        self.two.held = []
+        self.two.takeover.nodeDied(N1)
+        self.pass_(1)
+        self.assertEqual(len(self.two.taken), AT_ONCE)
+        self.successResultOf(self.two.rush.whenOver())
+        self.two.store.away = True
+        self.two.held.pop(0).callback(None)
+        self.successResultOf(self.two.rush.whenOver())
+        self.two.store.away = False
+        self.pass_(1)
+
     def test_nothing(self) -> None:
         """
         The lease of a node that had nothing is ended all the same, so that
@@ -208,12 +246,14 @@ class TwoSurvivorsTests(TakeoverCase):
     C{n2} and C{n3} are left.
     """
 
-    def bothSee(self) -> None:
+    def bothSee(self, sessions: int = 0) -> None:
         """
         Both see at once that C{n1} has died.
+
+        @param sessions: how many it had, as far as they know.
         """
-        self.two.takeover.nodeDied(N1, "i1")
-        self.three.takeover.nodeDied(N1, "i1")
+        for each in (self.two, self.three):
+            each.takeover.nodeDied(N1, "i1", sessions)
 
     def test_race(self) -> None:
         """
@@ -229,6 +269,29 @@ class TwoSurvivorsTests(TakeoverCase):
         self.pass_(0.25)
         self.assertEqual(len(self.two.keys) + len(self.three.keys), 100)
         self.assertEqual(len({*self.two.keys, *self.three.keys}), 100)
+
+    def test_raceKnown(self) -> None:
+        """
+        Where both know how many there were, nothing is left over, though one is
+        faster.
+        """
+        self.own(100)
+        self.lease()
+        self.two.others, self.three.others = [0], [0]
+        self.bothSee(100)
+        self.pass_(0.0625)
+        self.assertEqual((len(self.two.keys), len(self.three.keys)), (50, 50))
+
+    def test_raceOutOfDate(self) -> None:
+        """
+        If there are fewer, or more, by now, all are taken all the same.
+        """
+        for known in (20, 300):
+            self.setUp()
+            self.own(100)
+            self.bothSee(known)
+            self.pass_(0.25)
+            self.assertEqual(len({*self.two.keys, *self.three.keys}), 100)
 
     def test_byLoad(self) -> None:
         """

@@ -11,7 +11,7 @@ from siprec.cluster.whereabouts import Place, Whereabouts, dialogOf
 from siprec.ids import newTag
 from siprec.sip.message import Request
 from siprec.store.interfaces import StoreUnavailable
-from tests.cluster.relaycase import TAG, A, B, RelayCase, ask
+from tests.cluster.relaycase import TAG, A, B, RelayCase, ask, takingOver
 
 
 class FindTests(RelayCase):
@@ -49,6 +49,23 @@ class FindTests(RelayCase):
         self.record(B)
         self.assertIsNotNone(self.find(ask("INVITE", 2, tag=None)))
         self.assertIsNone(self.find(ask("INVITE", 3, tag=None)))
+
+    def test_replaced(self) -> None:
+        """
+        The dialog that an INVITE replaces; once it has done so, its own.
+        """
+        record = self.record(B)
+        place = self.find(takingOver())
+        assert place is not None
+        self.assertEqual((place.owner, place.key), (B, record.sessionID))
+        self.assertIsNone(self.find(takingOver(wanted=newTag())))
+        assert record.snapshot is not None
+        info = evolve(record.snapshot.dialog, callID="call-2", localTag=newTag(), remoteCSeq=1)
+        moved = evolve(record, callID="call-2", snapshot=evolve(record.snapshot, dialog=info))
+        self.successResultOf(self.b.store.update(moved, 60.0))
+        place = self.find(takingOver())
+        assert place is not None
+        self.assertEqual(place.key, record.sessionID)
 
     def test_several(self) -> None:
         """

@@ -63,6 +63,7 @@ class ChaosCase(ClusterCase):
     """
 
     firstPort = 16000
+    maxDiff = None
     options = ChaosOptions()
 
     def sipPort(self) -> int:

@@ -85,10 +85,12 @@ class Hit:
     def interrupts(self, end: float) -> bool:
         """
         @param end: when a call of this node had ended.
-        @return: whether the node may have died with the last packets of the call, so
-            that it has to call the recording C{incomplete}.
+        @return: whether the node may have died with the last packets of the call, or
+            others had to think so, and call the recording C{incomplete}.
         """
-        return self.kind == "kill" and end - 0.5 <= self.begin <= end + _LAST_PACKETS
+        if self.kind == "freeze" and self.end < self.begin + _LEASE - 1:
+            return False  # it goes on before its lease can be over
+        return end - 0.5 <= self.begin <= end + _LAST_PACKETS
 
 
 def makePlan(seed: int, nodes: Sequence[str], count: int) -> tuple[str, list[Disaster]]:

@@ -2,7 +2,9 @@
 PJSIP as a session recording client, in a process of its own: it calls a recorder
 with two streams, plays a tone of its own on each, and hangs up.
 
-C{python -m tests.functional.pjsipclient URI SECONDS METADATA [reinvite]}
+C{python -m tests.functional.pjsipclient URI SECONDS METADATA [reinvite] [digits]
+[password=...] [CERTIFICATE AUTHORITY]}: with the last two, over TLS; with a
+password, as the user C{ann}.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from pjsua2 import pjsua2 as pj
 #: The tones of the two streams, in Hz, and their labels.
 TONES = (500, 900)
 LABELS = ("96", "97")
+#: The digits that are pressed on the first stream.
+PRESSED = "159#"
 
 _LINE = re.compile(r"(?=^m=audio)", re.MULTILINE)
 
@@ -92,9 +96,38 @@ def _part(kind: str, subtype: str, body: str) -> Any:
     return part
 
 
-def main(uri: str, seconds: float, metadata: str, again: bool, codecs: tuple[str, ...]) -> int:
+def _transport(uri: str, files: list[str]) -> tuple[int, Any]:
+    """
+    @return: the kind of the transport, and how it is to be made.
+    """
+    transport = pj.TransportConfig()
+    transport.boundAddress = "127.0.0.1"
+    if "transport=tls" not in uri:
+        tcp = "transport=tcp" in uri
+        return (pj.PJSIP_TRANSPORT_TCP if tcp else pj.PJSIP_TRANSPORT_UDP), transport
+    tls = transport.tlsConfig
+    tls.certFile = tls.privKeyFile = files[0]
+    tls.CaListFile = files[1]
+    tls.verifyServer = tls.verifyClient = tls.requireClientCert = True
+    return pj.PJSIP_TRANSPORT_TLS, transport
+
+
+def main(
+    uri: str,
+    seconds: float,
+    metadata: str,
+    again: bool,
+    digits: bool,
+    password: str,
+    files: list[str],
+    codecs: tuple[str, ...],
+) -> int:
     """
     @param again: describe the session once more in mid-call.
+    @param digits: press some.
+    @param password: for the user C{ann}; empty: there is none.
+    @param files: for TLS the file of our certificate and its key, and that of
+        the authority of both sides.
     @param codecs: names of those that are offered.
     @return: the exit status: 0 if the call was answered.
     """
@@ -105,11 +138,7 @@ def main(uri: str, seconds: float, metadata: str, again: bool, codecs: tuple[str
     config.logConfig.level = config.logConfig.consoleLevel = 3
     config.medConfig.noVad = True
     endpoint.libInit(config)
-    transport = pj.TransportConfig()
-    transport.boundAddress = "127.0.0.1"
-    tcp = "transport=tcp" in uri
-    kind = pj.PJSIP_TRANSPORT_TCP if tcp else pj.PJSIP_TRANSPORT_UDP
-    endpoint.transportCreate(kind, transport)
+    endpoint.transportCreate(*_transport(uri, files))
     endpoint.libStart()
     endpoint.audDevManager().setNullDev()
     # It does not show us a description of more than 1,024 bytes.
@@ -120,9 +149,12 @@ def main(uri: str, seconds: float, metadata: str, again: bool, codecs: tuple[str
         if not wanted or name == "L16":
             endpoint.codecSetPriority(codec.codecId, 128 if wanted else 0)
     settings = pj.AccountConfig()
-    settings.idUri = "sip:src@127.0.0.1" + (";transport=tcp" if tcp else "")
+    settings.idUri = "sip:src@127.0.0.1" + "".join(uri.partition(";transport")[1:])
     settings.sipConfig.contactParams = ";+sip.src"
     settings.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+    if password:
+        secret = pj.AuthCredInfo("digest", "*", "ann", 0, password)
+        settings.sipConfig.authCreds.append(secret)
     account = pj.Account()
     account.create(settings)
     call = _Call(account)
@@ -143,6 +175,9 @@ def main(uri: str, seconds: float, metadata: str, again: bool, codecs: tuple[str
             parameters = pj.CallOpParam(True)
             parameters.opt.audioCount, parameters.opt.videoCount = len(TONES), 0
             call.reinvite(parameters)
+        if digits and call.confirmed and time.monotonic() > end - seconds / 2:
+            digits = False
+            call.dialDtmf(PRESSED)
     if not call.ended:
         call.hangup(pj.CallOpParam(True))
     end = time.monotonic() + 5
@@ -157,11 +192,19 @@ def main(uri: str, seconds: float, metadata: str, again: bool, codecs: tuple[str
 
 
 if __name__ == "__main__":
-    offered = tuple(each[6:] for each in sys.argv[4:] if each.startswith("codec="))
+    options = sys.argv[4:]
+    words = [each[9:] for each in options if each.startswith("password=")]
+    offered = tuple(each[6:] for each in options if each.startswith("codec="))
+    more = [each for each in options if each not in ("reinvite", "digits") and "=" not in each]
     sys.exit(
         main(
-            *(sys.argv[1], float(sys.argv[2]), sys.argv[3]),
-            again="reinvite" in sys.argv[4:],
-            codecs=offered or ("PCMU", "PCMA"),
+            sys.argv[1],
+            float(sys.argv[2]),
+            sys.argv[3],
+            "reinvite" in options,
+            "digits" in options,
+            "".join(words),
+            more,
+            offered or ("PCMU", "PCMA"),
         )
     )

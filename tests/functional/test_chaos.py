@@ -51,12 +51,14 @@ class PlanTests(SynchronousTestCase):
 
     def test_interrupts(self) -> None:
         """
-        A kill may be in the way of a call that had ended just before it.
+        A kill may be in the way of a call that had ended just before it, and so may a
+        freeze that is as long as a lease may have left to run.
         """
         hit = Hit("kill", "a", 100.0, 100.1)
         found = [hit.interrupts(each) for each in (97.9, 98.1, 100.0, 100.4, 100.6)]
         self.assertEqual(found, [False, True, True, True, False])
-        self.assertFalse(Hit("freeze", "a", 100.0, 109.0).interrupts(100.0))
+        self.assertTrue(Hit("freeze", "a", 100.0, 102.5).interrupts(100.0))
+        self.assertFalse(Hit("freeze", "a", 100.0, 101.5).interrupts(100.0))
 
 
 class ShortTests(ChaosCase):

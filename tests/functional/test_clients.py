@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -14,8 +15,10 @@ from twisted.trial.unittest import TestCase
 
 from siprec.session.manifest import Manifest
 from siprec.testing.offer import makeMetadata
-from tests.functional.node import HOST, NodeProcess, Program
+from tests.functional.node import HOST, NodeProcess, Program, freePort
 from tests.programs import requireModule
+from tests.sip.authority import Authority, alternatives
+from tests.sip.credentials import ha1Of
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -48,6 +51,18 @@ class _ClientTestCase(TestCase):
         @return: the manifest of the call that the client has placed.
         """
         await self.node.start()
+        program = self.program(client, *arguments)
+        self.assertEqual(await program.ended(60), 0, program.output)
+        [manifest] = await self.node.finished()
+        self.assertEqual(await self.node.metric("siprec_unhandled_errors_total"), 0)
+        self.assertEqual(manifest["state"], "complete", manifest)
+        self.assertEqual(manifest["endReason"], "bye")
+        return manifest
+
+    def program(self, client: str, *arguments: str) -> Program:
+        """
+        @return: the client, which runs.
+        """
         program = Program.start(
             *("/usr/bin/env", f"PYTHONPATH={_ROOT}:{os.environ.get('PYTHONPATH', '')}"),
             *(sys.executable, "-m", f"tests.functional.{client}"),
@@ -55,12 +70,7 @@ class _ClientTestCase(TestCase):
             cwd=self.root,
         )
         self.addCleanup(program.kill)
-        self.assertEqual(await program.ended(60), 0, program.output)
-        [manifest] = await self.node.finished()
-        self.assertEqual(await self.node.metric("siprec_unhandled_errors_total"), 0)
-        self.assertEqual(manifest["state"], "complete", manifest)
-        self.assertEqual(manifest["endReason"], "bye")
-        return manifest
+        return program
 
     def heard(self, manifest: Manifest) -> None:
         """
@@ -88,6 +98,8 @@ class PjsipTests(_ClientTestCase):
     async def check(self, uri: str, *more: str) -> Manifest:
         """
         A call of 4 s is recorded, of both streams and with both participants.
+
+        @return: its manifest.
         """
         manifest = await self.called("pjsipclient", uri, "4", "metadata.xml", *more)
         streams = manifest["streams"]
@@ -134,6 +146,20 @@ class PjsipTests(_ClientTestCase):
         """
         await self.codec("L16", 44_100)
 
+    async def test_E3_pressed(self) -> None:
+        """
+        The digits that it sends as telephone events, amid the tone of its first stream,
+        are in the timeline in their order, each with the time that it lasted.
+        """
+        manifest = await self.check(f"sip:srs@{HOST}:PORT", "digits")
+        found = [each for each in manifest["timeline"] if each["type"] == "dtmf"]
+        self.assertEqual("".join(each["digit"] for each in found), "159#")
+        self.assertEqual({each["stream"] for each in found}, {0})
+        self.assertEqual(sorted(found, key=lambda each: each["at"]), found)
+        for each in found:
+            self.assertApproximates(each["durationMs"], 200, 20)
+        self.assertApproximates(found[0]["at"], 2.0, 0.7)
+
     async def test_J8_udp(self) -> None:
         """
         Over UDP, with a re-INVITE in mid-call.
@@ -145,6 +171,78 @@ class PjsipTests(_ClientTestCase):
         Over TCP.
         """
         await self.check(f"sip:srs@{HOST}:PORT;transport=tcp")
+
+    def secure(self) -> tuple[int, str, str]:
+        """
+        Let the node listen on TLS as well, for a peer that its certificate
+        shows.
+
+        @return: the port, the file of the peer's certificate and that of the
+            authority.
+        """
+        authority = Authority(Path(self.root))
+        authority.issue("srs.pem", alternatives(addresses=[HOST]))
+        certificate = authority.issue("src.pem", alternatives(uris=["sip:src.example.com"]))
+        with open(f"{self.root}/siprec.toml", "w") as file:
+            file.write(f'[sip]\ntls_certificate = "{self.root}/srs.pem"\n')
+            file.write(f'tls_ca = "{authority.path}"\ntls_client = "required"\n')
+            file.write('[[peer]]\nname = "src"\ncertificate = ["sip:src.example.com"]\n')
+        port = freePort()
+        listen = ("--sip", f"ssl:{port}:interface={HOST}")
+        self.node.options = ("--config", f"{self.root}/siprec.toml", *listen)
+        return port, certificate, authority.path
+
+    async def test_J8_tls(self) -> None:
+        """
+        Over TLS, where each side shows its certificate, with a re-INVITE in
+        mid-call.  (sipp, as Debian has it, speaks no TLS.)
+        """
+        port, certificate, authority = self.secure()
+        uri = f"sip:srs@{HOST}:{port};transport=tls"
+        manifest = await self.check(uri, "reinvite", certificate, authority)
+        self.assertEqual(manifest["sip"]["transport"], "TLS")
+        self.assertEqual(await self.refused("stranger"), 0)
+
+    async def test_J8_wrongCertificate(self) -> None:
+        """
+        Over TLS with a certificate of another authority nothing is recorded.
+        """
+        port, _, authority = self.secure()
+        others = Authority(Path(self.root) / "others")
+        wrong = others.issue("x.pem", alternatives(uris=["sip:src.example.com"]))
+        uri = f"sip:srs@{HOST}:{port};transport=tls"
+        await self.node.start()
+        program = self.program("pjsipclient", uri, "4", "metadata.xml", wrong, authority)
+        self.assertEqual(await program.ended(60), 1, program.output)
+        self.assertEqual(self.node.recordings(), [])
+        name = 'siprec_sip_transport_events_total{event="handshakeFailures"}'
+        self.assertGreaterEqual(await self.node.metric(name), 1)
+
+    async def test_D4_digest_pjsip(self) -> None:
+        """
+        It answers one of the challenges (RFC 8760), for each of its requests;
+        with a wrong password nothing is recorded.
+        """
+        with open(f"{self.root}/users", "w") as file:
+            for name in ("SHA-512-256", "SHA-256"):
+                file.write(f"ann:siprec:{name}:{ha1Of(name, 'ann', 'secret')}\n")
+        with open(f"{self.root}/siprec.toml", "w") as file:
+            file.write(f'[sip]\ndigest = true\ndigest_file = "{self.root}/users"\n')
+        self.node.options = ("--config", f"{self.root}/siprec.toml")
+        uri = f"sip:srs@{HOST}:PORT"
+        await self.check(uri, "reinvite", "password=secret")
+        self.assertGreaterEqual(await self.refused("noCredentials"), 1)
+        self.assertEqual(await self.refused("wrongCredentials"), 0)
+        program = self.program("pjsipclient", uri, "4", "metadata.xml", "password=guess")
+        self.assertEqual(await program.ended(60), 1, program.output)
+        self.assertGreaterEqual(await self.refused("wrongCredentials"), 1)
+        self.assertEqual(len(self.node.recordings()), 1)
+
+    async def refused(self, reason: str) -> float:
+        """
+        @return: how many messages were refused for that reason.
+        """
+        return await self.node.metric(f'siprec_sip_refused_total{{reason="{reason}"}}')
 
 
 class SipralTests(_ClientTestCase):

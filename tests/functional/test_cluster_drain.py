@@ -4,6 +4,7 @@ Planned work on a node: its calls go to another one without losing a packet.
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Sequence
 
@@ -11,6 +12,8 @@ from siprec.session.manifest import Manifest
 from tests.functional.clustercase import ClusterCase, Watched
 from tests.functional.node import eventually, pause
 from tests.functional.test_cluster_takeover import REINVITE
+
+_CALLS = int(os.environ.get("SIPREC_CLUSTER_CALLS", "50"))
 
 
 class DrainTests(ClusterCase):
@@ -26,7 +29,7 @@ class DrainTests(ClusterCase):
         it, nobody says BYE, and the process ends.
         """
         await self.begin(2)
-        calls = await self.calls(0, 50, 9.0)
+        calls = await self.calls(0, _CALLS, 9.0)
         await pause(2.0)
         program = self.nodes[0].program
         assert program is not None
@@ -43,7 +46,7 @@ class DrainTests(ClusterCase):
         packet is missing either.
         """
         await self.begin(2, config=REINVITE)
-        calls = await self.calls(0, 50, 12.0)
+        calls = await self.calls(0, _CALLS, 12.0)
         await pause(2.0)
         status, _ = await self.nodes[0].get("/api/drain", b"POST")
         self.assertIn(status, (200, 202))

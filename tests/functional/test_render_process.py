@@ -54,7 +54,7 @@ _NOISY = """
 import os, sys
 from siprec.render import __main__ as module
 
-def render(directory, form, split):
+def render(directory, form, split, maskDigits):
     print("from Python", flush=True)
     os.write(1, b"from C\\n")
     return {"read": os.read(0, 100).decode()}
@@ -67,7 +67,7 @@ _RAISING = """
 import sys
 from siprec.render import __main__ as module
 
-def render(directory, form, split):
+def render(directory, form, split, maskDigits):
     raise MemoryError("no more")
 
 module.renderDirectory = render

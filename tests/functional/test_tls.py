@@ -167,13 +167,45 @@ class TLSTests(TestCase):
         expires = await self.node.metric("siprec_sip_certificate_expires")
         self.assertGreater(expires, 0)
 
+    async def test_D2_ownConnection(self) -> None:
+        """
+        While the connection of the peer is open our requests go by that: at
+        its Contact it need not be known.
+        """
+        await self.start()
+        client = await self.client(self.files("sbc.pem"))
+        call = await client.invite()
+        await self.play(call, 0.5)
+        over = call.whenOver()
+        await self.node.get("/api/drain", b"POST")
+        await over
+        await self.check(call)
+        self.assertEqual([each.method for each in call.requests], ["BYE"])
+        self.assertEqual(await self.event("wrongPeers"), 0)
+
     async def test_D2_toContact(self) -> None:
         """
         If the connection of the peer is gone, our requests go to its Contact by
         a new one, where both sides show who they are.
         """
+        await self.toContact("sip")
+
+    async def test_D2_sips_call(self) -> None:
+        """
+        A call to a SIPS URI: ours is one, too, and what we send later goes over
+        TLS as well, by a new connection.
+        """
+        call = await self.toContact("sips")
+        contact = call.responses[0].headers.get("Contact") or ""
+        self.assertTrue(contact.startswith(f"<sips:{HOST}:{self.port}>"), contact)
+
+    async def toContact(self, scheme: str) -> RecordingCall:
+        """
+        Make a call, close its connection, and let the node end it.
+        """
         await self.start()
         client = await self.client(self.files("sbc.pem"))
+        client.uri = client.uri.replace("sip:", f"{scheme}:")
         # What the peer has at its Contact names no address of it: who it may
         # be there, the list of peers says.
         with open(f"{self.root}/siprec.toml", "a") as file:
@@ -192,6 +224,7 @@ class TLSTests(TestCase):
         await over
         await self.check(call)
         self.assertEqual([each.method for each in call.requests], ["BYE"])
+        return call
 
     async def test_D2_wrongContact(self) -> None:
         """

@@ -177,6 +177,49 @@ class TransportTests(TestCase):
         self.assertEqual(await peer.received.get(), b"\r\n")
 
     @run
+    async def test_D2_stun(self) -> None:
+        """
+        A STUN request at the port is answered with where it came from.
+        """
+        service = self.start("udp:0:interface=127.0.0.1")
+        peer = DatagramPeer()
+        port = reactor.listenUDP(0, peer, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        asked = bytes.fromhex("000100002112a442") + bytes(12)
+        port.write(asked, service.addresses[0][1:])
+        data, _ = await peer.received.get()
+        self.assertEqual(data[:2] + data[4:20], b"\x01\x01" + asked[4:])
+        self.assertEqual(int.from_bytes(data[26:28], "big") ^ 0x2112, port.getHost().port)
+
+    @run
+    async def test_D2_multihomed(self) -> None:
+        """
+        A socket that is bound to all addresses answers from the one that was
+        asked, and tells that to the user; STUN and IPv6 as well.
+        """
+        for interface, addresses in (
+            ("0.0.0.0", ("127.0.0.1", "127.0.0.2", "127.0.3.4")),
+            (r"\:\:", ("127.0.0.1", "127.0.0.2", "::1")),
+        ):
+            service = self.start(f"udp:0:interface={interface}")
+            port = service.addresses[0][2]
+            for address in addresses:
+                peer = DatagramPeer()
+                host = "::1" if ":" in address else "127.0.0.1"
+                opened = reactor.listenUDP(0, peer, interface=host)
+                self.addCleanup(opened.stopListening)
+                for data in (
+                    options(f"UDP {host};rport".replace("::1", "[::1]"), f"z9hG4bK{port}{address}"),
+                    bytes.fromhex("000100002112a442") + bytes(12),
+                ):
+                    opened.write(data, (address, port))
+                    _, source = await peer.received.get()
+                    self.assertEqual(source[:2], (address, port))
+                transaction = await self.user.requests.get()
+                self.assertEqual(transaction.flow.local, (address, port))
+                self.assertEqual(service.advertised(transaction.flow), (address, port))
+
+    @run
     async def test_D2_broken(self) -> None:
         """
         A stream that cannot be cut into messages is answered 400 and closed.

@@ -18,6 +18,7 @@ from siprec.sdp.answer import LocalMedia, makeAnswer
 from siprec.sdp.choice import Policy, choose
 from siprec.sdp.parse import BadSDP, parseSDP
 from siprec.sip.dialog import Dialog
+from siprec.sip.digest import ALGORITHMS, parseCredentials
 from siprec.sip.errors import BadHeader, BadMessage, BadURI
 from siprec.sip.flow import Flow
 from siprec.sip.framing import StreamFramer, parseDatagram
@@ -25,13 +26,17 @@ from siprec.sip.headers import Headers, parseContact, parseCSeq, parseNameAddr, 
 from siprec.sip.matching import replyAddress, serverKey, stamped
 from siprec.sip.message import Request, makeResponse
 from siprec.sip.multipart import BadMultipart, leaves, parseBody
+from siprec.sip.nonces import Nonces
+from siprec.sip.replaces import parseReplaces
 from siprec.sip.sessiontimer import TimerSettings, negotiate
+from siprec.sip.stun import BadStun, answerTo, isStun
 from siprec.sip.uri import parseURI
 from siprec.uas.admission import checkAccept, checkHeaders, checkMethod, recognise
 from siprec.uas.bodies import BadBody, readBodies, readLeniently
 from siprec.uas.replacing import checkReplaces, replacesOf
 
 _FLOW = Flow("UDP", ("192.0.2.9", 5060), ("192.0.2.7", 5060))
+_NONCES = Nonces(b"key", lambda: 1_800_000_000.0)
 _NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -152,13 +157,37 @@ def xml(data: bytes) -> None:
     vendorFields([], [document], ())
 
 
+def stun(data: bytes) -> None:
+    """
+    STUN on the SIP port.
+    """
+    if isStun(data):
+        with suppress(BadStun):
+            answerTo(data, "192.0.2.7", 5060)
+
+
+def credentials(data: bytes) -> None:
+    """
+    Authorization and Replaces.
+    """
+    text = _text(data)
+    parseReplaces(text)
+    with suppress(BadHeader):
+        found = parseCredentials(text)
+        _NONCES.age(found.nonce)
+        if found.algorithm in ALGORITHMS:
+            found.expected("0" * 64, "INVITE")
+
+
 #: By the names of their folders in the corpus.
 PARSERS: dict[str, Callable[[bytes], None]] = {
+    "credentials": credentials,
     "header": header,
     "message": message,
     "multipart": multipart,
     "sdp": sdp,
     "stream": stream,
+    "stun": stun,
     "uri": uri,
     "xml": xml,
 }

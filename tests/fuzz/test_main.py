@@ -31,7 +31,7 @@ class FuzzTests(SynchronousTestCase):
         What is kept, and some hundred more inputs, make no parser fail.
         """
         for name, parse in PARSERS.items():
-            outcome = program.fuzz(parse, program.inputs(name, 300, 7))
+            outcome = program.fuzz(parse, program.inputs(program.Portion(name, 300, 7)))
             broken = [why for _, why in outcome.failures if not why.endswith(" ms")]
             self.assertEqual(broken, [], name)
             self.assertGreater(outcome.count, 300)
@@ -40,9 +40,33 @@ class FuzzTests(SynchronousTestCase):
         """
         The run says how many inputs there were, and which was the slowest.
         """
-        self.assertEqual(program.main(["--inputs", "20", "uri", "header"]), 0)
-        self.assertIn("uri: 25 inputs, the slowest", self.output.getvalue())
-        self.assertIn("52 inputs with seed 0, 0 failures", self.output.getvalue())
+        self.assertEqual(program.main(["--inputs", "20", "--jobs", "1", "uri", "header"]), 0)
+        said = self.output.getvalue()
+        self.assertRegex(said, r"uri: 25 inputs, \d+ a second and process, the slowest \d")
+        self.assertRegex(said, r"52 inputs with seed 0 in 0 s, \d+ a second, 0 failures")
+
+    def test_portions(self) -> None:
+        """
+        Inputs are divided, and each portion is another one; the corpus is in
+        the first.
+        """
+        self.patch(program, "PORTION", 30)
+        found = list(program.portions("uri", 70, 5))
+        self.assertEqual([(each.count, each.number) for each in found], [(30, 0), (30, 1), (10, 2)])
+        made = [list(program.inputs(each)) for each in found]
+        self.assertEqual([len(each) for each in made], [35, 30, 10])
+        self.assertNotEqual(made[0][5:15], made[2])
+        self.assertEqual(list(program.inputs(found[1])), made[1])
+        self.assertEqual([each.count for each in program.portions("uri", 0, 5)], [0])
+
+    def test_outcomes(self) -> None:
+        """
+        What the processes have found is one outcome.
+        """
+        one = program.Outcome(3, (0.2, b"a"), [(b"x", "why")], 1.0)
+        one.add(program.Outcome(4, (0.1, b"b"), [(b"y", "why")], 2.0))
+        self.assertEqual((one.count, one.slowest, one.spent), (7, (0.2, b"a"), 3.0))
+        self.assertEqual(len(one.failures), 2)
 
     def test_failure(self) -> None:
         """
@@ -53,7 +77,7 @@ class FuzzTests(SynchronousTestCase):
             raise ZeroDivisionError
 
         self.patch(program, "PARSERS", {"uri": broken})
-        self.assertEqual(program.main(["--inputs", "1", "uri"]), 1)
+        self.assertEqual(program.main(["--inputs", "1", "--jobs", "1", "uri"]), 1)
         self.assertIn("ZeroDivisionError", self.output.getvalue())
         self.assertEqual(len(os.listdir(f"{self.found}/uri")), 6)
 

@@ -397,3 +397,37 @@ session_id="e1d0c000-0000-4000-8000-000000000001"><label>b_leg</label></stream>
 
 #: CONFORMANCE J2: the caller's URI is not escaped.
 BARE_AMPERSAND = OPENSIPS.replace(b"sip:test_user@", b"sip:test&user@")
+
+SEMS = b"""<?xml version="1.0" encoding="UTF-8"?>
+<recording xmlns="urn:ietf:params:xml:ns:recording:1">
+  <datamode>complete</datamode>
+  <session session_id="8d6c9d52-0f0a-4c41-9a55-4f21e1e80001">
+    <start-time>2026-02-03T14:15:16Z</start-time>
+  </session>
+  <participant participant_id="8d6c9d52-0f0a-4c41-9a55-4f21e1e80002">
+    <nameID aor="sip:alice@pbx.example"><name xml:lang="en">Alice</name></nameID>
+  </participant>
+  <participant participant_id="8d6c9d52-0f0a-4c41-9a55-4f21e1e80003">
+    <nameID aor="sip:+4930555@carrier.example"/>
+  </participant>
+  <stream stream_id="8d6c9d52-0f0a-4c41-9a55-4f21e1e80004"
+          session_id="8d6c9d52-0f0a-4c41-9a55-4f21e1e80001"><label>a_leg</label></stream>
+  <stream stream_id="8d6c9d52-0f0a-4c41-9a55-4f21e1e80005"
+          session_id="8d6c9d52-0f0a-4c41-9a55-4f21e1e80001"><label>b_leg</label></stream>
+  <sessionrecordingassoc session_id="8d6c9d52-0f0a-4c41-9a55-4f21e1e80001">
+    <associate-time>2026-02-03T14:15:16Z</associate-time></sessionrecordingassoc>
+  <participantsessionassoc participant_id="8d6c9d52-0f0a-4c41-9a55-4f21e1e80002"
+                           session_id="8d6c9d52-0f0a-4c41-9a55-4f21e1e80001"/>
+  <participantsessionassoc participant_id="8d6c9d52-0f0a-4c41-9a55-4f21e1e80003"
+                           session_id="8d6c9d52-0f0a-4c41-9a55-4f21e1e80001"/>
+  <participantstreamassoc participant_id="8d6c9d52-0f0a-4c41-9a55-4f21e1e80002">
+    <send>8d6c9d52-0f0a-4c41-9a55-4f21e1e80004</send>
+    <recv>8d6c9d52-0f0a-4c41-9a55-4f21e1e80005</recv>
+  </participantstreamassoc>
+  <participantstreamassoc participant_id="8d6c9d52-0f0a-4c41-9a55-4f21e1e80003">
+    <send>8d6c9d52-0f0a-4c41-9a55-4f21e1e80005</send>
+    <recv>8d6c9d52-0f0a-4c41-9a55-4f21e1e80004</recv>
+  </participantstreamassoc>
+  <extensiondata xmlns=""><call_id>7c1e@sbc.example</call_id></extensiondata>
+</recording>
+"""

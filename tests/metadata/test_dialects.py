@@ -23,6 +23,7 @@ from tests.metadata.fixtures import (
     ORACLE_UNQUOTED,
     RIBBON,
     RIBBON_BYE,
+    SEMS,
     WEBEX,
     folded,
     original,
@@ -109,6 +110,12 @@ DIALECTS = {
         ("test_user", None),
         status="recovered",
     ),
+    "sems": Expected(
+        SEMS,
+        ("sip:alice@pbx.example", "sip:+4930555@carrier.example"),
+        {"a_leg": "sip:alice@pbx.example", "b_leg": "sip:+4930555@carrier.example"},
+        ("Alice", None),
+    ),
     "jambonz": Expected(
         JAMBONZ,
         ("sip:caller@jb.example", "sip:callee@jb.example"),
@@ -162,7 +169,7 @@ class DialectTests(SynchronousTestCase):
         """
         self._check(DIALECTS["oracle"])
 
-    def test_B4_OracleUnquoted(self) -> None:
+    def test_B4_Oracle_unquoted(self) -> None:
         """
         Attributes without quotes lose nothing in the recovering pass.
         """
@@ -180,7 +187,7 @@ class DialectTests(SynchronousTestCase):
         """
         self._check(DIALECTS["ribbon"])
 
-    def test_B4_RibbonBYE(self) -> None:
+    def test_B4_Ribbon_bye(self) -> None:
         """
         Participants that have no nameID and a disassociate-time leave, and keep
         the names they had (CONFORMANCE A34).
@@ -194,7 +201,7 @@ class DialectTests(SynchronousTestCase):
         self.assertEqual({each.names[0].name for each in state.participants.values()}, {None})
         self.assertEqual(list(state.senders()), [])
 
-    def test_B4_AvayaUpdate(self) -> None:
+    def test_B4_Avaya_update(self) -> None:
         """
         C{dataMode} in the RFC's namespace, hexadecimal identifiers, associations
         without times.
@@ -231,7 +238,7 @@ class DialectTests(SynchronousTestCase):
             fields[prefix + "callType_origCall_callingPartyNumber"], "sip:2025550101@bw.example"
         )
 
-    def test_B4_WebexMixed(self) -> None:
+    def test_B4_BroadWorks_Webex(self) -> None:
         """
         Both parties send the one stream: it has no single speaker.
         """
@@ -263,7 +270,7 @@ class DialectTests(SynchronousTestCase):
             "2125550001",
         )
 
-    def test_J10_AudioCodes(self) -> None:
+    def test_B4_AudioCodes(self) -> None:
         """
         Legacy format with bare line ends, an empty line before the XML
         declaration (J11), and identifiers of two contact centres.
@@ -288,7 +295,16 @@ class DialectTests(SynchronousTestCase):
         """
         self._check(DIALECTS["J2"])
 
-    def test_B4_jambonz(self) -> None:
+    def test_B4_SEMS(self) -> None:
+        """
+        Plain UUIDs, names of legs as labels, a participant of both legs' session, and
+        extension data at the top that belongs to no namespace.
+        """
+        self._check(DIALECTS["sems"])
+        fields = vendorFields([], [parseMetadata(SEMS)])
+        self.assertEqual(fields["ext_recording_call_id"], "7c1e@sbc.example")
+
+    def test_B4_SEMS_jambonz(self) -> None:
         """
         Plain UUIDs, names as labels, nobody said to be in the session, extension
         data at the top.
@@ -317,7 +333,7 @@ class OriginalTests(SynchronousTestCase):
         body = original("dialects", name)
         return parseMetadata(body[body.index(b"<?xml") : body.index(b"</recording>") + 12])
 
-    def test_B4_acmeOriginal(self) -> None:
+    def test_B4_Oracle_original(self) -> None:
         """
         Two parties, each on the stream it sends.
         """
@@ -332,7 +348,7 @@ class OriginalTests(SynchronousTestCase):
         fields = vendorFields([], [document])
         self.assertEqual(fields["oracle_calling_party"], "sip:9000@192.168.50.102")
 
-    def test_B4_ciscoOriginal(self) -> None:
+    def test_B4_Cisco_original(self) -> None:
         """
         Two parties, each on the stream it sends.
         """

@@ -36,6 +36,15 @@ class PartsReaderTests(SynchronousTestCase):
         self.assertEqual(parts.text("label"), "1")
         self.assertEqual([each.name for each in parts.extensions], ["label", "odd"])
 
+    def test_manyNames(self) -> None:
+        """
+        However many names documents have had, those of ours are known.
+        """
+        for number in range(5000):
+            self.take(f"<s><n{number}/></s>", "stream")
+        parts = self.take("<s><label>1</label></s>", "stream")
+        self.assertEqual(parts.text("label"), "1")
+
     def test_attributes(self) -> None:
         """
         Attributes of a foreign namespace are not ours.
@@ -66,7 +75,7 @@ class PartsReaderTests(SynchronousTestCase):
             "participant",
         )
         self.assertEqual(
-            parts.names,
+            parts.compounds.names,
             [
                 NameID("sip:1@x", "One", "en"),
                 NameID("sip:1@x", "Uno"),
@@ -86,7 +95,8 @@ class PartsReaderTests(SynchronousTestCase):
             "session",
         )
         self.assertEqual(
-            parts.reasons, [Reason("bye", 16, "Q.850"), Reason("", None), Reason("odd", None)]
+            parts.compounds.reasons,
+            [Reason("bye", 16, "Q.850"), Reason("", None), Reason("odd", None)],
         )
         self.assertEqual(list(self.notes), ["reason without a cause"])
 
@@ -97,7 +107,7 @@ class PartsReaderTests(SynchronousTestCase):
         parts = self.take(
             '<p><param pname="isfocus" pval="true"/><param/></p>', "participantsessionassoc"
         )
-        self.assertEqual(parts.params, [("isfocus", "true"), ("", "")])
+        self.assertEqual(parts.compounds.params, [("isfocus", "true"), ("", "")])
 
     def test_times(self) -> None:
         """

@@ -99,6 +99,20 @@ class ReaderTests(SynchronousTestCase):
         self.assertIn("too much extension data: some of it is left out", document.notes)
         self.assertEqual(document.sessions[0].id, "S")
 
+    def test_manyAreBounded(self) -> None:
+        """
+        Of elements that say nothing there are only so many; a document of which each
+        has its say is read whole.
+        """
+        head = '<recording xmlns="urn:ietf:params:xml:ns:recording:1"><session session_id="S"/>'
+        document = parseMetadata(f"{head}{'<a/>' * 745}</recording>".encode())
+        self.assertLess(len(document.extensions), 150)
+        self.assertEqual(document.notes, ("too much extension data: some of it is left out",))
+        for count in (60, 500):
+            telling = "".join(f'<x:caller xmlns:x="urn:x">{n:07}</x:caller>' for n in range(count))
+            document = parseMetadata(f"{head}{telling}</recording>".encode())
+            self.assertEqual((len(document.extensions), document.notes), (count, ()))
+
     def test_manyFieldsAreBounded(self) -> None:
         """
         So is the number of flattened fields.

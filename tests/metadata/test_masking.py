@@ -36,6 +36,13 @@ class TextTests(SynchronousTestCase):
         """
         self.assertEqual(Mask((r"1+", r"2+")).text("112233"), "****33")
 
+    def test_pressed(self) -> None:
+        """
+        A digit that was pressed is told, or only that there was one.
+        """
+        self.assertEqual(NUMBERS.pressed("5"), {"digit": "5"})
+        self.assertEqual(Mask((), digits=True).pressed("5"), {"digit": None, "masked": True})
+
     def test_values(self) -> None:
         """
         All texts in a value are masked; its keys, numbers and shape stay.

@@ -268,6 +268,39 @@ class RuleTests(SynchronousTestCase):
         state = folded(_TWO)
         self.assertEqual(merge(state, _TWO, minute(99)), state)
 
+    def test_A42_elsewhere(self) -> None:
+        """
+        An identifier that only another recording session defines is no error, and
+        resolved if it is defined later (RFC 7866 section 9.2).
+        """
+        elsewhere = partial(
+            '<participantstreamassoc participant_id="PX=="><send>TX==</send>'
+            "</participantstreamassoc>"
+        )
+        later = partial(
+            '<participant participant_id="PX=="><nameID aor="sip:x@x"/></participant>'
+            '<stream stream_id="TX==" session_id="S1=="><label>3</label></stream>'
+        )
+        state = folded(_TWO, elsewhere)
+        self.assertFalse(state.participants["PX=="].defined or state.streams["TX=="].defined)
+        self.assertEqual(state.notes, ())
+        state = folded(_TWO, elsewhere, later)
+        self.assertEqual(state.participants["PX=="].names[0].aor, "sip:x@x")
+        self.assertEqual(state.streams["TX=="].label, "3")
+
+    def test_A42_twoElements(self) -> None:
+        """
+        An identifier of two elements costs its own part, and nothing else.
+        """
+        clash = partial(
+            '<stream stream_id="PA=="/><participant participant_id="PB==">'
+            '<nameID aor="sip:bob@b"/></participant>'
+        )
+        state = folded(_TWO, clash)
+        self.assertEqual(state.participants["PB=="].names[0].aor, "sip:bob@b")
+        self.assertNotIn("PA==", state.streams)
+        self.assertEqual(len(state.notes), 1)
+
     def test_B2_11_conflict(self) -> None:
         """
         An identifier of two elements counts for the first; the rest of the

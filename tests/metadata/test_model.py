@@ -2,7 +2,6 @@
 Tests of L{siprec.metadata.model}.
 """
 
-from attrs.exceptions import FrozenInstanceError
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.metadata.model import (
@@ -32,13 +31,6 @@ class DocumentTests(SynchronousTestCase):
             (document.status, document.mode, document.root), ("ok", "complete", "recording")
         )
         self.assertEqual(list(document.allExtensions()), [])
-
-    def test_frozen(self) -> None:
-        """
-        Values do not change.
-        """
-        with self.assertRaises(FrozenInstanceError):
-            MetadataDocument().mode = "partial"  # type: ignore[misc]
 
     def test_allExtensions(self) -> None:
         """

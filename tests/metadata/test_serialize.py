@@ -2,13 +2,10 @@
 Tests of L{siprec.metadata.serialize}.
 """
 
-from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from datetime import datetime, timedelta, timezone
 
 from attrs import evolve
 from hypothesis import given
-from hypothesis import strategies as st
 from lxml import etree
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -41,7 +38,6 @@ from tests.metadata.fixtures import (
     RIBBON,
     RIBBON_BYE,
     TWO_PARTIES,
-    original,
     recording,
 )
 
@@ -254,72 +250,3 @@ class SerializeTests(SynchronousTestCase):
         Whatever a document holds, what is written can be read.
         """
         self.assertEqual(parseMetadata(serialize(document)).status, "ok")
-
-
-class SchemaTests(SynchronousTestCase):
-    """
-    What is written, against the schema of the RFC.
-    """
-
-    def setUp(self) -> None:
-        with TemporaryDirectory() as folder:
-            for name in ("rfc7865.xsd", "xml.xsd"):
-                (Path(folder) / name).write_bytes(original("siprec", name))
-            self.schema = etree.XMLSchema(etree.parse(str(Path(folder) / "rfc7865.xsd")))
-
-    def valid(self, body: bytes) -> None:
-        if not self.schema.validate(etree.fromstring(body)):
-            self.fail(f"{self.schema.error_log}\n{body.decode()}")
-
-    def test_dialects(self) -> None:
-        """
-        Every dialect becomes valid.
-        """
-        for body in _DIALECTS:
-            self.valid(serialize(parseMetadata(body)))
-
-    def test_examples(self) -> None:
-        """
-        Every example of the RFCs stays valid and says the same.
-        """
-        names = [f"rfc7865-ex-{number:02d}.xml" for number in (1, 2, 3)]
-        names += [f"rfc8068-ex-{number:02d}.xml" for number in range(1, 15)]
-        for name in names:
-            document = parseMetadata(original("siprec", name))
-            self.assertEqual(document.status, "ok", name)
-            body = serialize(document)
-            self.valid(body)
-            self.assertEqual(parseMetadata(body), document)
-
-    def test_requests(self) -> None:
-        """
-        So are snapshot requests.
-        """
-        self.valid(snapshotRequest("lost"))
-        self.valid(snapshotRequest("", None))
-
-    @PROPERTY
-    @given(documents)
-    def test_anything(self, document: MetadataDocument) -> None:
-        """
-        So is whatever a document holds.
-        """
-        self.valid(serialize(document))
-
-    @PROPERTY
-    @given(st.text(max_size=20), st.text("ab:/?#[]@%;=. ", max_size=12))
-    def test_anyText(self, text: str, aor: str) -> None:
-        """
-        So is any text in any place.
-        """
-        time = Time("x", datetime(2026, 1, 5, tzinfo=UTC))
-        self.valid(
-            serialize(
-                MetadataDocument(
-                    groups=(Group(text, time),),
-                    sessions=(Session(text, (text,), (Reason(text, 1, text),), text, time, time),),
-                    participants=(Participant(text, (NameID(aor, text, text),)),),
-                    streams=(Stream(text, text, text),),
-                )
-            )
-        )

@@ -27,6 +27,7 @@ __all__ = [
     "audioOf",
     "expected",
     "linear",
+    "press",
     "talk",
     "writeJournal",
     "writeRecording",
@@ -50,6 +51,7 @@ class Packet:
     payload: bytes
     ssrc: int = 0x1A2B3C4D
     payloadType: int = 0
+    marker: bool = False
 
     def octets(self) -> bytes:
         """
@@ -61,6 +63,7 @@ class Packet:
             self.timestamp & 0xFFFFFFFF,
             self.ssrc,
             self.payload,
+            self.marker,
         ).serialize()
 
 
@@ -93,6 +96,40 @@ def talk(
             payloadType,
         )
         for each in range(count)
+    ]
+
+
+def press(
+    event: int,
+    *,
+    begin: float,
+    sequence: int,
+    timestamp: int,
+    ticks: Sequence[int] = (160, 320, 480, 640),
+    ends: int = 3,
+    marked: bool = True,
+    ssrc: int = 0x1A2B3C4D,
+    payloadType: int = 101,
+) -> list[Packet]:
+    """
+    @param event: number of a telephone event.
+    @param begin: arrival of the first packet; one comes every 20 ms.
+    @param ticks: the duration that each packet tells.
+    @param ends: how many more tell the end.
+    @return: its packets (RFC 4733 section 2.5.1).
+    """
+    told = [(each, 0x0A) for each in ticks] + [(ticks[-1] if ticks else 0, 0x8A)] * ends
+    return [
+        Packet(
+            begin + number * 0.02,
+            sequence + number,
+            timestamp,
+            struct.pack(">BBH", event, flags, duration),
+            ssrc,
+            payloadType,
+            marked and not number,
+        )
+        for number, (duration, flags) in enumerate(told)
     ]
 
 

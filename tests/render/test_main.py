@@ -155,7 +155,7 @@ class ServeTests(SynchronousTestCase):
         What nobody has foreseen is not answered: it ends the process.
         """
 
-        def render(directory: str, form: Form, split: str) -> dict[str, Any]:
+        def render(directory: str, form: Form, split: str, maskDigits: bool) -> dict[str, Any]:
             raise MemoryError(directory)
 
         self.patch(module, "renderDirectory", render)

@@ -110,6 +110,17 @@ class RendererTests(SynchronousTestCase):
             },
         )
 
+    def test_maskDigits(self) -> None:
+        """
+        A child is told not to tell digits.
+        """
+        self.renderer.maskDigits = True
+        self._render("/recordings/x").addErrback(lambda failure: None)
+        (child,) = self.reactor.processes
+        self.assertEqual(
+            json.loads(child.written), {"directory": "/recordings/x", "maskDigits": True}
+        )
+
     def test_onDemand(self) -> None:
         """
         No child is started before there is work, nor while one is free.

@@ -42,6 +42,22 @@ class FinisherTests(ServiceTestCase):
         self.renderer.waiting[0].errback(RendererStopped())
         self.successResultOf(done)
 
+    def test_writes(self) -> None:
+        """
+        A call costs few writes: at its begin, at its end, when all its media is in, and
+        when it is rendered.
+        """
+        live = self.begin()
+        self.assertEqual(self.workers.called, ["createRecording"])
+        files = self.manifest(live)["segments"][0]["files"]
+        self.assertEqual(files, ["1-0.rtpdump", "1-1.rtpdump"])
+        live.ending("bye", {"reason": "Q.850"})
+        live.ending("bye")
+        self.finish(live)
+        self.assertEqual(self.workers.called[1:], ["_update"] * 3 + ["remove"])
+        [event] = self.manifest(live)["events"]
+        self.assertEqual((event["type"], event["reason"]), ("bye", "Q.850"))
+
     def test_twice(self) -> None:
         """
         Ending it twice is once: both wait for the same end.

@@ -320,6 +320,15 @@ class FileTests(SynchronousTestCase):
         self.assertIn("Ānn 日本".encode(), self.raw())
         self.assertEqual(os.listdir(self.directory), ["recording.json"])
 
+    def test_lines(self) -> None:
+        """
+        One that is finished is in lines, for people; one that will be replaced soon is
+        not.
+        """
+        for state, lines in (("recording", 1), ("finishing", 1), ("complete", 2)):
+            writeManifest(self.directory, describe(session("/r", state=state)))
+            self.assertEqual(min(self.raw().count(b"\n"), 2), lines)
+
     def test_foreignBytes(self) -> None:
         """
         Bytes of a header that are no UTF-8 survive, in a file that is valid

@@ -95,6 +95,19 @@ class SegmentTests(ResumeTestCase):
         self.assertEqual(len(self.manifest(live)["segments"]), 2)
         self.assertEqual(self.markers(), [live.recording.id])
 
+    def test_bound(self) -> None:
+        """
+        Its ports are bound first of all; the rest waits for as long as it is told to.
+        """
+        self.die()
+        may: Deferred[None] = Deferred()
+        resuming = self.resuming(bound=lambda: may)
+        self.assertEqual((len(self.ports.taken), self.capture.attached), (2, []))
+        self.assertNoResult(resuming)
+        may.callback(None)
+        live = self.successResultOf(resuming)
+        self.assertEqual((len(self.ports.taken), len(live.taps.handles())), (2, 2))
+
     def test_finished(self) -> None:
         """
         At the end there is one recording, with the audio of both segments and

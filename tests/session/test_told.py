@@ -13,7 +13,7 @@ from siprec.metadata.changes import JOINED, SESSION_STARTED
 from siprec.metadata.merge import merge
 from siprec.metadata.parse import parseMetadata
 from siprec.metadata.state import RecordingMetadata
-from siprec.session.told import MOST_HISTORY, recordOf, withHistory, withMetadata
+from siprec.session.told import MOST_HISTORY, VendorFields, recordOf, withHistory, withMetadata
 from tests.session.livecase import LiveTestCase, document
 from tests.session.recordings import START, session
 
@@ -84,6 +84,26 @@ class HistoryTests(SynchronousTestCase):
         self.assertEqual([each.name for each in found.participants], ["Ann", "Ann", "Bob"])
         self.assertEqual(found.sessions, ("communication-1", *self.after.sessions))
         self.assertEqual(found.vendor, {"vendor": "x"})
+
+
+class VendorTests(SynchronousTestCase):
+    """
+    The vendors' fields, of which a call is asked often.
+    """
+
+    def test_kept(self) -> None:
+        """
+        They are looked for again when there is another header or document, or
+        others must not be kept.
+        """
+        fields, headers = VendorFields(), [("X-Avaya-UCID", "0001")]
+        found = fields.fields(headers, [], ())
+        self.assertEqual(found["sip_ucid"], ["0001"])
+        self.assertIs(fields.fields(list(headers), [], ()), found)
+        self.assertIsNot(fields.fields(headers, [document("1")], ()), found)
+        self.assertEqual(fields.fields(headers, [], ("x-avaya-ucid",))["sip_ucid"], [])
+        headers.append(("X-Avaya-UCID", "0002"))
+        self.assertEqual(fields.fields(headers, [], ())["sip_ucid"], ["0001", "0002"])
 
 
 class MetadataTests(LiveTestCase):

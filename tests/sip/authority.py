@@ -82,13 +82,14 @@ class Authority:
         *,
         common: str = "peer",
         hours: float = 24,
+        odd: x509.ExtensionType | None = None,
     ) -> str:
         """
         As L{sign}, into a file.
 
         @return: its path; it has the certificate and the key.
         """
-        certificate, key = self.sign(names, common=common, hours=hours)
+        certificate, key = self.sign(names, common=common, hours=hours, odd=odd)
         path = self.folder / file
         path.write_bytes(
             certificate.public_bytes(serialization.Encoding.PEM)

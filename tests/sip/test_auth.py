@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from siprec.sip.auth import Authenticated, Authenticator, Challenge
+from siprec.sip.auth import Authenticated, Authenticator, Challenge, Elsewhere
 from siprec.sip.message import Request
 from siprec.sip.nonces import Nonces, Replays
 from tests.sip.credentials import challengeParams, ha1Of, withCredentials
@@ -148,11 +148,21 @@ class AuthenticatorTests(SynchronousTestCase):
 
     def test_everyNode(self) -> None:
         """
-        What one node asks can be answered at another.
+        What one node asks can be answered at another, if the first knows that
+        it is no replay; a wrong answer is one at every node.
         """
         [value, *_] = self.challenge(self.first)
-        found = self.make().check(withCredentials(self.first, value))
-        self.assertEqual(found, Authenticated("ann"))
+        other = self.make()
+        other.nonces.issuer = b"another "
+        found = other.check(withCredentials(self.first, value))
+        assert isinstance(found, Elsewhere), found
+        self.assertEqual((found.user, found.issuer), ("ann", self.auth.nonces.issuer))
+        self.assertTrue(self.auth.use(found.nonce, found.count, found.purpose))
+        self.assertFalse(other.use(found.nonce, found.count, found.purpose))
+        self.challenge(withCredentials(self.first, value), "replayedNonce")
+        wrong = other.check(withCredentials(self.first, value, password="guess"))
+        assert isinstance(wrong, Challenge), wrong
+        self.assertEqual(wrong.why, "wrongCredentials")
 
     def test_otherRealm(self) -> None:
         """

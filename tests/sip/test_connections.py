@@ -208,12 +208,15 @@ class ConnectionsTests(SynchronousTestCase):
         found = self.connections.connect("TCP", "192.0.2.7", 40000)
         self.assertEqual(self.successResultOf(found), second.flow)
 
-    def secure(self, shown: x509.Certificate | None) -> tuple[StreamConnection, Deferred[Flow]]:
+    def secure(
+        self, shown: x509.Certificate | None, name: str = ""
+    ) -> tuple[StreamConnection, Deferred[Flow]]:
         """
         @param shown: the certificate of 192.0.2.7.
+        @param name: whose certificate is wanted.
         @return: a connection to it whose handshake is done, and who waits.
         """
-        waiting = self.connections.connect("TLS", "192.0.2.7", 5061)
+        waiting = self.connections.connect("TLS", "192.0.2.7", 5061, name)
         host, port, factory = self.attempt()
         wrapper = factory._wrappedFactory  # type: ignore[attr-defined]
         self.assertIsInstance(wrapper, TLSMemoryBIOFactory)
@@ -268,6 +271,17 @@ class ConnectionsTests(SynchronousTestCase):
         self.tls.aliases = lambda host: ["sbc.example.com"]
         _, waiting = self.secure(self.signed("192.0.2.8"))
         self.successResultOf(waiting)
+
+    def test_D2_sips_name(self) -> None:
+        """
+        At an address that a name led to, the certificate must be of the name
+        (RFC 5922 section 7.3), and need not be of the address.
+        """
+        _, waiting = self.secure(self.signed("192.0.2.8"), "sbc.example.com")
+        self.assertEqual(self.tls.hosts, ["sbc.example.com"])
+        self.successResultOf(waiting)
+        _, waiting = self.secure(self.signed("192.0.2.7"), "other.example.com")
+        self.failureResultOf(waiting, FlowGone)
 
     def test_badTLS(self) -> None:
         """

@@ -119,12 +119,27 @@ class ListenerTests(SynchronousTestCase):
 
     def test_D2_keepalives(self) -> None:
         """
-        Empty lines, zeros and STUN are counted and ignored.
+        Empty lines and zeros are counted and ignored.
         """
         listener = self.listen()
-        for data in (b"\r\n\r\n", b"\0\0\0\0", b"\0\x01\0\0"):
+        for data in (b"\r\n\r\n", b"\0\0\0\0"):
             listener.datagramReceived(data, ("192.0.2.7", 5061))
-        self.assertEqual(self.counters, {"keepalives": 3})
+        self.assertEqual(self.counters, {"keepalives": 2})
+        self.assertEqual((self.receiver.messages, self.receiver.bad), ([], []))
+
+    def test_D2_stun(self) -> None:
+        """
+        STUN is answered with the address that it came from; what is damaged is
+        counted and dropped, and an indication is only counted.
+        """
+        listener = self.listen()
+        asked = bytes.fromhex("000100002112a442") + bytes(12)
+        told = bytes.fromhex("001100002112a442") + bytes(12)
+        for data in (asked, told, b"\0\x01\0\0", asked[:-1]):
+            listener.datagramReceived(data, ("192.0.2.7", 5061))
+        self.assertEqual(self.counters, {"stun": 2, "badStun": 2})
+        [(answer, remote)] = self.port.sent
+        self.assertEqual((answer[:2], remote), (b"\x01\x01", ("192.0.2.7", 5061)))
         self.assertEqual((self.receiver.messages, self.receiver.bad), ([], []))
 
     def test_wildcard(self) -> None:

@@ -163,6 +163,16 @@ class ViaTests(SynchronousTestCase):
         flow = Flow("UDP", ("192.0.2.9", 5060), ("192.0.2.7", 1234))
         self.assertEqual(replyAddress(via, flow), ("192.0.2.7", 1234))
 
+    def test_D2_keep(self) -> None:
+        """
+        A peer that asks whether it may send keepalives may (RFC 6223 section
+        4.3); what has a value asks nothing.
+        """
+        via = self.stamp("SIP/2.0/UDP 192.0.2.7;keep;branch=z9hG4bKa", ("192.0.2.7", 5060))
+        self.assertEqual(str(via), "SIP/2.0/UDP 192.0.2.7;keep=0;branch=z9hG4bKa")
+        text = "SIP/2.0/UDP 192.0.2.7;keep=30;branch=z9hG4bKa"
+        self.assertEqual(str(self.stamp(text, ("192.0.2.7", 5060))), text)
+
     def test_forgedReceived(self) -> None:
         """
         What the peer itself writes as C{received} is taken out, so that it

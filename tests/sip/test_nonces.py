@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from siprec.sip.nonces import Nonces, Replays
+from siprec.sip.nonces import Nonces, Replays, issuerOf
 
 
 class NoncesTests(SynchronousTestCase):
@@ -30,6 +30,15 @@ class NoncesTests(SynchronousTestCase):
         self.clock.advance(7)
         self.assertEqual(Nonces(b"key", self.clock.seconds).age(nonce), 7)
         self.assertIsNone(Nonces(b"other", self.clock.seconds).age(nonce))
+
+    def test_issuer(self) -> None:
+        """
+        It says which life of which node made it.
+        """
+        ours = Nonces(b"key", self.clock.seconds, issuerOf("a life"))
+        self.assertEqual(self.nonces.madeBy(ours.make()), issuerOf("a life"))
+        self.assertNotEqual(issuerOf("a life"), issuerOf("another"))
+        self.assertEqual(self.nonces.age(ours.make()), 0)
 
     def test_unique(self) -> None:
         """

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from OpenSSL import SSL
 from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
@@ -99,6 +100,29 @@ class TLSTests(SynchronousTestCase):
         expired = self.peer(self.ours, "old.pem", hours=-1)
         for near in (none, self.peer(self.theirs), expired):
             self.assertRaises(SSL.Error, self.connect, near, self.tls)
+
+    def test_D2_usage(self) -> None:
+        """
+        A certificate that names what it may be used for has to name what it is
+        used for here (RFC 5280 section 4.2.1.12); that it is of a SIP domain
+        besides does no harm (RFC 5924).
+        """
+        domain = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.20")
+        usage = x509.oid.ExtendedKeyUsageOID
+        for number, (usages, good) in enumerate(
+            (
+                ([usage.CLIENT_AUTH], True),
+                ([usage.CLIENT_AUTH, domain], True),
+                ([usage.CODE_SIGNING], False),
+                ([usage.SERVER_AUTH], False),
+            )
+        ):
+            path = self.ours.issue(f"{number}.pem", odd=x509.ExtendedKeyUsage(usages))
+            near = SipTLS(TLSFiles(path, "", self.ours.path))
+            if good:
+                self.connect(near, self.tls)
+            else:
+                self.assertRaises(SSL.Error, self.connect, near, self.tls)
 
     def test_optional(self) -> None:
         """

@@ -309,6 +309,14 @@ class AdvertisedTests(TransportCase):
         service = self.start("udp:5070:interface=10.0.0.9", "udp:5061:interface=192.0.2.9")
         self.assertEqual(service.advertised(self.flow(port=5061)), ("192.0.2.9", 5061))
 
+    def test_D2_multihomed_port(self) -> None:
+        """
+        One for all addresses goes before others if a message came by it.
+        """
+        service = self.start("udp:5070:interface=192.0.2.9", "udp:5061")
+        self.assertEqual(service.advertised(self.flow(port=5061)), ("192.0.2.9", 5061))
+        self.assertEqual(service.advertised(self.flow(port=5070)), ("192.0.2.9", 5070))
+
     def test_advertise(self) -> None:
         """
         What is configured goes before; the port only if it is given.

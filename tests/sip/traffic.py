@@ -99,7 +99,7 @@ class Wire:
             raise FlowGone("gone")
         self.sent.append((self.seconds(), flow, data))
 
-    def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
+    def connect(self, transport: str, host: str, port: int, name: str = "") -> Deferred[Flow]:
         """
         See L{ISipTransport}.
         """

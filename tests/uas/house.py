@@ -57,18 +57,22 @@ class Wire(FakeSipTransport):
 
     @ivar closed: their flows.
     @ivar deaf: the transports at which no peer listens.
+    @ivar wanted: the names whose certificates were asked for.
     """
 
     closed: set[Flow] = field(factory=set)
     deaf: set[str] = field(factory=set)
+    wanted: list[str] = field(factory=list)
 
-    def connect(self, transport: str, host: str, port: int) -> Deferred[Flow]:
+    def connect(self, transport: str, host: str, port: int, name: str = "") -> Deferred[Flow]:
         """
         See L{ISipTransport.connect}.
         """
         if transport in self.deaf:
             return fail(FlowGone("nobody listens"))
-        return super().connect(transport, host, port)
+        if name:
+            self.wanted.append(name)
+        return super().connect(transport, host, port, name)
 
     def send(self, flow: Flow, data: bytes) -> None:
         """

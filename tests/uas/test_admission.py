@@ -4,6 +4,8 @@ Tests for L{siprec.uas.admission}.
 
 from __future__ import annotations
 
+from typing import cast
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.sip.headers import Headers
@@ -61,6 +63,34 @@ class RecogniseTests(SynchronousTestCase):
         self.assertIsNone(self._rule("strict", contact, bodies=DOCUMENT))
         self.assertIsNone(self._rule("strict", option, bodies=DOCUMENT))
         self.assertIsNone(self._rule("strict", ("Contact", "<sip:a>;src"), option))
+
+    def test_A5_boolean(self) -> None:
+        """
+        The feature tag is there, with whatever value it has (RFC 3840 section
+        9); another one that begins like it is another.
+        """
+        option = ("Require", "siprec")
+        for value in ("", '="TRUE"', "=TRUE", '=""', ' ; expires="3600"'):
+            contact = ("Contact", f"<sip:a>;+sip.src{value}")
+            self.assertEqual(self._rule("strict", contact, option), "sip.src and siprec", value)
+        for name in ("+sip.srcs", "+sip.srs", "x+sip.src"):
+            self.assertIsNone(self._rule("strict", ("Contact", f"<sip:a>;{name}"), option), name)
+
+    def test_D2_sips_strict(self) -> None:
+        """
+        C{strict} takes no INVITE to a SIPS URI that has come another way than
+        over TLS.
+        """
+        headers = (("Contact", "<sip:a>;+sip.src"), ("Require", "siprec"))
+        for transport, profile, status in (
+            ("UDP", "strict", 480),
+            ("TCP", "strict", 480),
+            ("TLS", "strict", None),
+            ("UDP", "lenient", None),
+        ):
+            via = ("Via", f"SIP/2.0/{transport} h;branch=z9hG4bK1")
+            found = readInvite(request(via, *headers, uri="sips:srs@h"), cast(Profile, profile))
+            self.assertEqual(found.status if isinstance(found, Refusal) else None, status)
 
     def test_A2_places(self) -> None:
         """

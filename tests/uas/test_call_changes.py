@@ -35,6 +35,15 @@ class OfferTests(RecorderTestCase):
         self.assertEqual(lines(resumed), BOTH)
         self.assertEqual(self.house.events(), ["streamPaused", "streamResumed"])
 
+    def test_A16b_update(self) -> None:
+        """
+        UPDATE is among what we allow, and taken though the peer's own Allow lacks it.
+        """
+        self.assertIn("UPDATE", self.first.headers.get("Allow") or "")
+        request = self.src.make("UPDATE", ("Allow", "INVITE, ACK, BYE"), body=(None, LATER))
+        self.assertEqual(self.src.ask(request).status, 200)
+        self.assertEqual(self.house.document(2), LATER)
+
     def test_A4_contact(self) -> None:
         """
         The 200 to a re-INVITE or an UPDATE says C{+sip.srs}, too.
@@ -314,8 +323,8 @@ class MetadataTests(RecorderTestCase):
         """
         An INFO about something else is answered, and does nothing.
         """
-        dtmf = self.src.make("INFO", ("Content-Type", "application/dtmf-relay"))
-        response = self.src.ask(evolve(dtmf, body=b"Signal=5\r\n"))
+        asked = self.src.make("INFO", ("Content-Type", "application/media_control+xml"))
+        response = self.src.ask(evolve(asked, body=b"<media_control/>"))
         self.assertEqual((response.status, self.house.events()), (200, []))
 
     def test_D4_info_package(self) -> None:

@@ -52,6 +52,22 @@ class OrderTests(RecorderTestCase):
         self.assertEqual(self.house.wait(60), [])
         self.assertEqual(self.house.manifest["state"], "recording")
 
+    def test_A37_order(self) -> None:
+        """
+        Metadata is applied in the order of the CSeq, though the one before is not saved
+        yet; a request that is sent again is not applied again.
+        """
+        first = self.src.make("UPDATE", body=(None, LATER))
+        second = self.src.make("UPDATE", body=(None, METADATA))
+        for request in (first, second, first, second):
+            self.src.send(request)
+        for number in range(2):
+            self.saving[number].callback(None)
+        self.house.wait(0.1)
+        metadata = self.house.manifest["metadata"]
+        self.assertEqual(len(metadata), 3)
+        self.assertEqual([self.house.document(2), self.house.document(3)], [LATER, METADATA])
+
     def test_byeWaits(self) -> None:
         """
         A BYE does not overtake what came before it: no metadata is lost.

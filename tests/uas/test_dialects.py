@@ -10,6 +10,7 @@ from siprec.ids import newCallID
 from siprec.sip.headers import Headers
 from siprec.sip.message import Request
 from tests.metadata import fixtures
+from tests.metadata.fixtures import CISCO
 from tests.uas.kit import RecorderTestCase, Src
 
 BODIES = {
@@ -17,7 +18,7 @@ BODIES = {
     for name in (
         *("AUDIOCODES", "AVAYA", "AVAYA_UPDATE", "BARE_AMPERSAND", "BROADWORKS", "CISCO"),
         *("JAMBONZ", "METASWITCH", "OPENSIPS", "ORACLE", "ORACLE_UNQUOTED", "RIBBON"),
-        *("RIBBON_BYE", "WEBEX"),
+        *("RIBBON_BYE", "SEMS", "WEBEX"),
     )
 }
 
@@ -66,6 +67,18 @@ class DialectTests(RecorderTestCase):
             for number in range(1, 6):
                 with open(f"{self.house.root}/{folder}/metadata-{number}.xml", "rb") as file:
                     self.assertEqual(file.read(), body, name)
+
+    def test_A43_twice(self) -> None:
+        """
+        Two recording sessions of one call are two recordings, which have the call's
+        identifiers in common.
+        """
+        for _ in range(2):
+            self.assertEqual(Src(self.house, callID=newCallID()).call(metadata=CISCO).status, 200)
+        first, second = self.house.manifests()
+        self.assertNotEqual(first["id"], second["id"])
+        self.assertEqual(first["sessions"], second["sessions"])
+        self.assertEqual(len(first["sessions"]), 1)
 
     def test_A30_bothMediaTypes(self) -> None:
         """

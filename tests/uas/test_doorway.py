@@ -279,6 +279,44 @@ class DigestTests(RecorderTestCase):
         self.assertIn("stale=true", self.challenged(replay))
         self.assertEqual(self.house.doorway.refused["replayedNonce"], 1)
 
+    def elsewhere(self) -> tuple[Request, Deferred[bool]]:
+        """
+        @return: a request with a nonce of another node, and the answer of that.
+        """
+        answer: Deferred[bool] = Deferred()
+        self.house.doorway.asking.ask = lambda found: answer
+        proven = self.proven(self.src.make("OPTIONS"))
+        self.house.authenticator.nonces.issuer = b"this one"
+        return proven, answer
+
+    def test_nonceOfAnotherNode(self) -> None:
+        """
+        The node that made the nonce is asked; until it answers nothing of the
+        call goes on, copies neither.
+        """
+        proven, answer = self.elsewhere()
+        for _ in range(2):
+            self.assertEqual(self.house.feed(proven, self.src.flow), [])
+        answer.callback(True)
+        first, second = self.house.wire.take()
+        assert isinstance(first, Response)
+        self.assertEqual((first.status, first), (200, second))
+
+    def test_replayedElsewhere(self) -> None:
+        """
+        If it was used before, or the node is not there, the peer is told to
+        try again with a nonce of this one.
+        """
+        for reason in ("replayedNonce", "staleNonce"):
+            proven, answer = self.elsewhere()
+            if reason == "replayedNonce":
+                answer.callback(False)
+            else:
+                answer.errback(ZeroDivisionError())
+            self.assertIn("stale=true", self.challenged(proven))
+            self.assertEqual(self.house.doorway.refused[reason], 1)
+            self.house.authenticator.nonces.issuer = bytes(8)
+
     def test_copies(self) -> None:
         """
         A copy of a request that was let in is answered as ever.

@@ -125,6 +125,50 @@ class WayTests(_OutgoingTestCase):
         self.wire.closed.add(tls)
         self.assertEqual(self._way("sip:src.example.com", tls)[1], ("src.example.com", 5061))
 
+    def test_transportOfTheTarget(self) -> None:
+        """
+        A target that names a transport is tried by that first, and then by the
+        one that the peer has used.
+        """
+        target = "sip:192.0.2.8:5080;transport=tcp"
+        self.assertEqual(self._way(target), ("TCP", ("192.0.2.8", 5080), 1))
+        self.wire.deaf.add("TCP")
+        self.assertEqual(self._way(target), ("UDP", ("192.0.2.8", 5080), 0))
+
+    def test_D2_sips_target(self) -> None:
+        """
+        To a SIPS target, and in a dialog that was made by one, requests go over
+        TLS, whatever the peer itself has used.
+        """
+        self.assertEqual(self._way("sips:192.0.2.8"), ("TLS", ("192.0.2.8", 5061), 1))
+        way = self._way("SIPS:192.0.2.8:5999;transport=udp", TCP)
+        self.assertEqual(way[:2], ("TLS", ("192.0.2.8", 5999)))
+        self.wire.sent.clear()
+        for dialog in (
+            evolve(DIALOG, secure=True),
+            evolve(DIALOG, routeSet=("<sips:192.0.2.8:5080;lr>",)),
+        ):
+            self.send(dialog, UDP).addErrback(lambda failure: None)
+            self.assertEqual(self.reached()[-1][:2], ("TLS", ("192.0.2.8", 5080)))
+
+    def test_D2_sips_ownConnection(self) -> None:
+        """
+        The peer's own connection is used for it if it is one of TLS.
+        """
+        tls = evolve(TCP, transport="TLS")
+        self.assertEqual(self._way("sips:192.0.2.8", tls), ("TLS", TCP.remote, 900))
+
+    def test_D2_sips_noWay(self) -> None:
+        """
+        Where no TLS can be had, nothing is sent at all.
+        """
+        self.wire.deaf.add("TLS")
+        for target in ("sips:192.0.2.8", "sips:src.example.com", "sips:%"):
+            for flow in (UDP, TCP):
+                dialog = evolve(DIALOG, remoteTarget=target)
+                self.failureResultOf(self.send(dialog, flow), FlowGone)
+        self.assertEqual(self.wire.sent, [])
+
     def test_connectionOfAnotherNode(self) -> None:
         """
         A connection of another node is not this one's to send by: a new one is made.
@@ -288,6 +332,20 @@ class NameTests(_OutgoingTestCase):
         self.wire.closed.add(tls)
         self.send(dialog, tls).addErrback(lambda failure: None)
         self.assertEqual(self.reached()[0][:2], ("TLS", ("src.example.com", 5061)))
+
+    def test_D2_sips_located(self) -> None:
+        """
+        A SIPS target that is a name: over TLS only, and at the address that is
+        found the certificate of the name is asked for (RFC 5922 section 7.3).
+        """
+        self.server.records["_sips._tcp.src.example.com"] = [service("192.0.2.14", 5071)]
+        self.server.records["src.example.com"] = [
+            pointer("SIP+D2U", "_sip._udp.src.example.com", 1)
+        ]
+        dialog = evolve(DIALOG, remoteTarget="sips:src.example.com")
+        self.send(dialog, UDP).addErrback(lambda failure: None)
+        self.assertEqual(self.reached(), [("TLS", ("192.0.2.14", 5071), 1)])
+        self.assertEqual(self.wire.wanted, ["src.example.com"])
 
     def test_D2_locate_otherTransport(self) -> None:
         """

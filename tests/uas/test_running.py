@@ -46,6 +46,19 @@ class RunningTests(RecorderTestCase):
         assert isinstance(refusal, Refusal)
         self.assertEqual(refusal.status, 603)
 
+    def test_D4_replaces_has(self) -> None:
+        """
+        An INVITE that would replace a call is one of this node's, also when the
+        call has ended a while ago: it knows what to answer.
+        """
+        header = ("Replaces", f"{self.src.callID};to-tag={self.src.toTag};from-tag=theirs")
+        other = Src(self.house, callID="two")
+        invite = other.make("INVITE", header, body=(offer(), None))
+        self.assertTrue(self.running.has(invite))
+        self.assertFalse(self.running.has(other.make("INVITE", body=(offer(), None))))
+        self.src.bye()
+        self.assertTrue(self.running.has(invite))
+
     def test_twice(self) -> None:
         """
         A call that is added again counts once, and one that was removed

@@ -85,6 +85,16 @@ class ErrorTests(RecorderTestCase):
         self.assertEqual(asked.contentType[0], "application/rs-metadata")
         self.src.answer(asked)
 
+    def test_A41_accept(self) -> None:
+        """
+        The media type of old drafts, C{rs-metadata-request}, is neither sent nor accepted.
+        """
+        self.src.call(ALLOW)
+        self.src.update(metadata=b"nothing")
+        [asked] = self.updates(1)
+        self.assertNotIn(b"rs-metadata-request", asked.serialize())
+        self.src.answer(asked)
+
     def test_A36_partial(self) -> None:
         """
         A partial document that rests on nothing is applied, and the whole one asked for.

@@ -8,9 +8,11 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
+from siprec.metadata.masking import Mask
 from siprec.session.model import CallSnapshot, FinalResponse
 from siprec.sip.message import Response
 from siprec.testing.offer import makeMetadata
+from siprec.uas import theirs
 from tests.uas.kit import ONE, TWO, RecorderTestCase, offer
 
 LATER = makeMetadata(["Ann", "Carol"], ["1", "2"])
@@ -177,3 +179,43 @@ class SavedBeforeTests(RecorderTestCase):
         final = self.promised(response)
         self.assertIn(b";rport\r\n", final.request)
         self.assertIn("received", response.headers.get("Via") or "")
+
+
+class DigitTests(RecorderTestCase):
+    """
+    Digits that the client tells by INFO.
+    """
+
+    def press(self, signal: bytes) -> int:
+        """
+        @return: the status that is answered.
+        """
+        asked = self.src.make("INFO", ("Content-Type", "application/dtmf-relay"))
+        body = b"Signal=" + signal + b"\r\nDuration=160\r\n"
+        return self.src.ask(evolve(asked, body=body)).status
+
+    def test_E3_info(self) -> None:
+        """
+        They are in the timeline, but not without end.
+        """
+        self.src.call()
+        self.assertEqual(self.press(b"5"), 200)
+        self.src.update(metadata=LATER)
+        [entry] = [each for each in self.house.manifest["timeline"] if each["type"] == "dtmf"]
+        self.assertEqual((entry["digit"], entry["durationMs"], entry["by"]), ("5", 160, "INFO"))
+        self.patch(theirs, "_MOST_DIGITS", 2)
+        self.assertEqual([self.press(b"6"), self.press(b"7")], [200, 200])
+        self.src.bye()
+        digits = [each["digit"] for each in self.house.manifest["events"] if "digit" in each]
+        self.assertEqual(digits, ["5", "6"])
+
+    def test_E3_infoMasked(self) -> None:
+        """
+        Which ones is not told where policy forbids it.
+        """
+        self.house.service.mask = Mask((), digits=True)
+        self.src.call()
+        self.press(b"5")
+        self.src.bye()
+        [event] = [each for each in self.house.manifest["events"] if each["type"] == "dtmf"]
+        self.assertEqual((event["digit"], event["masked"]), (None, True))

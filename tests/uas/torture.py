@@ -13,7 +13,7 @@ from tests.sip.vectors import SDP, original
 from tests.uas.kit import RecorderTestCase
 
 #: A description that can be read.
-LINE = SDP + b"m=audio 49172 RTP/AVP 0\\r\\n"
+LINE = SDP + b"m=audio 49172 RTP/AVP 0\r\n"
 
 
 class TortureTestCase(RecorderTestCase):
