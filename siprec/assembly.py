@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 
 from siprec import __version__
@@ -32,6 +33,8 @@ from siprec.metrics import Metrics
 from siprec.node import Node
 from siprec.policies import takeUp
 from siprec.recorder import Recorder
+from siprec.render.form import Form
+from siprec.render.libav import decodable
 from siprec.render.process import Renderer
 from siprec.sdp.choice import Policy
 from siprec.session.equipment import Equipment
@@ -88,6 +91,8 @@ class _Assembly:
         )
         self.renderer = Renderer(reactor, reactor, settings.recordings.workers)
         self.renderer.split = settings.recordings.split
+        audio = settings.recordings
+        self.renderer.form = Form(audio.format, audio.layout, audio.peaks)
         self.renderer.maskDigits = settings.recordings.maskDtmf
         self.cluster: Cluster | None = None
         self.state = self._state()
@@ -338,6 +343,9 @@ class _Assembly:
 
     def _recorder(self, transport: ISipTransport) -> Recorder:
         settings, recordings = self.settings, self.recordings
+        policy = Policy(
+            codecs=(*Policy().codecs, *decodable()), keeps=settings.recordings.keepUndecodable
+        )
         self.around = Surroundings(
             service=recordings,
             outgoing=Outgoing.over(self.layer, transport, self.reactor),
@@ -349,7 +357,7 @@ class _Assembly:
                 request, flow, recordings.exclude, recordings.mask
             ),
             snapshots=settings.metadata.snapshotRequest,
-            negotiation=lambda: Negotiation(Policy(receiving=not recordings.full)),
+            negotiation=lambda: Negotiation(evolve(policy, receiving=not recordings.full)),
             ways=settings.cluster.mediaTakeover,
             isCutOff=self._isCutOff,
         )

@@ -7,19 +7,24 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from siprec import __version__
 from siprec.config import ConfigError
+from siprec.plot import PlotError, plot
+from siprec.render.form import FORMATS, LAYOUTS, Form
+from siprec.render.outputs import namesOf
 from siprec.render.recording import RenderError, renderDirectory
 from siprec.session.manifest import BadManifest, readManifest, withRendering, writeManifest
 from siprec.show import show
 from siprec.trace.command import TraceCommand, TraceError, addArguments
 
 
-def _render(directory: str, split: str | None) -> str:
+def _render(directory: str, split: str | None, form: Mapping[str, object]) -> str:
     """
     @param split: C{None}: as it was rendered before.  Digits that were masked stay so.
+    @param form: what the audio is to look like, as far as it is not to be as before.
     @return: what was made, for people.
     @raise ValueError: the recording is still running.
     """
@@ -32,10 +37,14 @@ def _render(directory: str, split: str | None) -> str:
     # One of which only the rendering had failed, or whose journals were with another
     # node, is complete now.
     had = "session" if (manifest["audio"] or {}).get("parts") else "none"
+    wanted = Form.read({**Form.of(manifest["audio"]).asked(), **form})
     masked = any(each.get("masked") for each in manifest["events"])
-    rendering = renderDirectory(directory, split=split or had, maskDigits=masked)
+    rendering = renderDirectory(directory, wanted, split=split or had, maskDigits=masked)
     rendered = withRendering(manifest, rendering)
     writeManifest(directory, rendered)
+    for name in namesOf(manifest["audio"]) - namesOf(rendered["audio"]):
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(directory, name))
     audio, streams = rendered["audio"], rendered["streams"]
     packets = sum(each["packets"] for each in streams)
     return (
@@ -44,11 +53,15 @@ def _render(directory: str, split: str | None) -> str:
     )
 
 
-def _show(directory: str) -> str:
+def _show(directory: str, picture: str | None) -> str:
     """
+    @param picture: a file to draw the waveform into.
     @return: the recording, for people.
     """
-    return show(readManifest(directory), emphasis=sys.stdout.isatty())
+    manifest = readManifest(directory)
+    if picture is not None:
+        plot(directory, manifest, picture)
+    return show(manifest, emphasis=sys.stdout.isatty())
 
 
 def _print(text: str) -> None:
@@ -78,24 +91,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choices=("none", "session"),
         help="session: also a file for each communication session; as before if not said",
     )
+    render.add_argument("--format", choices=tuple(FORMATS), help="as before if not said")
+    render.add_argument("--layout", choices=LAYOUTS, help="as before if not said")
+    render.add_argument(
+        "--peaks",
+        action=argparse.BooleanOptionalAction,
+        help="whether there is a file to draw the waveform from; as before if not said",
+    )
     shown = commands.add_parser("show", help="print a recording: participants, streams, timeline")
     shown.add_argument("directory", help="the recording's directory")
+    shown.add_argument("--plot", metavar="FILE.png", help="also draw the waveform into that file")
     addArguments(commands.add_parser("trace", help="show the SIP messages of a running node"))
     options = parser.parse_args(arguments)
     try:
         if options.command == "trace":
             TraceCommand(options, _print, _warn, lambda: sys.stdout.buffer).run()
         elif options.command == "show":
-            _print(_show(options.directory))
+            _print(_show(options.directory, options.plot))
         else:
-            _print(_render(options.directory, options.split))
+            form = {name: getattr(options, name) for name in ("format", "layout", "peaks")}
+            given = {name: value for name, value in form.items() if value is not None}
+            _print(_render(options.directory, options.split, given))
     except KeyboardInterrupt:
         return 0  # it is how a trace ends
     except BrokenPipeError:
         # Whoever reads has seen enough; nothing more may be written at the exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (OSError, BadManifest, ConfigError, RenderError, TraceError, ValueError) as error:
+    except (
+        OSError,
+        BadManifest,
+        ConfigError,
+        PlotError,
+        RenderError,
+        TraceError,
+        ValueError,
+    ) as error:
         _warn(str(error))
         return 1
     except KeyError as error:

@@ -164,11 +164,16 @@ class ClusterSettings:
 class RecordingsSettings:
     """
     Recordings on disk.  C{directory} is absolute; C{minFree} is in bytes;
-    C{split} is C{none} or C{session}; C{maskDtmf}: digits are not told.
+    C{split} is C{none} or C{session}; C{maskDtmf}: digits are not told; C{format} and
+    C{layout} are as in L{siprec.render.form}; C{keepUndecodable}: codecs that nobody
+    decodes are taken.
     """
 
     directory: str
     format: str
+    layout: str
+    peaks: bool
+    keepUndecodable: bool
     split: str
     maskDtmf: bool
     minFree: int

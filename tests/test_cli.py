@@ -125,6 +125,35 @@ class RenderTests(CommandTestCase):
         self.run_("render", "--split", "none", self.directory)
         self.assertNotIn("parts", readManifest(self.directory)["audio"])
 
+    def test_form(self) -> None:
+        """
+        What the audio looks like can be said, stays so with each rendering, and files
+        that the manifest does not name any more are gone.
+        """
+        self.record()
+        self.assertEqual(self.run_("render", self.directory)[0], 0)
+        given = ["--format", "flac", "--layout", "streams", "--peaks"]
+        for arguments in (given, []):
+            self.assertEqual(self.run_("render", *arguments, self.directory)[0], 0)
+            audio = readManifest(self.directory)["audio"]
+            self.assertEqual((audio["format"], audio["layout"]), ("flac", "streams"))
+            names = {name for name in os.listdir(self.directory) if name.startswith("audio")}
+            self.assertEqual(names, {"audio.0.flac", "audio.1.flac", "audio.peaks.json"})
+        self.run_("render", "--layout", "mixed", "--no-peaks", self.directory)
+        names = {name for name in os.listdir(self.directory) if name.startswith("audio")}
+        self.assertEqual(names, {"audio.flac"})
+
+    def test_badForm(self) -> None:
+        """
+        A manifest that names an unknown format is an error, and nothing is changed.
+        """
+        manifest = self.record()
+        manifest["audio"] = {"file": "audio.au", "format": "au"}
+        writeManifest(self.directory, manifest)
+        status, _, errors = self.run_("render", self.directory)
+        self.assertEqual(status, 1)
+        self.assertIn("cannot write 'au'", errors)
+
     def test_masked(self) -> None:
         """
         Digits that were masked are masked again.
@@ -217,6 +246,22 @@ class ShowTests(CommandTestCase):
     """
     C{siprec show DIRECTORY}.
     """
+
+    def test_plot(self) -> None:
+        """
+        The waveform is drawn into the file that is asked for; if that cannot be, the
+        reason is all that is printed.
+        """
+        self.record()
+        path = os.path.join(self.directory, "x.png")
+        status, output, errors = self.run_("show", "--plot", path, self.directory)
+        self.assertEqual((status, output), (1, ""))
+        self.assertIn("there is no audio yet", errors)
+        self.run_("render", self.directory)
+        status, output, errors = self.run_("show", self.directory, "--plot", path)
+        self.assertEqual((status, errors), (0, ""))
+        self.assertIn("Streams", output)
+        self.assertTrue(os.path.exists(path))
 
     def test_show(self) -> None:
         """

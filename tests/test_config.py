@@ -99,6 +99,9 @@ class LoadSettingsTests(SynchronousTestCase):
                 "recordings": {
                     "directory": os.path.abspath("recordings"),
                     "format": "wav",
+                    "layout": "channels",
+                    "peaks": False,
+                    "keepUndecodable": False,
                     "split": "none",
                     "maskDtmf": False,
                     "minFree": 256 << 20,

@@ -4,9 +4,10 @@ The renderer's own process.
 C{python -m siprec.render DIRECTORY} renders one recording and prints one JSON object.
 
 C{python -m siprec.render --serve} renders one after another: each line of the standard
-input is C{{"directory": ...}}, perhaps with C{"split"} and C{"maskDigits"}, and each is answered
-with a line on the standard output, C{{"rendering": ...}} or C{{"error": ...}}.  It ends when its
-input does, wherever it is: then the node that asked is gone, or wants no more of it.
+input is C{{"directory": ...}}, perhaps with C{"split"}, C{"form"} and C{"maskDigits"}, and
+each is answered with a line on the standard output, C{{"rendering": ...}} or
+C{{"error": ...}}.  It ends when its input does, wherever it is: then the node that asked is
+gone, or wants no more of it.
 """
 
 import json
@@ -18,6 +19,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO, TextIO
 
+from siprec.render.form import Form
 from siprec.render.recording import RenderError, renderDirectory
 
 __all__ = ["main", "serve", "takeOver"]
@@ -90,13 +92,14 @@ def _answer(line: bytes) -> dict[str, object]:
     try:
         request = json.loads(line)
         directory, split = request["directory"], request.get("split", "none")
+        form = Form.read(request.get("form", {}))
         masked = request.get("maskDigits", False)
         if not isinstance(directory, str):
             raise TypeError(f"the directory is {directory!r}")
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         return {"error": f"not a request: {error!r}"}
     try:
-        return {"rendering": renderDirectory(directory, split=split, maskDigits=masked)}
+        return {"rendering": renderDirectory(directory, form, split=split, maskDigits=masked)}
     except RenderError as error:
         return {"error": str(error)}
 

@@ -1,5 +1,5 @@
 """
-Write the audio file.
+Write audio files.
 
 Packets are written at their places into one L{Track} per channel, in any order; then
 the tracks are put side by side into the file.  A track is a file without a name, in
@@ -11,22 +11,32 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 from uuid import uuid4
 
 import numpy as np
 import soundfile
 from attrs import define, field, frozen
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["WAV_LIMIT", "AudioError", "Samples", "Track", "Window", "writeAudio"]
+from siprec.render.form import FORMATS, Container
+
+__all__ = [
+    "WAV_LIMIT",
+    "AudioError",
+    "Samples",
+    "Track",
+    "Window",
+    "blocks",
+    "writeAudio",
+    "writeWhole",
+]
 
 #: The lengths in a WAV file are of 32 bits; longer ones are RF64 (EBU Tech 3306).
 WAV_LIMIT = (1 << 32) - 4096
 
-_WIDTH = 2  # octets of a sample
 _BLOCK = 1 << 18  # frames that are put together at once
 _STALE = 3600.0  # seconds after which an unfinished file has nobody any more
 _UNFINISHED = ".unfinished"
@@ -44,22 +54,32 @@ class Track:
     The samples of one channel.
 
     @ivar frames: how many there are; what is written outside is dropped.
+    @ivar kind: of a sample: C{int16}, or C{uint8} for octets of a codec.
     """
 
     frames: int
     _file: Any = field(repr=False)
+    kind: np.dtype[Any] = field(factory=lambda: np.dtype(np.int16))
 
     @classmethod
-    def create(cls, directory: str, frames: int) -> "Track":
+    def create(cls, directory: str, frames: int, kind: DTypeLike = np.int16) -> "Track":
         """
         @param directory: on a file system with room for it.
         @raise OSError: the file cannot be made.
         """
         file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - closed by close()
-        file.truncate(frames * _WIDTH)
-        return cls(frames, file)
+        track = cls(frames, file, np.dtype(kind))
+        file.truncate(frames * track.width)
+        return track
 
-    def write(self, position: int, samples: NDArray[np.int16]) -> None:
+    @property
+    def width(self) -> int:
+        """
+        Octets of a sample.
+        """
+        return self.kind.itemsize
+
+    def write(self, position: int, samples: NDArray[Any]) -> None:
         """
         Put samples at a place, over what is there.
 
@@ -68,17 +88,17 @@ class Track:
         first, last = max(-position, 0), min(self.frames - position, len(samples))
         if first < last:
             data = memoryview(samples[first:last].tobytes())
-            offset = (position + first) * _WIDTH
+            offset = (position + first) * self.width
             while data:
                 count = os.pwrite(self._file.fileno(), data, offset)
                 data, offset = data[count:], offset + count
 
-    def read(self, position: int, count: int) -> NDArray[np.int16]:
+    def read(self, position: int, count: int) -> NDArray[Any]:
         """
         @return: C{count} samples, zero where nothing was written.
         """
-        raw = os.pread(self._file.fileno(), count * _WIDTH, position * _WIDTH)
-        return np.frombuffer(raw, np.int16)
+        raw = os.pread(self._file.fileno(), count * self.width, position * self.width)
+        return np.frombuffer(raw, self.kind)
 
     def close(self) -> None:
         """
@@ -98,7 +118,7 @@ class Samples(Protocol):
         How many samples there are.
         """
 
-    def read(self, position: int, count: int) -> NDArray[np.int16]:
+    def read(self, position: int, count: int) -> NDArray[Any]:
         """
         @return: C{count} samples.
         """
@@ -113,26 +133,52 @@ class Window:
     @ivar frames: how many there are; none of them is beyond the track's end.
     """
 
-    track: Track
+    track: Samples
     first: int
     frames: int
 
-    def read(self, position: int, count: int) -> NDArray[np.int16]:
+    def read(self, position: int, count: int) -> NDArray[Any]:
         """
-        See L{Track.read}.
+        See L{Samples.read}.
         """
         return self.track.read(self.first + position, count)
 
 
+def blocks(frames: int, channels: int = 1) -> Iterator[tuple[int, int]]:
+    """
+    @return: positions and counts that go over so many frames, in pieces that memory
+        can hold.
+    """
+    block = max(_BLOCK // channels, 1)
+    for position in range(0, frames, block):
+        yield position, min(block, frames - position)
+
+
 def writeAudio(
-    directory: str, name: str, tracks: Sequence[Samples], rate: int, limit: int = WAV_LIMIT
+    directory: str,
+    name: str,
+    tracks: Sequence[Samples],
+    rate: int,
+    limit: int = WAV_LIMIT,
+    container: Container = FORMATS["wav"],
 ) -> str:
     """
-    Write a 16-bit WAV file with one channel per track; it appears under its name
-    when it is whole and on the disk.
+    Write a file with one channel per track.
 
-    @param tracks: one or more, of the same length.
-    @param limit: octets of audio beyond which the file becomes RF64.
+    @param tracks: one or more, of the same length; as many as C{container} can have.
+    @param rate: samples a second; C{container} has it.
+    @param limit: octets of audio beyond which a WAV file becomes RF64.
+    @return: SHA-256 of the file, in hexadecimal.
+    @raise AudioError: see L{writeWhole}.
+    """
+    return writeWhole(directory, name, lambda file: _fill(file, tracks, rate, limit, container))
+
+
+def writeWhole(directory: str, name: str, fill: Callable[[BinaryIO], None]) -> str:
+    """
+    Write a file that appears under its name when it is whole and on the disk.
+
+    @param fill: writes what is in it.
     @return: SHA-256 of the file, in hexadecimal.
     @raise AudioError: it could not be written; a file of that name that was there
         before still is.
@@ -144,7 +190,8 @@ def writeAudio(
         _removeStale(directory, name)
         try:
             with open(temporary, "x+b") as file:
-                _fill(file.fileno(), tracks, rate, limit)
+                fill(file)
+                file.flush()
                 os.fsync(file.fileno())
                 file.seek(0)
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -159,15 +206,16 @@ def writeAudio(
     return digest
 
 
-def _fill(descriptor: int, tracks: Sequence[Samples], rate: int, limit: int) -> None:
-    frames = tracks[0].frames
-    container = "RF64" if frames * len(tracks) * _WIDTH > limit else "WAV"
+def _fill(
+    file: BinaryIO, tracks: Sequence[Samples], rate: int, limit: int, container: Container
+) -> None:
+    frames, major = tracks[0].frames, container.major
+    if major == "WAV" and frames * len(tracks) * 2 > limit:
+        major = "RF64"
     with soundfile.SoundFile(
-        descriptor, "w", rate, len(tracks), "PCM_16", format=container, closefd=False
+        file.fileno(), "w", rate, len(tracks), container.minor, format=major, closefd=False
     ) as sound:
-        block = max(_BLOCK // len(tracks), 1)
-        for position in range(0, frames, block):
-            count = min(block, frames - position)
+        for position, count in blocks(frames, len(tracks)):
             together = np.empty((count, len(tracks)), np.int16)
             for channel, track in enumerate(tracks):
                 together[:, channel] = track.read(position, count)

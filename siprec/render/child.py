@@ -18,6 +18,8 @@ from twisted.internet.interfaces import IDelayedCall, IProcessTransport, IReacto
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from siprec.render.form import PLAIN, Form
+
 __all__ = ["MAX_ANSWER", "Child", "Job", "RenderFailed"]
 
 #: Octets that a child may answer.
@@ -45,7 +47,8 @@ class Job:
     """
     A recording that is to be rendered.
 
-    @ivar split: see L{siprec.render.recording.renderDirectory}, as for C{maskDigits}.
+    @ivar split: see L{siprec.render.recording.renderDirectory}, as for C{maskDigits}
+        and C{form}.
     @ivar done: what was promised for it; to cancel it calls C{cancel} with the job.
     """
 
@@ -53,6 +56,7 @@ class Job:
     _cancel: Callable[["Job"], None]
     split: str = "none"
     maskDigits: bool = False
+    form: Form = PLAIN
     done: Deferred[dict[str, Any]] = field(init=False)
 
     @done.default
@@ -117,6 +121,8 @@ class Child(ProcessProtocol):
         asked: dict[str, object] = {"directory": job.directory}
         if job.split != "none":
             asked["split"] = job.split
+        if job.form != PLAIN:
+            asked["form"] = job.form.asked()
         if job.maskDigits:
             asked["maskDigits"] = True
         self.transport.write(json.dumps(asked).encode() + b"\n")

@@ -3,39 +3,18 @@ From payload to linear samples, by payload type.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
-__all__ = ["G711", "Decoder", "PayloadFormat", "decoderFor", "formatsFor"]
+from siprec.render.codec import Decoder, Independent, Payloads, Voice
+from siprec.render.libav import libav, libavDecoder
+
+__all__ = ["G711", "L16", "PayloadFormat", "decoderFor", "formatsFor", "unasked"]
 
 _Ints = NDArray[np.int64]
-
-
-class Decoder(Protocol):
-    """
-    A codec whose packets can be decoded each by itself.
-
-    @ivar sampleRate: of what comes out, in hertz.
-    """
-
-    @property
-    def sampleRate(self) -> int: ...
-
-    def samples(self, length: _Ints) -> _Ints:
-        """
-        @param length: octets of each payload.
-        @return: how many samples each one makes.
-        """
-
-    def decode(self, data: NDArray[np.uint8], start: _Ints, length: _Ints) -> NDArray[np.int16]:
-        """
-        @param data: payload i is C{data[start[i]:start[i] + length[i]]}.
-        @return: the samples of all payloads, one after the other; nothing in a
-            payload can make this fail.
-        """
 
 
 def _mulaw() -> NDArray[np.int16]:
@@ -68,49 +47,94 @@ class G711:
 
     @ivar table: the sample of each octet; full scale is 32,124 for mu-law and
         32,256 for A-law.
+    @ivar name: of the law, as encodings are named.
+    @ivar silence: the octet of a sample that is next to zero.
+    @ivar tag: what WAV calls the law.
     """
 
     table: NDArray[np.int16]
     sampleRate: int = 8000
+    name: str = "PCMU"
+    silence: int = 0xFF
+    tag: int = 7
 
-    def samples(self, length: _Ints) -> _Ints:
+    def samples(self, payloads: Payloads) -> _Ints:
         """
         See L{Decoder.samples}.
         """
-        return length
+        return payloads.length
 
-    def decode(self, data: NDArray[np.uint8], start: _Ints, length: _Ints) -> NDArray[np.int16]:
+    def open(self) -> Voice:
         """
-        See L{Decoder.decode}.
+        See L{Decoder.open}.
         """
-        if not len(start):
-            return np.empty(0, np.int16)
-        size = int(length[0])
-        if (length == size).all():
-            # Rows of one length are gathered in one step.
-            places = (start[:, None] + np.arange(size)).reshape(-1)
-        else:
-            ends = np.cumsum(length)
-            places = np.arange(int(ends[-1])) + np.repeat(start - (ends - length), length)
-        samples: NDArray[np.int16] = self.table[data[places]]
+        return Independent(self)
+
+    def decode(self, payloads: Payloads) -> NDArray[np.int16]:
+        """
+        See L{PlainDecoder.decode}.
+        """
+        samples: NDArray[np.int16] = self.table.take(payloads.gather())
         return samples
+
+    def codes(self, payloads: Payloads) -> NDArray[np.uint8]:
+        """
+        @return: the octets as they are, with the silence taken off: zeros are silence.
+        """
+        return payloads.gather() ^ np.uint8(self.silence)
+
+
+@frozen(eq=False)
+class L16:
+    """
+    Linear samples, the higher octet first (RFC 3551 section 4.5.11).
+    """
+
+    sampleRate: int
+
+    def samples(self, payloads: Payloads) -> _Ints:
+        """
+        See L{Decoder.samples}.
+        """
+        return payloads.length // 2
+
+    def open(self) -> Voice:
+        """
+        See L{Decoder.open}.
+        """
+        return Independent(self)
+
+    def decode(self, payloads: Payloads) -> NDArray[np.int16]:
+        """
+        See L{PlainDecoder.decode}.
+        """
+        even = Payloads(payloads.data, payloads.start, payloads.length & ~1)
+        return even.gather().view(">i2").astype(np.int16)
 
 
 _DECODERS: Mapping[tuple[str, int], Decoder] = {
     ("PCMU", 8000): G711(_mulaw()),
-    ("PCMA", 8000): G711(_alaw()),
+    ("PCMA", 8000): G711(_alaw(), name="PCMA", silence=0xD5, tag=6),
+    ("L16", 8000): L16(8000),
 }
+
+# What is not of 8,000 samples a second has to be brought to one rate with the rest.
+_WIDER = (11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
 # Comfort noise (RFC 3389) and events (RFC 4733) are silence in a recording.
 _SILENT = ("CN", "TELEPHONE-EVENT")
 
 
-def decoderFor(codec: str, clockRate: int) -> Decoder | None:
+def decoderFor(codec: str, clockRate: int, fmtp: str | None = None) -> Decoder | None:
     """
     @param codec: encoding name, in any case.
+    @param fmtp: its parameters, as negotiated.
     @return: C{None} for what cannot be decoded.
     """
-    return _DECODERS.get((codec.upper(), clockRate))
+    name = codec.upper()
+    if name == "L16" and clockRate in _WIDER and libav():
+        return L16(clockRate)
+    return _DECODERS.get((name, clockRate)) or libavDecoder(name, clockRate, fmtp)
 
 
 @frozen
@@ -143,34 +167,49 @@ class PayloadFormat:
         """
         return self.codec.upper() != "TELEPHONE-EVENT"
 
-    def ticks(self, length: _Ints) -> _Ints:
+    def ticks(self, payloads: Payloads) -> _Ints:
         """
-        @param length: octets of each payload.
         @return: how long each one plays, in units of the timestamp; 0 for silence.
         """
         if self.decoder is None:
-            return np.zeros_like(length)
-        return self.decoder.samples(length) * self.clockRate // self.decoder.sampleRate
+            return np.zeros_like(payloads.length)
+        return self.decoder.samples(payloads) * self.clockRate // self.decoder.sampleRate
 
 
 # RFC 3551 table 4; 19 is what comfort noise had before RFC 3389.
-_STATIC = ((0, "PCMU"), (8, "PCMA"), (13, "CN"), (19, "CN"))
+_STATIC = {0: "PCMU", 8: "PCMA", 13: "CN", 19: "CN"}
+_STATIC_LIBAV = {3: "GSM", 9: "G722", 18: "G729"}
 
 
 def formatsFor(formats: Sequence[Mapping[str, Any]]) -> dict[int, PayloadFormat]:
     """
     @param formats: C{formats} of a stream in the manifest: what was negotiated.
-    @return: by payload type; the static ones that we can decode are always there,
-        because a sender may use them unasked.
+    @return: by payload type; the static ones of G.711 are always there, because a sender
+        may use them unasked.
     """
-    found = {number: _format(number, name, 8000, 1) for number, name in _STATIC}
+    found = {number: _format(number, name, 8000, 1) for number, name in _STATIC.items()}
     for each in formats:
         number, channels = int(each["payloadType"]), int(each.get("channels") or 1)
         if 0 <= number <= 127:  # no packet can have another one
-            found[number] = _format(number, str(each["codec"]), int(each["clockRate"]), channels)
+            codec, clockRate = str(each["codec"]), int(each["clockRate"])
+            found[number] = _format(number, codec, clockRate, channels, each.get("fmtp"))
     return found
 
 
-def _format(number: int, codec: str, clockRate: int, channels: int) -> PayloadFormat:
-    decoder = decoderFor(codec, clockRate) if channels == 1 else None
+def unasked(number: int) -> PayloadFormat | None:
+    """
+    @param number: a payload type that was not negotiated.
+    @return: what it stands for all the same; it is not asked before it comes, as
+        libavcodec is long in loading.
+    """
+    codec = _STATIC_LIBAV.get(number)
+    return _format(number, codec, 8000, 1) if codec else None
+
+
+def _format(
+    number: int, codec: str, clockRate: int, channels: int, fmtp: str | None = None
+) -> PayloadFormat:
+    # Opus says two channels whatever it carries (RFC 7587 section 7).
+    mono = channels == 1 or codec.upper() == "OPUS"
+    decoder = decoderFor(codec, clockRate, fmtp) if mono else None
     return PayloadFormat(number, codec, clockRate, decoder)

@@ -16,12 +16,14 @@ from zope.interface import implementer
 
 import siprec
 from siprec.render.child import Child, Job, RenderFailed
+from siprec.render.form import PLAIN, Form
 from siprec.session.interfaces import IRenderer, RendererStopped
 
 __all__ = ["IDLE", "JOBS", "TIMEOUT", "RenderFailed", "Renderer"]
 
-#: Seconds after which a rendering is given up; a call of a day takes half a minute.
-TIMEOUT = 900.0
+#: Seconds after which a rendering is given up.  A call of a day takes half a minute,
+#: and with Ogg Opus an hour.
+TIMEOUT = 7200.0
 #: Recordings after which a child is replaced, so that memory which is not given
 #: back is no matter.  To start one costs as much as fifty short recordings.
 JOBS = 500
@@ -43,7 +45,7 @@ class Renderer(Service):
     @ivar jobs: how many recordings one child renders.
     @ivar idle: seconds that a child waits for the next one.
     @ivar split: what files there are beside the whole: see
-        L{siprec.render.recording.renderDirectory}, as for C{maskDigits}.
+        L{siprec.render.recording.renderDirectory}, as for C{maskDigits} and C{form}.
     """
 
     _reactor: IReactorProcess
@@ -54,6 +56,7 @@ class Renderer(Service):
     idle: float = IDLE
     split: str = "none"
     maskDigits: bool = False
+    form: Form = PLAIN
     _waiting: deque[Job] = field(factory=deque, init=False)
     #: Who had work last is last, and gets it first: so those too many become idle.
     _children: list[Child] = field(factory=list, init=False)
@@ -72,7 +75,7 @@ class Renderer(Service):
         """
         if not self.running:
             return fail(RendererStopped(directory))
-        job = Job(directory, self._cancel, self.split, self.maskDigits)
+        job = Job(directory, self._cancel, self.split, self.maskDigits, self.form)
         self._waiting.append(job)
         self._next()
         return job.done

@@ -4,14 +4,17 @@ Make the audio file of a recording, and find out all that its journals tell.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from attrs import define, field
 
-from siprec.render.audio import AudioError, Track, Window, writeAudio
+from siprec.render.audio import AudioError, Samples, Track, Window
 from siprec.render.clocks import corrections
 from siprec.render.events import MAX_EVENTS, digitEvents, eventsOf, moment
+from siprec.render.form import PLAIN, Form
+from siprec.render.outputs import Outputs, channelOf, commonLaw
 from siprec.render.pauses import Pause, isPaused, silences
 from siprec.render.runs import MAX_GAPS
 from siprec.render.seams import SegmentTimes, seams, uncaptured
@@ -45,13 +48,13 @@ class RenderError(Exception):
 
 
 def renderDirectory(
-    directory: str, format: str = "wav", split: str = "none", maskDigits: bool = False
+    directory: str, form: Form = PLAIN, split: str = "none", maskDigits: bool = False
 ) -> dict[str, Any]:
     """
     Read C{recording.json} and the journals of a recording, and write its audio.
 
     @param directory: the recording's folder; its manifest is not changed.
-    @param format: of the audio file; C{"wav"} is what there is.
+    @param form: what the audio is to look like.
     @param split: C{"session"}: also write a file for each communication session, and
         list them as C{parts} of C{audio}; C{"none"}: do not.
     @param maskDigits: tell when digits were pressed, and not which.
@@ -62,10 +65,8 @@ def renderDirectory(
         manifest lists, but that are not there.
     @raise RenderError: it cannot be done; an older audio file is still there.
     """
-    if format != "wav":
-        raise RenderError(f"cannot write {format!r}: the format is 'wav'")
     try:
-        return _Rendering.of(directory, split == "session", maskDigits).run("audio", format)
+        return _Rendering.of(directory, split == "session", maskDigits).run("audio", form)
     except (AudioError, BadManifest, OSError) as error:
         raise RenderError(str(error)) from error
 
@@ -127,11 +128,11 @@ class _Rendering:
         except (KeyError, TypeError, ValueError) as error:
             raise RenderError(f"{directory}: the manifest is damaged: {error!r}") from error
 
-    def run(self, stem: str, format: str) -> dict[str, Any]:
+    def run(self, stem: str, form: Form) -> dict[str, Any]:
         for stream in self.streams:
             stream.survey()
-        self._place()
-        audio = self._write(stem, format)
+        self._place(form)
+        audio = self._write(stem, form)
         duration = (self.end - self.zero) / self.rate
         found = [gap for stream in self.streams for gap in self._gaps(stream)]
         return {
@@ -143,19 +144,12 @@ class _Rendering:
             "audio": audio,
         }
 
-    def _place(self) -> None:
+    def _place(self, form: Form) -> None:
         """
         Decide where everything belongs, and how long the audio is.
         """
-        rates = {
-            decoder.sampleRate
-            for stream in self.streams
-            for kind in stream.payloadTypes
-            if kind in stream.formats and (decoder := stream.formats[kind].decoder)
-        }
-        if len(rates) > 1:
-            raise RenderError(f"{self.directory}: audio of several rates: {sorted(rates)}")
-        self.rate = max(rates, default=_RATE)
+        rates = [each.sampleRate for stream in self.streams for each in stream.decoders]
+        self.rate = form.container.rate(max(rates, default=_RATE))
         if not any(stream.payloadTypes for stream in self.streams):
             return  # nothing came: a recording of length 0 (CONFORMANCE J7)
         surveys = [survey for stream in self.streams for survey in stream.surveys]
@@ -181,48 +175,49 @@ class _Rendering:
                 f"{self._time(self.zero)} on cannot be right"
             )
 
-    def _write(self, stem: str, format: str) -> dict[str, Any]:
+    def _write(self, stem: str, form: Form) -> dict[str, Any]:
         """
         @return: the manifest's C{audio}.
         """
         frames = self.end - self.zero
-        tracks: list[Track] = []
-        name = f"{stem}.{format}"
-        try:
-            for stream in self.streams:
-                tracks.append(Track.create(self.directory, frames))
-                stream.mix(tracks[-1], self.zero)
+        law = commonLaw(self.streams) if form.keepsCodes else None
+        outputs = Outputs(
+            self.directory,
+            form,
+            self.rate,
+            law,
+            tuple(stream.index for stream in self.streams),
+            tuple(each.entry.get("participant") or each.index for each in self.streams),
+        )
+        with ExitStack() as held:
+            place = self.directory, self.zero, frames, self.rate, law is not None, held
+            tracks = [channelOf(stream, *place) for stream in self.streams]
             if not tracks:
-                # A WAV file has one channel at least.
+                # A file has one channel at least.
                 tracks.append(Track.create(self.directory, frames))
+                held.callback(tracks[0].close)
             written = {
-                "file": name,
-                "sampleRate": self.rate,
-                "channels": max(len(self.streams), 1),
-                "sha256": writeAudio(self.directory, name, tracks, self.rate),
+                **outputs.write(stem, tracks),
                 "startTime": self._time(self.zero),
                 "duration": frames / self.rate,
             }
             if self.sessions:
-                written["parts"] = list(self._parts(tracks, stem, format))
+                written["parts"] = list(self._parts(outputs, tracks, stem))
             return written
-        finally:
-            for track in tracks:
-                track.close()
 
-    def _parts(self, tracks: list[Track], stem: str, format: str) -> Iterator[dict[str, Any]]:
+    def _parts(
+        self, outputs: Outputs, tracks: Sequence[Samples], stem: str
+    ) -> Iterator[dict[str, Any]]:
         for number, span in enumerate(self.sessions, 1):
             begin = self._within(span.begin)
             end = self.end if span.end is None else self._within(span.end)
             windows = [Window(each, begin - self.zero, end - begin) for each in tracks]
-            name = f"{stem}-{number}.{format}"
             yield {
                 "session": span.session,
-                "file": name,
+                **outputs.write(f"{stem}-{number}", windows),
                 "start": self._time(begin),
                 "end": self._time(end),
                 "duration": (end - begin) / self.rate,
-                "sha256": writeAudio(self.directory, name, windows, self.rate),
             }
 
     def _within(self, moment: float) -> int:

@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 from siprec.media.journal import RECORD, BadJournal, parseHeader, readJournal
 from siprec.media.rtp import RTPTable, parseTable
 from siprec.render.audio import Track
-from siprec.render.decode import PayloadFormat, formatsFor
+from siprec.render.codec import Decoder, Payloads
+from siprec.render.decode import PayloadFormat, formatsFor, unasked
 from siprec.render.digits import Digits
+from siprec.render.masks import Masks
+from siprec.render.mixing import Mixer
 from siprec.render.runs import Run
 from siprec.render.seams import Extent
 from siprec.render.sequence import Rows, Sequencer
@@ -75,6 +78,8 @@ class Stream:
     digits: Digits = field(factory=Digits, init=False)
     surveys: list[Survey] = field(factory=list, init=False)
     placements: list[Placement | None] = field(factory=list, init=False)
+    _zero: int = field(default=0, init=False)
+    _rate: int = field(default=8000, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.formats = formatsFor(self.entry.get("formats") or ())
@@ -92,6 +97,14 @@ class Stream:
         What the packets fall into, after L{survey}.
         """
         return [survey.run for survey in self.surveys]
+
+    @property
+    def decoders(self) -> list[Decoder]:
+        """
+        What its packets are decoded with, after L{survey}.
+        """
+        formats = [self.formats[each] for each in self.payloadTypes if each in self.formats]
+        return [each.decoder for each in formats if each.decoder is not None]
 
     @property
     def mainFormat(self) -> PayloadFormat | None:
@@ -161,21 +174,28 @@ class Stream:
         @param zero: what the places count from, nanoseconds since the epoch.
         @param rate: samples a second.
         """
+        self._zero, self._rate = zero, rate
         self.placements = [place(survey, zero, rate) for survey in self.surveys]
 
-    def mix(self, track: Track, zero: int) -> None:
+    def mix(self, track: Track, zero: int, rate: int | None = None, codes: bool = False) -> None:
         """
         Write the samples of all packets.
 
-        @param zero: the place that is the begin of C{track}.
+        @param zero: the place that is the begin of C{track}, in samples of it.
+        @param rate: of C{track}; what is decoded to another one is left out.  C{None}:
+            that of the places.
+        @param codes: write the octets of G.711 (see L{G711.codes}).
         @raise OSError: the track cannot be written.
         """
-        sequencer, masks = Sequencer(), _Masks.of(self.runs, self.placements)
+        rate, placements = rate or self._rate, self.placements
+        if rate != self._rate:
+            placements = [place(survey, self._zero, rate) for survey in self.surveys]
+        masks = Masks.of(self.runs, placements)
+        mixer = Mixer(track, zero, rate, self.formats, placements, masks, codes)
+        sequencer = Sequencer()
         for _, table, ticks in self._tables(sequencer, []):
             for found in sequencer.feed(table, ticks):
-                placement = self.placements[found.run.number]
-                if placement is not None:
-                    self._write(track, zero, table, found, placement, masks)
+                mixer.write(table, found)
 
     def _tables(
         self, sequencer: Sequencer, unreadable: list[Unreadable]
@@ -218,9 +238,12 @@ class Stream:
     def _ticks(self, table: RTPTable) -> _Ints:
         ticks = np.zeros(len(table), np.int64)
         for kind in np.unique(table.payloadType).tolist():
+            if kind not in self.formats and (found := unasked(kind)):
+                self.formats[kind] = found
             if kind in self.formats:
                 own = table.payloadType == kind
-                ticks[own] = self.formats[kind].ticks(table.payloadLength[own])
+                start, length = table.payloadStart[own], table.payloadLength[own]
+                ticks[own] = self.formats[kind].ticks(Payloads(table.data, start, length))
         return ticks
 
     def _clocks(self, table: RTPTable) -> _Ints:
@@ -228,112 +251,3 @@ class Stream:
         for kind, each in self.formats.items():
             clocks[kind] = each.clockRate if each.timed else 0
         return clocks[table.payloadType]
-
-    def _write(
-        self,
-        track: Track,
-        zero: int,
-        table: RTPTable,
-        found: Rows,
-        placement: Placement,
-        masks: "_Masks | None",
-    ) -> None:
-        kinds = table.payloadType[found.rows]
-        for kind in np.unique(kinds).tolist():
-            decoder = self.formats[kind].decoder if kind in self.formats else None
-            own = np.flatnonzero(found.fresh & (kinds == kind))
-            if decoder is None or not len(own):
-                continue
-            # In this order what was sent later is heard where two overlap.
-            own = own[np.argsort(found.sequence[own], kind="stable")]
-            rows = found.rows[own]
-            length = table.payloadLength[rows]
-            count = decoder.samples(length)
-            samples = decoder.decode(table.data, table.payloadStart[rows], length)
-            begin = placement.positions(found.sequence[own], found.timestamp[own])
-            source = np.cumsum(count) - count
-            if masks is not None:
-                cut, count = masks.cut(found.run, begin, count)
-                begin, source = begin + cut, source + cut
-            _writePieces(track, begin - zero, source, count, samples)
-
-
-def _writePieces(
-    track: Track, begin: _Ints, source: _Ints, count: _Ints, samples: NDArray[np.int16]
-) -> None:
-    """
-    Write packets, those that follow one another seamlessly at once.
-    """
-    some = count > 0
-    begin, source, count = begin[some], source[some], count[some]
-    if not len(begin):
-        return
-    seam = (begin[1:] != (begin + count)[:-1]) | (source[1:] != (source + count)[:-1])
-    starts = np.flatnonzero(np.concatenate(([True], seam)))
-    ends = np.append(starts[1:], len(begin)) - 1
-    for position, first, last in zip(
-        begin[starts].tolist(),
-        source[starts].tolist(),
-        (source + count)[ends].tolist(),
-        strict=True,
-    ):
-        track.write(position, samples[first:last])
-
-
-@frozen(eq=False)
-class _Masks:
-    """
-    Which run is heard where several have packets at the same time; never a mixture.
-
-    A new SSRC takes over from an older one (CONFORMANCE E6).  Of two runs of the
-    same SSRC the older is heard: the other is a collision, or a restart, which
-    does not overlap.  A run that was never confirmed gives way to all others.
-    """
-
-    rank: _Ints
-    begin: _Ints
-    end: _Ints
-
-    @classmethod
-    def of(cls, runs: list[Run], placements: list[Placement | None]) -> "_Masks | None":
-        """
-        @return: C{None} if there is only one run.
-        """
-        if len(runs) < 2:
-            return None
-        columns = [
-            np.vstack((np.full(placement.activity.shape[1], _rank(run)), placement.activity))
-            for run, placement in zip(runs, placements, strict=True)
-            if placement is not None and run.confirmed
-        ]
-        return cls(*np.concatenate([np.empty((3, 0), np.int64), *columns], axis=1))
-
-    def cut(self, run: Run, begin: _Ints, count: _Ints) -> tuple[_Ints, _Ints]:
-        """
-        @param begin: where packets of C{run} begin; C{count}: their samples.
-        @return: how many samples to leave out at the begin of each packet, and how
-            many then remain.
-        """
-        end = begin + count
-        over = (self.rank > _rank(run)) & (self.end > begin.min())
-        over &= self.begin < end.max()
-        order = np.argsort(self.begin[over], kind="stable")
-        if not len(order):
-            return np.zeros_like(begin), count
-        # Disjoint from here on: begins are those that no earlier end reaches.
-        starts, reached = self.begin[over][order], np.maximum.accumulate(self.end[over][order])
-        first = np.flatnonzero(np.concatenate(([True], starts[1:] > reached[:-1])))
-        starts, ends = starts[first], reached[np.append(first[1:], len(starts)) - 1]
-        limit = np.append(starts, np.iinfo(np.int64).max)
-        place = np.searchsorted(ends, begin, side="right")
-        inside = limit[place] <= begin
-        fresh = np.where(inside, np.append(ends, 0)[place], begin)
-        stop = np.minimum(end, limit[place + inside])
-        fresh = np.minimum(fresh, end)
-        return fresh - begin, np.maximum(stop - fresh, 0)
-
-
-def _rank(run: Run) -> int:
-    # The runs of an SSRC lie below those of the next; both numbers are of 32 bits
-    # at most, as every run has a packet of its own.
-    return (run.source << 32) - run.number if run.confirmed else -(1 << 62)

@@ -45,7 +45,9 @@ class Policy:
     """
     What may be recorded.
 
-    @ivar codecs: encoding names in lower case; only audio is recorded.
+    @ivar codecs: encoding names in lower case, of what is decoded afterwards; only audio
+        is recorded.
+    @ivar keeps: a line without any of them is taken, too: its packets are kept.
     @ivar receiving: false answers every line C{inactive}: the recorder is not ready yet,
         or the recording is paused (RFC 7866 section 7.2).
     @ivar maxStreams: how many lines of one offer are taken; each costs a pair of ports.
@@ -54,6 +56,7 @@ class Policy:
     codecs: tuple[str, ...] = ("pcmu", "pcma", "telephone-event", "cn")
     receiving: bool = True
     maxStreams: int = 64
+    keeps: bool = False
 
     def takes(self, codec: Codec) -> bool:
         """
@@ -62,7 +65,7 @@ class Policy:
             (RFC 7587 section 7).
         """
         mono = codec.channels == 1 or codec.encoding == "opus"
-        return mono and codec.encoding in self.codecs
+        return mono and codec.encoding in self.codecs and not _scrambled(codec)
 
 
 @frozen
@@ -201,8 +204,22 @@ def _recordable(media: Media, policy: Policy) -> tuple[Codec, ...]:
         one of the same rate (RFC 4733 section 2.1, RFC 3389 section 4).
     """
     possible = [codec for codec in media.codecs if policy.takes(codec)]
+    if policy.keeps and _COMPANIONS.issuperset(codec.encoding for codec in possible):
+        possible = list(media.codecs)
     rates = {codec.clockRate for codec in possible if codec.encoding not in _COMPANIONS}
     return tuple(codec for codec in possible if codec.clockRate in rates)
+
+
+def _scrambled(codec: Codec) -> bool:
+    """
+    @return: whether it is AMR in one of the ways to protect it that are not undone
+        (RFC 4867 sections 4.4 and 8.1).
+    """
+    if codec.encoding not in ("amr", "amr-wb") or codec.fmtp is None:
+        return False
+    pairs = [part.partition("=") for part in codec.fmtp.lower().split(";")]
+    given = {name.strip(): value.strip() for name, _, value in pairs}
+    return "interleaving" in given or "1" in (given.get("crc"), given.get("robust-sorting"))
 
 
 def _refusal(media: Media, codecs: tuple[Codec, ...]) -> str:

@@ -120,6 +120,7 @@ def main(
     digits: bool,
     password: str,
     files: list[str],
+    codecs: tuple[str, ...],
 ) -> int:
     """
     @param again: describe the session once more in mid-call.
@@ -127,6 +128,7 @@ def main(
     @param password: for the user C{ann}; empty: there is none.
     @param files: for TLS the file of our certificate and its key, and that of
         the authority of both sides.
+    @param codecs: names of those that are offered.
     @return: the exit status: 0 if the call was answered.
     """
     endpoint = pj.Endpoint()
@@ -141,8 +143,11 @@ def main(
     endpoint.audDevManager().setNullDev()
     # It does not show us a description of more than 1,024 bytes.
     for codec in endpoint.codecEnum2():
-        if not codec.codecId.startswith(("PCMU", "PCMA")):
-            endpoint.codecSetPriority(codec.codecId, 0)
+        name, _, rate = codec.codecId.partition("/")
+        wanted = name in codecs and not rate.endswith("/2")
+        # Left alone, it has no linear samples.
+        if not wanted or name == "L16":
+            endpoint.codecSetPriority(codec.codecId, 128 if wanted else 0)
     settings = pj.AccountConfig()
     settings.idUri = "sip:src@127.0.0.1" + "".join(uri.partition(";transport")[1:])
     settings.sipConfig.contactParams = ";+sip.src"
@@ -189,6 +194,7 @@ def main(
 if __name__ == "__main__":
     options = sys.argv[4:]
     words = [each[9:] for each in options if each.startswith("password=")]
+    offered = tuple(each[6:] for each in options if each.startswith("codec="))
     more = [each for each in options if each not in ("reinvite", "digits") and "=" not in each]
     sys.exit(
         main(
@@ -199,5 +205,6 @@ if __name__ == "__main__":
             "digits" in options,
             "".join(words),
             more,
+            offered or ("PCMU", "PCMA"),
         )
     )

@@ -20,6 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
 import siprec
+from siprec.render.form import Form
 from siprec.render.process import Renderer, RenderFailed
 from siprec.session.interfaces import RendererStopped
 from tests.functional.node import eventually
@@ -53,7 +54,7 @@ _NOISY = """
 import os, sys
 from siprec.render import __main__ as module
 
-def render(directory, split, maskDigits):
+def render(directory, form, split, maskDigits):
     print("from Python", flush=True)
     os.write(1, b"from C\\n")
     return {"read": os.read(0, 100).decode()}
@@ -66,7 +67,7 @@ _RAISING = """
 import sys
 from siprec.render import __main__ as module
 
-def render(directory, split, maskDigits):
+def render(directory, form, split, maskDigits):
     raise MemoryError("no more")
 
 module.renderDirectory = render
@@ -160,6 +161,17 @@ class RealProcessTests(TestCase):
         for place in places:
             self.assertEqual(audioOf(place).shape, (1, 16_000))
         self.assertEqual(self._started(), 1)
+
+    async def test_form(self) -> None:
+        """
+        The audio has the form that the renderer was told, and its peaks are there.
+        """
+        renderer = self._renderer(form=Form("opus", "mixed", peaks=True))
+        place = _recording(self.mktemp())
+        rendering = await renderer.render(place)
+        self.assertEqual(rendering["audio"]["file"], "audio.ogg")
+        self.assertEqual(audioOf(place, "audio.ogg").shape, (1, 16_000))
+        self.assertTrue(os.path.exists(f"{place}/audio.peaks.json"))
 
     async def test_few(self) -> None:
         """

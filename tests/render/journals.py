@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from siprec.ids import NodeID, RecordingID
 from siprec.media.journal import fileHeader, startFor
 from siprec.media.rtp import RTPPacket
-from siprec.render.decode import decoderFor
+from siprec.render.codec import Payloads
+from siprec.render.decode import G711, decoderFor
 from siprec.session.manifest import describe, writeManifest
 from siprec.session.model import Format, RecordingSession, Segment, StreamInfo
 
@@ -138,8 +139,8 @@ def linear(packets: Iterable[Packet], codec: str = "PCMU") -> NDArray[np.int16]:
     """
     data = np.frombuffer(b"".join(packet.payload for packet in packets), np.uint8)
     decoder = decoderFor(codec, 8000)
-    assert decoder is not None
-    return decoder.decode(data, np.array([0]), np.array([len(data)]))
+    assert isinstance(decoder, G711)
+    return decoder.decode(Payloads(data, np.array([0]), np.array([len(data)])))
 
 
 def expected(

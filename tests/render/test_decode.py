@@ -5,16 +5,27 @@ Tests of L{siprec.render.decode}.
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
-from siprec.render.decode import decoderFor, formatsFor
+from siprec.render import decode
+from siprec.render.codec import Payloads
+from siprec.render.decode import G711, L16, decoderFor, formatsFor, unasked
+from tests.render.payloads import payloadsOf
 
 
 def _decode(codec: str, *payloads: bytes) -> list[int]:
     decoder = decoderFor(codec, 8000)
-    assert decoder is not None
+    assert isinstance(decoder, G711 | L16)
     length = np.array([len(payload) for payload in payloads], np.int64)
     start = np.cumsum(length) - length
     data = np.frombuffer(b"".join(payloads), np.uint8)
-    return list(decoder.decode(data, start, length).tolist())
+    return list(decoder.decode(Payloads(data, start, length)).tolist())
+
+
+def _lengths(*length: int) -> Payloads:
+    """
+    @return: payloads that are that long, of zeros.
+    """
+    sizes = np.array(length, np.int64)
+    return Payloads(np.zeros(sum(length), np.uint8), np.cumsum(sizes) - sizes, sizes)
 
 
 class G711Tests(SynchronousTestCase):
@@ -54,8 +65,47 @@ class G711Tests(SynchronousTestCase):
         What cannot be decoded has no decoder: another codec, or G.711 at another
         rate.
         """
-        self.assertIsNone(decoderFor("opus", 48000))
+        self.assertIsNone(decoderFor("EVS", 16000))
         self.assertIsNone(decoderFor("PCMU", 16000))
+
+    def test_codes(self) -> None:
+        """
+        The octets can be had as they are, with the silence of the law taken off.
+        """
+        for codec, silence in (("PCMU", 0xFF), ("PCMA", 0xD5)):
+            law = decoderFor(codec, 8000)
+            assert isinstance(law, G711)
+            codes = law.codes(payloadsOf(b"\x12\x34", b"", bytes([silence])))
+            self.assertEqual(codes.tolist(), [0x12 ^ silence, 0x34 ^ silence, 0])
+            self.assertLess(abs(int(law.table[silence])), 9)
+
+
+class LinearTests(SynchronousTestCase):
+    """
+    L16.
+    """
+
+    def test_order(self) -> None:
+        """
+        The higher octet comes first; half a sample at the end is none.
+        """
+        self.assertEqual(_decode("L16", b"\x01\x02\xff", b"", b"\xff\xfe"), [0x0102, -2])
+        decoder = decoderFor("L16", 8000)
+        assert decoder is not None
+        self.assertEqual(decoder.samples(payloadsOf(b"\1\2\3", b"")).tolist(), [1, 0])
+
+    def test_rates(self) -> None:
+        """
+        It has any usual rate where streams can be brought to one.
+        """
+        for rate in (8000, 16_000, 44_100):
+            found = decoderFor("l16", rate)
+            assert found is not None
+            self.assertEqual(found.sampleRate, rate)
+        self.assertIsNone(decoderFor("L16", 12_345))
+        self.patch(decode, "libav", lambda: None)
+        self.assertIsNone(decoderFor("L16", 16_000))
+        self.assertIsNotNone(decoderFor("L16", 8000))
 
 
 class FormatTests(SynchronousTestCase):
@@ -75,16 +125,22 @@ class FormatTests(SynchronousTestCase):
         )
         self.assertTrue(all(each.known for each in found.values()))
 
+    def test_unasked(self) -> None:
+        """
+        So are those of other codecs, when they come; what is dynamic means nothing.
+        """
+        found = {number: each.codec for number in range(128) if (each := unasked(number))}
+        self.assertEqual(found, {3: "GSM", 9: "G722", 18: "G729"})
+
     def test_E4_silent(self) -> None:
         """
         Comfort noise and events are known, play nothing, and only the timestamp of
         an event is no time of sending.
         """
         found = formatsFor([{"payloadType": 101, "codec": "telephone-event", "clockRate": 8000}])
-        length = np.array([1, 4])
         for number in (13, 101):
             self.assertTrue(found[number].known)
-            self.assertEqual(found[number].ticks(length).tolist(), [0, 0])
+            self.assertEqual(found[number].ticks(_lengths(1, 4)).tolist(), [0, 0])
         self.assertTrue(found[13].timed)
         self.assertFalse(found[101].timed)
 
@@ -97,13 +153,15 @@ class FormatTests(SynchronousTestCase):
             [
                 {"payloadType": 96, "codec": "pcma", "clockRate": 8000, "channels": 1},
                 {"payloadType": 97, "codec": "PCMU", "clockRate": 8000, "channels": 2},
-                {"payloadType": 98, "codec": "opus", "clockRate": 48000, "channels": 2},
+                {"payloadType": 98, "codec": "EVS", "clockRate": 16000, "channels": 1},
+                {"payloadType": 99, "codec": "opus", "clockRate": 48000, "channels": 2},
                 {"payloadType": 128, "codec": "PCMU", "clockRate": 8000, "channels": 1},
             ]
         )
         self.assertNotIn(128, found)
         self.assertIsNotNone(found[96].decoder)
-        self.assertEqual(found[96].ticks(np.array([160])).tolist(), [160])
+        self.assertEqual(found[96].ticks(_lengths(160)).tolist(), [160])
         self.assertFalse(found[97].known)
+        self.assertTrue(found[99].known)
         self.assertFalse(found[98].known)
-        self.assertEqual(found[98].clockRate, 48000)
+        self.assertEqual(found[98].clockRate, 16000)

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.render import __main__ as module
 from siprec.render.__main__ import main, serve
+from siprec.render.form import Form
 from tests.render.journals import audioOf, talk, writeRecording
 
 
@@ -102,6 +103,17 @@ class ServeTests(SynchronousTestCase):
         self.assertEqual([each["rendering"]["duration"] for each in answers], [1.0, 2.0])
         self.assertEqual([audioOf(each).shape for each in places], [(1, 8000), (1, 16_000)])
 
+    def test_form(self) -> None:
+        """
+        A request may say what the audio is to look like.
+        """
+        directory = self._recording(50)
+        request = {"directory": directory, "form": {"format": "flac", "peaks": True}}
+        (answer,) = self._serve(json.dumps(request).encode() + b"\n")
+        self.assertEqual(answer["rendering"]["audio"]["file"], "audio.flac")
+        self.assertEqual(audioOf(directory, "audio.flac").shape, (1, 8000))
+        self.assertIn("audio.peaks.json", os.listdir(directory))
+
     def test_nothing(self) -> None:
         """
         Without a request it ends without an answer.
@@ -132,6 +144,8 @@ class ServeTests(SynchronousTestCase):
             b"\n",
             self._request(None),
             self._request(1),
+            b'{"directory": "/r", "form": 1}\n',
+            b'{"directory": "/r", "form": {"format": "au"}}\n',
         ):
             (answer,) = self._serve(request)
             self.assertIn("not a request: ", answer["error"])
@@ -141,7 +155,7 @@ class ServeTests(SynchronousTestCase):
         What nobody has foreseen is not answered: it ends the process.
         """
 
-        def render(directory: str, split: str, maskDigits: bool) -> dict[str, Any]:
+        def render(directory: str, form: Form, split: str, maskDigits: bool) -> dict[str, Any]:
             raise MemoryError(directory)
 
         self.patch(module, "renderDirectory", render)

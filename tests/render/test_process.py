@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from siprec.render.form import Form
 from siprec.render.process import IDLE, JOBS, TIMEOUT, Renderer, RenderFailed
 from siprec.session.interfaces import IRenderer, RendererStopped
 from tests.render.processes import FakeReactor
@@ -92,6 +93,21 @@ class RendererTests(SynchronousTestCase):
         (child,) = self.reactor.processes
         self.assertEqual(
             json.loads(child.written), {"directory": "/recordings/x", "split": "session"}
+        )
+
+    def test_form(self) -> None:
+        """
+        A child is told what the audio is to look like, unless it is to be as usual.
+        """
+        self.renderer.form = Form("opus", "mixed", peaks=True)
+        self._render("/recordings/x").addErrback(lambda failure: None)
+        (child,) = self.reactor.processes
+        self.assertEqual(
+            json.loads(child.written),
+            {
+                "directory": "/recordings/x",
+                "form": {"format": "opus", "layout": "mixed", "peaks": True},
+            },
         )
 
     def test_maskDigits(self) -> None:

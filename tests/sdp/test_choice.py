@@ -6,7 +6,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.sdp.choice import Choice, Policy, answered, choose, propose
-from siprec.sdp.model import Connection, Media, SessionDescription
+from siprec.sdp.model import Codec, Connection, Media, SessionDescription
 from tests.sdp.offers import line, offer
 
 POLICY = Policy()
@@ -182,6 +182,40 @@ class CodecTests(SynchronousTestCase):
         self.assertEqual(self.types(media), [0, 97, 13, 19])
         opus = Policy(codecs=("opus", "telephone-event"))
         self.assertEqual(self.types(media, opus), [96, 98])
+
+    def test_E2_protectedAMR(self) -> None:
+        """
+        AMR is taken in both packings, but not with what would have to be undone first.
+        """
+        policy = Policy(codecs=("amr", "amr-wb"))
+        for fmtp, taken in (
+            (None, True),
+            ("octet-align=1; mode-set=0,2", True),
+            ("octet-align=1;CRC=1", False),
+            ("octet-align=1; robust-sorting=1; crc=0", False),
+            ("interleaving=4", False),
+        ):
+            for name, rate in (("AMR", 8000), ("AMR-WB", 16_000)):
+                self.assertEqual(policy.takes(Codec(96, name, rate, fmtp=fmtp)), taken, fmtp)
+
+    def test_E2_kept(self) -> None:
+        """
+        Where packets are to be kept in any case a line is taken without a codec that is
+        decoded, whatever its channels are; if it has one, only that is taken.
+        """
+        keeping = Policy(keeps=True)
+        maps = "rtpmap:96 EVS/16000", "rtpmap:97 telephone-event/16000"
+        for media, formats in (
+            (line(*maps, formats="96 97"), ["EVS", "telephone-event"]),
+            (line(formats="10"), ["L16"]),
+            (line(formats="4 8"), ["PCMA"]),
+        ):
+            (choice,) = chosen(media, policy=keeping)
+            self.assertEqual([each.name for each in choice.codecs], formats)
+        (choice,) = chosen(line(formats="4"))
+        self.assertFalse(choice.accepted)
+        proposed, _ = propose(["1"], keeping)
+        self.assertEqual(proposed.media[0].formats, ("8", "0", "13", "101"))
 
     def test_J8_cryptoInTheClear(self) -> None:
         """
