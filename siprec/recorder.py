@@ -69,6 +69,7 @@ class Recorder:
     _layer: SipLayer
     _transport: ISipTransport
     profile: Profile = "lenient"
+    srtp: str = "allow"
     maxSessions: int = 0
     waits: bool = False
     isUncertain: Callable[[Request], bool] = lambda request: False

@@ -12,6 +12,7 @@ from attrs import define, evolve, field
 from twisted.logger import Logger
 
 from siprec.ids import NodeID
+from siprec.media.keys import MasterKey
 from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metadata.merge import merge
 from siprec.metadata.state import RecordingMetadata
@@ -21,6 +22,7 @@ from siprec.session.files import RecordingFiles
 from siprec.session.later import withLater
 from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe, formatTime
 from siprec.session.model import Format, MetadataRecord, RecordingSession, StreamInfo
+from siprec.session.protecting import protectionOf, rekey
 from siprec.session.segments import journalName, withClosed, withEnded, withLast
 from siprec.session.taps import Taps
 from siprec.session.told import recordOf, withHistory, withMetadata
@@ -82,6 +84,7 @@ class LiveRecording:
             port=port,
             kind=request.kind,
             direction=request.direction,
+            keys=request.keys,
         )
         self._evolve(streams=(*self.recording.streams, stream))
         return stream
@@ -106,6 +109,8 @@ class LiveRecording:
             port=port,
             direction=request.direction,
             active=True,
+            keys=request.keys,
+            counters=(),
         )
         self.addFormats(each.index, request.formats)
         return self.recording.streams[each.index]
@@ -169,7 +174,8 @@ class LiveRecording:
         files = list(segment.files)
         for index in list(self.taps.waiting()):
             name = journalName(len(self.recording.segments), index)
-            self.taps.attach(index, f"{self.recording.directory}/{name}")
+            protection = protectionOf(self.recording, index, self._now())
+            self.taps.attach(index, f"{self.recording.directory}/{name}", protection)
             files.append(name)
         self.recording = withLast(self.recording, files=tuple(files))
         self.changed()
@@ -193,6 +199,12 @@ class LiveRecording:
             for each in self.recording.streams
         )
         self._evolve(streams=streams)
+
+    def changeKeys(self, index: int, keys: tuple[MasterKey, ...] | None) -> None:
+        """
+        The peer has said by which keys it protects a stream from now on.
+        """
+        rekey(self, index, keys, self._now())
 
     def dropStream(self, index: int) -> None:
         """
