@@ -2,7 +2,7 @@
 PJSIP as a session recording client, in a process of its own: it calls a recorder
 with two streams, plays a tone of its own on each, and hangs up.
 
-C{python -m tests.functional.pjsipclient URI SECONDS METADATA [reinvite]}
+C{python -m tests.functional.pjsipclient URI SECONDS METADATA [reinvite] [SUITE [optional]]}
 """
 
 from __future__ import annotations
@@ -92,9 +92,29 @@ def _part(kind: str, subtype: str, body: str) -> Any:
     return part
 
 
-def main(uri: str, seconds: float, metadata: str, again: bool) -> int:
+def _secure(settings: Any, suite: str, optional: bool) -> None:
+    """
+    @param optional: offer it as RTP/AVP, else as RTP/SAVP.
+    """
+    media = settings.mediaConfig
+    media.srtpUse = pj.PJMEDIA_SRTP_OPTIONAL if optional else pj.PJMEDIA_SRTP_MANDATORY
+    media.srtpSecureSignaling = 0
+    crypto = pj.SrtpCrypto()
+    crypto.name, crypto.flags = suite, 0
+    cryptos = pj.SrtpCryptoVector()
+    cryptos.append(crypto)
+    media.srtpOpt.cryptos = cryptos
+    keyings = pj.IntVector()
+    keyings.append(pj.PJMEDIA_SRTP_KEYING_SDES)
+    media.srtpOpt.keyings = keyings
+
+
+def main(
+    uri: str, seconds: float, metadata: str, again: bool, suite: str = "", optional: bool = False
+) -> int:
     """
     @param again: describe the session once more in mid-call.
+    @param suite: the crypto suite to offer; empty: none.
     @return: the exit status: 0 if the call was answered.
     """
     endpoint = pj.Endpoint()
@@ -119,6 +139,8 @@ def main(uri: str, seconds: float, metadata: str, again: bool) -> int:
     settings.idUri = "sip:src@127.0.0.1" + (";transport=tcp" if tcp else "")
     settings.sipConfig.contactParams = ";+sip.src"
     settings.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+    if suite:
+        _secure(settings, suite, optional)
     account = pj.Account()
     account.create(settings)
     call = _Call(account)
@@ -153,4 +175,15 @@ def main(uri: str, seconds: float, metadata: str, again: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], float(sys.argv[2]), sys.argv[3], "reinvite" in sys.argv[4:]))
+    more = sys.argv[4:]
+    chosen = [each for each in more if each.startswith("A")]
+    sys.exit(
+        main(
+            sys.argv[1],
+            float(sys.argv[2]),
+            sys.argv[3],
+            "reinvite" in more,
+            chosen[0] if chosen else "",
+            "optional" in more,
+        )
+    )
