@@ -99,7 +99,7 @@ class Protection:
     """
 
     _wanted: tuple[MasterKey, ...]
-    _indexes: dict[int, int] = field(factory=dict, converter=dict)
+    _indexes: dict[int, int] = field(factory=dict)
     _wraps: int = 0
     _now: Callable[[], float] = time.time
     unauthenticated: int = field(default=0, init=False)
@@ -127,7 +127,7 @@ class Protection:
         """
         @return: the same with its own counts, for another capture; this one has ended.
         """
-        other = Protection(self._wanted, self._indexes, self._wraps, self._now)
+        other = Protection(self._wanted, self._indexes.copy(), self._wraps, self._now)
         other._keys, other._contexts, other._until = self._keys, self._contexts, self._until
         return other
 

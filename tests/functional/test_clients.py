@@ -70,6 +70,7 @@ class _ClientTestCase(TestCase):
         for stream in manifest["streams"]:
             self.assertEqual((stream["srtp"], stream["unauthenticated"]), (suite, 0))
         self.assertNotIn("inline:", str(manifest))
+        assert self.node.program is not None
         self.assertNotIn("inline:", self.node.program.output)
 
     def heard(self, manifest: Manifest) -> None:
