@@ -215,12 +215,14 @@ def _answeredLine(choice: Choice, answer: SessionDescription) -> Choice:
 def _answeredCrypto(choice: Choice, media: Media) -> tuple[CryptoLine, ...]:
     """
     @return: the one of our lines that the peer has taken, with its keys; as it was, if it
-        says nothing and its keys are known.
+        says nothing where it must (RTP/SAVP) and its keys are known.
     """
     line, _ = chooseCrypto(media, tuple(each.suite for each in choice.crypto))
     for each in choice.crypto:
         if line is not None and (each.tag, each.suite) == (line.tag, line.suite):
             return (evolve(each, keys=line.keys),)
+    if media.protocol.upper() in _CLEAR:
+        return ()
     return tuple(each for each in choice.crypto if each.keys)
 
 

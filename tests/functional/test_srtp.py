@@ -7,7 +7,10 @@ from __future__ import annotations
 import base64
 import os
 import secrets
+import sys
 
+import numpy as np
+import soundfile
 from twisted.internet.defer import gatherResults
 from twisted.trial.unittest import TestCase
 
@@ -22,8 +25,12 @@ from siprec.testing.offer import makeMetadata
 from siprec.testing.rtp import Plan
 from siprec.testing.voice import ANN
 from siprec.testing.wire import Law, encodeG711
+from tests.functional.avsender import TONE
 from tests.functional.clustercase import ClusterCase, Watched
-from tests.functional.node import HOST, NodeProcess, pause, reactor
+from tests.functional.node import HOST, NodeProcess, Program, pause, reactor
+from tests.programs import requireModule
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 #: 64 packets before the sequence numbers wrap.
 _NEAR_WRAP = 0xFFC0
@@ -111,7 +118,7 @@ def everything(root: str) -> bytes:
     return found
 
 
-class SecureTests(TestCase):
+class SecureCase(TestCase):
     """
     One node.
     """
@@ -129,6 +136,12 @@ class SecureTests(TestCase):
         self.addCleanup(client.stop)
         await client.start()
         return client
+
+
+class SecureTests(SecureCase):
+    """
+    Our own client as the sender.
+    """
 
     async def test_E8_suites(self) -> None:
         """
@@ -216,12 +229,80 @@ class SecureTests(TestCase):
         self.assertEqual(manifest["streams"][0]["packets"], 25)
 
 
+class FFmpegTests(SecureCase):
+    """
+    FFmpeg as the sender.
+    """
+
+    async def test_E8_ffmpeg(self) -> None:
+        """
+        What it sends by the suites that it has is recorded whole, its RTCP too.
+        """
+        requireModule("av")
+        client = await self.client()
+        suites = ("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32")
+        # By the name of RFC 4568 it would cut the tag of SRTCP, too.
+        names = (suites[0], "SRTP_AES128_CM_HMAC_SHA1_32")
+        call, covers = prepare(client, *suites)
+        await begin(call)
+        programs = []
+        for leg, cover, suite in zip(call.legs, covers, names, strict=True):
+            assert leg.remote is not None
+            programs.append(
+                Program.start(
+                    *("/usr/bin/env", f"PYTHONPATH={_ROOT}:{os.environ.get('PYTHONPATH', '')}"),
+                    *(sys.executable, "-m", "tests.functional.avsender"),
+                    *(str(leg.remote[1]), "6", suite, cover.secret[0]),
+                )
+            )
+            self.addCleanup(programs[-1].kill)
+        for program in programs:
+            self.assertEqual(await program.ended(60), 0, program.output)
+        await call.bye()
+        [manifest] = await self.node.finished()
+        day = manifest["startTime"][:10].replace("-", "/")
+        folder = f"{self.node.root}/{day}/{manifest['id']}"
+        samples, rate = soundfile.read(f"{folder}/{manifest['audio']['file']}", always_2d=True)
+        for index, stream in enumerate(manifest["streams"]):
+            self.assertEqual((stream["srtp"], stream["unauthenticated"]), (suites[index], 0))
+            self.assertGreaterEqual(stream["packets"], 290)
+            self.assertEqual(stream["lost"], 0)
+            spectrum = np.abs(np.fft.rfft(samples[rate : 2 * rate, index]))
+            self.assertApproximates(float(np.argmax(spectrum)), TONE, 2)
+            journal = f"{folder}/1-{index}.rtpdump"
+            self.assertTrue(any(table.rtcp.any() for table in readJournal(journal)))
+
+
 class TakeoverTests(ClusterCase):
     """
     Two nodes, one of which dies.
     """
 
     firstPort = 56000
+
+    async def test_E8_handedOver(self) -> None:
+        """
+        When a node is drained, the other one goes on with its encrypted streams; nothing is
+        missing.
+        """
+        await self.begin(2)
+        suites = ("AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM")
+        call, _ = prepare(self.clients[0], *suites)
+        await begin(call)
+        watched = Watched(call, 0)
+        watched.playing = call.play([encodeG711(ANN.speak(6.0), Law.MU)] * len(suites))
+        await pause(2.5)
+        self.assertEqual(await self.nodes[0].stop(), 0)
+        await gatherResults([watched.playing])
+        self.assertEqual((await call.bye()).status, 200)
+        manifests = await self.finished(1)
+        self.checkRecordings(manifests, [watched], 0.0)
+        for index, leg in enumerate(call.legs):
+            stream = manifests[call.callID]["streams"][index]
+            self.assertEqual((stream["unauthenticated"], stream["lost"]), (0, 0))
+            found = set(kept(self.nodes[0].root, manifests[call.callID], index))
+            self.assertEqual(found, {each.data for each in leg.sent})
+        await self.checkErrors(self.nodes[1])
 
     async def test_E8_takeover(self) -> None:
         """

@@ -424,6 +424,9 @@ class ProposedTests(SynchronousTestCase):
         # Another answer without keys leaves those that are known.
         [again] = answered([choice], offer(line(protocol="RTP/SAVP")))
         self.assertEqual(again.crypto, (taken,))
+        # On RTP/AVP it says that the media comes in the clear.
+        [clear] = answered([choice], offer(line()))
+        self.assertEqual((clear.accepted, clear.crypto), (True, ()))
 
     def test_E8_notAnswered(self) -> None:
         """
