@@ -12,7 +12,6 @@ from attrs import define, evolve, field
 from twisted.logger import Logger
 
 from siprec.ids import NodeID
-from siprec.media.keys import MasterKey
 from siprec.metadata.masking import NO_MASK, Mask
 from siprec.metadata.merge import merge
 from siprec.metadata.state import RecordingMetadata
@@ -22,7 +21,7 @@ from siprec.session.files import RecordingFiles
 from siprec.session.later import withLater
 from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe, formatTime
 from siprec.session.model import Format, MetadataRecord, RecordingSession, StreamInfo
-from siprec.session.protecting import protectionOf, rekey
+from siprec.session.protecting import protectionOf
 from siprec.session.segments import journalName, withClosed, withEnded, withLast
 from siprec.session.taps import Taps
 from siprec.session.told import recordOf, withHistory, withMetadata
@@ -110,7 +109,6 @@ class LiveRecording:
             direction=request.direction,
             active=True,
             keys=request.keys,
-            counters=(),
         )
         self.addFormats(each.index, request.formats)
         return self.recording.streams[each.index]
@@ -199,12 +197,6 @@ class LiveRecording:
             for each in self.recording.streams
         )
         self._evolve(streams=streams)
-
-    def changeKeys(self, index: int, keys: tuple[MasterKey, ...] | None) -> None:
-        """
-        The peer has said by which keys it protects a stream from now on.
-        """
-        rekey(self, index, keys, self._now())
 
     def dropStream(self, index: int) -> None:
         """

@@ -5,6 +5,8 @@ process.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import evolve
@@ -56,13 +58,19 @@ def protectionOf(recording: RecordingSession, index: int, now: float) -> Protect
     return Protection(stream.keys, dict(stream.counters), min(wraps, MOST_WRAPS))
 
 
-def rekey(live: Protected, index: int, keys: tuple[MasterKey, ...] | None, now: float) -> None:
+def rekey(
+    live: Protected,
+    index: int,
+    keys: tuple[MasterKey, ...] | None,
+    clock: Callable[[], float] = time.time,
+) -> None:
     """
     The peer has said by which keys it protects a stream from now on.
 
     @param keys: C{None}: by none.
-    @param now: seconds since the epoch.
+    @param clock: gives seconds since the epoch, as for L{Protection}.
     """
+    now = clock()
     before = live.recording.streams[index].keys
     found = withFormer(before, keys, now)
     if found == before:

@@ -20,6 +20,7 @@ from siprec.sdp.crypto import ownLines, withOwnKeys
 from siprec.sdp.model import Media, SessionDescription
 from siprec.session.live import LiveRecording, StreamRequest
 from siprec.session.model import Format
+from siprec.session.protecting import rekey
 from siprec.uas.bodies import BadBody
 
 log = Logger()
@@ -322,7 +323,7 @@ class Negotiation:
             live.dropStream(stream.index)
             return choice
         live.addFormats(stream.index, _formats(choice))
-        live.changeKeys(stream.index, _keys(choice))
+        rekey(live, stream.index, _keys(choice))
         if choice.direction != stream.direction:
             kind = "streamPaused" if choice.direction == "inactive" else "streamResumed"
             live.event(kind, stream=stream.index, label=choice.label)

@@ -208,11 +208,13 @@ class SecureTests(SecureCase):
 
     async def test_E8_required(self) -> None:
         """
-        Where SRTP is required, a call without it gets 488, and one with it is recorded.
+        Where SRTP is required of a peer, a call without it gets 488, and one with it is
+        recorded.
         """
         path = os.path.abspath(self.mktemp())
         with open(path, "w", encoding="ascii") as file:
-            file.write('[sip]\nsrtp = "require"\n')
+            file.write('[sip]\nsrtp = "refuse"\n[[peer]]\nname = "sbc"\n')
+            file.write('networks = ["127.0.0.1"]\nsrtp = "require"\n')
         self.node = NodeProcess(
             os.path.abspath(self.mktemp()), rtp="33000-33999", options=("--config", path)
         )

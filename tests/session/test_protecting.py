@@ -90,8 +90,8 @@ class RekeyTests(SynchronousTestCase):
         The same keys, or none as before, are nothing to tell.
         """
         live = _Live((ONE,), None)
-        rekey(live, 0, (ONE,), START)
-        rekey(live, 1, None, START)
+        rekey(live, 0, (ONE,), lambda: START)
+        rekey(live, 1, None, lambda: START)
         self.assertEqual(live.events, [])
 
     def test_E8_others(self) -> None:
@@ -104,7 +104,7 @@ class RekeyTests(SynchronousTestCase):
         assert protection is not None
         protection.begin()
         self.assertEqual(protection.open(closed(1)), rtp(1))
-        rekey(live, 0, (TWO,), START)
+        rekey(live, 0, (TWO,), lambda: START)
         wanted = (TWO, evolve(ONE, until=START + OVERLAP))
         self.assertEqual(live.recording.streams[0].keys, wanted)
         self.assertEqual(live.events, [{"type": "srtpChanged", "stream": 0, "suite": SUITE}])
@@ -117,12 +117,12 @@ class RekeyTests(SynchronousTestCase):
         way round.
         """
         live = _Live(None)
-        rekey(live, 0, (ONE,), START)
+        rekey(live, 0, (ONE,), lambda: START)
         protection = live.capture.attached[0].protection
         assert protection is not None
         protection.begin()
         self.assertEqual(protection.open(closed(1)), rtp(1))
-        rekey(live, 0, None, START)
+        rekey(live, 0, None, lambda: START)
         self.assertIsNone(live.capture.attached[0].protection)
         self.assertEqual([each["suite"] for each in live.events], [SUITE, None])
 
@@ -132,7 +132,7 @@ class RekeyTests(SynchronousTestCase):
         """
         live = _Live((ONE,))
         live.taps.release()
-        rekey(live, 0, (TWO,), START)
+        rekey(live, 0, (TWO,), lambda: START)
         self.assertEqual(len(live.events), 1)
 
 
