@@ -8,7 +8,7 @@ addresses, where the packet lies, with the lock held: one call takes 1 to 2 µs.
 """
 
 import ctypes
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from contextlib import suppress
 from itertools import repeat
 
@@ -17,7 +17,16 @@ from pylibsrtp._binding import ffi, lib
 
 from siprec.media.keys import SUITES
 
-__all__ = ["AVAILABLE", "MOST_OCTETS", "OLD", "REPLAYED", "WINDOW", "CryptoSession", "UnknownSuite"]
+__all__ = [
+    "AVAILABLE",
+    "MOST_OCTETS",
+    "OLD",
+    "REPLAYED",
+    "WINDOW",
+    "CryptoSession",
+    "UnknownSuite",
+    "widen",
+]
 
 #: C{srtp_err_status_replay_fail} and C{srtp_err_status_replay_old}.
 REPLAYED, OLD = 9, 10
@@ -61,7 +70,19 @@ class UnknownSuite(Exception):
     """
 
 
-def _policy(suite: str, key: bytes, inbound: bool) -> Policy:
+def widen(fields: MutableSequence[int]) -> None:
+    """
+    Make of AES with 128 bits in counter mode that with 256.
+
+    @param fields: the first of a C{srtp_crypto_policy_t}.
+    @raise UnknownSuite: they are not what is expected; the library must be another one.
+    """
+    if (fields[0], fields[1]) != _AES_128:
+        raise UnknownSuite("AES_256_CM")
+    fields[0], fields[1] = _AES_256
+
+
+def _policy(suite: str, key: bytes, inbound: bool, window: int) -> Policy:
     """
     @raise UnknownSuite: the library has no such suite, or the key is none of it.
     """
@@ -69,13 +90,10 @@ def _policy(suite: str, key: bytes, inbound: bool) -> Policy:
         raise UnknownSuite(suite)
     kind = Policy.SSRC_ANY_INBOUND if inbound else Policy.SSRC_ANY_OUTBOUND
     policy = Policy(key=key, ssrc_type=kind, srtp_profile=_PROFILES[suite])
-    policy.window_size = WINDOW
+    policy.window_size = window
     if suite.startswith("AES_256_CM"):
         for part in (policy._policy.rtp, policy._policy.rtcp):
-            fields = ffi.cast("uint32_t *", ffi.addressof(part))
-            if (fields[0], fields[1]) != _AES_128:
-                raise UnknownSuite(suite)
-            fields[0], fields[1] = _AES_256
+            widen(ffi.cast("uint32_t *", ffi.addressof(part)))
     return policy
 
 
@@ -84,15 +102,16 @@ class CryptoSession:
     The crypto contexts (RFC 3711 section 3.2.3) of all sources under one master key.
     """
 
-    def __init__(self, suite: str, key: bytes, inbound: bool = True) -> None:
+    def __init__(self, suite: str, key: bytes, inbound: bool = True, window: int = WINDOW) -> None:
         """
         @param key: the master key and its salt.
         @param inbound: false: it protects.
+        @param window: packets by which one may come late; 64 to 32,767.
         @raise UnknownSuite: it cannot be made.
         """
         try:
             # Kept, since the library's context lives as long as this.
-            self._session = Session(_policy(suite, key, inbound))
+            self._session = Session(_policy(suite, key, inbound, window))
         except Error as error:
             raise UnknownSuite(suite) from error
         self._pointer = int(ffi.cast("uintptr_t", self._session._srtp[0]))

@@ -8,7 +8,14 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.media.keys import SUITES
-from siprec.media.libsrtp import AVAILABLE, MOST_OCTETS, REPLAYED, CryptoSession, UnknownSuite
+from siprec.media.libsrtp import (
+    AVAILABLE,
+    MOST_OCTETS,
+    REPLAYED,
+    CryptoSession,
+    UnknownSuite,
+    widen,
+)
 from tests.media import reference
 from tests.media.reference import rtp
 
@@ -161,3 +168,18 @@ class SessionTests(SynchronousTestCase):
         key = b"k" * 29
         error = self.assertRaises(UnknownSuite, CryptoSession, "AES_CM_128_HMAC_SHA1_80", key)
         self.assertNotIn("kkk", repr(error))
+
+    def test_notToBeMade(self) -> None:
+        """
+        What the library itself refuses is told in the same way.
+        """
+        suite = "AEAD_AES_128_GCM"
+        self.assertRaises(UnknownSuite, CryptoSession, suite, keyOf(suite), window=1 << 15)
+
+    def test_otherLibrary(self) -> None:
+        """
+        Where a policy is not laid out as it should be, it is not changed.
+        """
+        fields = [1, 31, 3]
+        self.assertRaises(UnknownSuite, widen, fields)
+        self.assertEqual(fields, [1, 31, 3])
