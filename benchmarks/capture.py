@@ -3,6 +3,8 @@ What capturing costs: CPU time per packet of three ways to take RTP from many so
 
  - floor: a bare C{recvmmsg} loop over the RTP sockets that throws everything away;
  - capture: L{siprec.media.capture}, RTCP sockets and journals included;
+ - secured: the same with SRTP on every stream, AES_CM_128_HMAC_SHA1_80; C{sealed}: with
+   AEAD_AES_128_GCM;
  - twisted: a DatagramProtocol per socket that writes each packet to its file.
 
 Each runs in a process of its own against the same load, which another process sends
@@ -29,18 +31,38 @@ from collections.abc import Callable
 
 import numpy as np
 
+from siprec.media.keys import SUITES, MasterKey
+
 INTERVAL = 0.2
 PAYLOAD = 172
 WARMUP = 3.0
 RTCP_SECONDS = 5.0
 
 
-def send(ports: list[int], rate: float, seconds: float) -> None:
+def protected(count: int, suite: str) -> "np.ndarray":
+    """
+    @return: the SRTP packets of one source, a row each.
+    """
+    from siprec.media.libsrtp import CryptoSession
+
+    session = CryptoSession(suite, bytes(SUITES[suite].keyOctets), inbound=False)
+    head = struct.Struct(">BBHII")
+    packets = [
+        session.protect(head.pack(0x80, 0, turn & 0xFFFF, turn * 160, 7) + bytes(PAYLOAD - 12))
+        for turn in range(count)
+    ]
+    return np.frombuffer(b"".join(packets), np.uint8).reshape(count, -1).copy()
+
+
+def send(ports: list[int], rate: float, seconds: float, suite: str = "") -> None:
     """
     Send RTP to each port of 127.0.0.1, C{rate} packets a second, evenly spread, and
     an RTCP packet to the one after it every five seconds.
+
+    @param suite: protect all of it, made up beforehand, by this crypto suite.
     """
     streams = len(ports)
+    prepared = protected(int(rate * seconds) + 2, suite) if suite else None
     out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     # A large one, or sendmmsg blocks now and then.
     out.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
@@ -54,7 +76,7 @@ def send(ports: list[int], rate: float, seconds: float) -> None:
         names[row, :8] = np.frombuffer(name, np.uint8)
     vectors = np.zeros((streams, 2), np.uint64)
     vectors[:, 0] = packets.ctypes.data + PAYLOAD * np.arange(streams)
-    vectors[:, 1] = PAYLOAD
+    vectors[:, 1] = PAYLOAD if prepared is None else prepared.shape[1]
     messages = np.zeros((streams, 8), np.uint64)
     messages[:, 0] = names.ctypes.data + 16 * np.arange(streams)
     messages[:, 1] = 16
@@ -70,6 +92,9 @@ def send(ports: list[int], rate: float, seconds: float) -> None:
     while time.monotonic() < begin + seconds:
         packets[:, 2:4] = np.frombuffer(struct.pack(">H", turn & 0xFFFF), np.uint8)
         packets[:, 4:8] = np.frombuffer(struct.pack(">I", turn * 160), np.uint8)
+        if prepared is not None:
+            # All streams have the same key and source here, so one packet is for all.
+            vectors[:, 0] = prepared.ctypes.data + (turn % len(prepared)) * prepared.shape[1]
         for part in range(parts):
             at, to = edges[part], edges[part + 1]
             while at < to:
@@ -77,7 +102,7 @@ def send(ports: list[int], rate: float, seconds: float) -> None:
                 if done < 0:
                     raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
                 at += done
-            while due < time.monotonic():
+            while due < time.monotonic() and prepared is None:
                 out.sendto(control, ("127.0.0.1", random.choice(ports) + 1))
                 due += step
             pause = begin + (turn + (part + 1) / parts) * period - time.monotonic()
@@ -120,9 +145,12 @@ def command(stage: str, options: list[str]) -> list[str]:
     return [sys.executable, __file__, "--stage", stage, *options]
 
 
-def startSender(ports: list[int], rate: float, seconds: float) -> "subprocess.Popen[str]":
+def startSender(
+    ports: list[int], rate: float, seconds: float, suite: str = ""
+) -> "subprocess.Popen[str]":
+    options = ["--rate", str(rate), "--seconds", str(seconds + WARMUP + 3), "--suite", suite]
     sender = subprocess.Popen(
-        command("send", ["--rate", str(rate), "--seconds", str(seconds + WARMUP + 3)]),
+        command("send", options),
         stdin=subprocess.PIPE,
         text=True,
     )
@@ -180,19 +208,29 @@ def floor(
 
 
 def capture(
-    streams: int, rate: float, seconds: float, directory: str, busy: bool = False
+    streams: int,
+    rate: float,
+    seconds: float,
+    directory: str,
+    busy: bool = False,
+    suite: str = "",
 ) -> dict[str, object]:
     from twisted.internet import reactor
 
     from siprec.media.capture import CaptureThread
     from siprec.media.ports import PortPool
+    from siprec.media.srtp import Protection
+
+    def protection() -> Protection | None:
+        key = MasterKey(suite, bytes(SUITES[suite].keyOctets)) if suite else None
+        return None if key is None else Protection((key,))
 
     pool = PortPool(20000, 20000 + 2 * streams + 1000, time.monotonic)
     errors: list[object] = []
     thread = CaptureThread(reactor, INTERVAL, onError=lambda stream, error: errors.append(error))
     thread.startService()
     handles = [
-        thread.attach(pool.allocate("127.0.0.1"), f"{directory}/{index}.rtpdump")
+        thread.attach(pool.allocate("127.0.0.1"), f"{directory}/{index}.rtpdump", protection())
         for index in range(streams)
     ]
     result: dict[str, object] = {}
@@ -212,9 +250,9 @@ def capture(
             pass  # the worst reactor there can be: it never lets go by itself
 
     def work() -> None:
-        sender = startSender([handle.pair.rtpPort for handle in handles], rate, seconds)
+        sender = startSender([each.pair.rtpPort for each in handles], rate, seconds, suite)
         try:
-            name, clock = "capture", time.process_time
+            name, clock = f"capture {suite}".strip(), time.process_time
             if busy:
                 # The time of the process would be that of the busy reactor.
                 (worker,) = (one for one in threading.enumerate() if one.name == "capture")
@@ -232,6 +270,7 @@ def capture(
         result["overruns"] = thread.counters.overruns
         result["longestSliceMs"] = round(thread.counters.longestSlice * 1000, 2)
         result["kernelDrops"] = sum(handle.kernelDrops for handle in handles)
+        result["unauthenticated"] = sum(handle.unauthenticated for handle in handles)
         result["unwritten"] = sum(handle.unwritten for handle in handles)
         result["errors"] = len(errors)
         began = time.monotonic()
@@ -304,6 +343,14 @@ def busy(streams: int, rate: float, seconds: float, directory: str) -> dict[str,
     return capture(streams, rate, seconds, directory, busy=True)
 
 
+def secured(streams: int, rate: float, seconds: float, directory: str) -> dict[str, object]:
+    return capture(streams, rate, seconds, directory, suite="AES_CM_128_HMAC_SHA1_80")
+
+
+def sealed(streams: int, rate: float, seconds: float, directory: str) -> dict[str, object]:
+    return capture(streams, rate, seconds, directory, suite="AEAD_AES_128_GCM")
+
+
 def wholeFloor(streams: int, rate: float, seconds: float, directory: str) -> dict[str, object]:
     return floor(streams, rate, seconds, directory, both=True)
 
@@ -312,6 +359,8 @@ STAGES = {
     "floor": floor,
     "wholeFloor": wholeFloor,
     "capture": capture,
+    "secured": secured,
+    "sealed": sealed,
     "busy": busy,
     "twisted": twisted,
 }
@@ -324,11 +373,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="of measuring, per stage")
     parser.add_argument("--directory", help="where to write; default: a temporary one")
     parser.add_argument("--stage", choices=["send", *STAGES], help=argparse.SUPPRESS)
+    parser.add_argument("--suite", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if options.stage == "send":
-        send(json.load(sys.stdin), options.rate, options.seconds)
+        send(json.load(sys.stdin), options.rate, options.seconds, options.suite)
         return
     if options.stage is not None:
         stage = STAGES[options.stage]

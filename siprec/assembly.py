@@ -28,6 +28,7 @@ from siprec.config import ClusterSettings, ConfigError, Settings
 from siprec.entrance import makeEntrance
 from siprec.ids import NodeID
 from siprec.media.capture import CaptureThread
+from siprec.media.libsrtp import AVAILABLE
 from siprec.media.ports import PortPool
 from siprec.metrics import Metrics
 from siprec.node import Node
@@ -357,11 +358,14 @@ class _Assembly:
                 request, flow, recordings.exclude, recordings.mask
             ),
             snapshots=settings.metadata.snapshotRequest,
-            negotiation=lambda: Negotiation(evolve(policy, receiving=not recordings.full)),
+            negotiation=lambda: Negotiation(
+                evolve(policy, receiving=not recordings.full, suites=AVAILABLE)
+            ),
             ways=settings.cluster.mediaTakeover,
             isCutOff=self._isCutOff,
         )
         recorder = Recorder(self.around, self.layer, transport)
+        self.around.srtp = lambda flow: recorder.peerList.srtp(flow) or recorder.srtp
         takeUp(settings, recorder, recordings)
         return recorder
 

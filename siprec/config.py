@@ -81,6 +81,7 @@ class SipSettings:
     listen: tuple[str, ...]
     advertise: tuple[str, int | None] | None
     profile: str
+    srtp: str
     maxSessions: int
     notReady: str
     maxStreams: int

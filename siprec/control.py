@@ -129,7 +129,7 @@ class NodeControl:
     def reload(self, settings: Settings) -> None:
         """
         Take up the settings that can change while calls run: C{sip.profile},
-        C{sip.max_sessions}, C{sip.not_ready}, C{recordings.min_free},
+        C{sip.srtp}, C{sip.max_sessions}, C{sip.not_ready}, C{recordings.min_free},
         C{metadata.exclude}, C{metadata.mask}, the peers and what else says who is
         let in; and read the files anew that say so, too, or that make connections
         to other nodes secure.  What else has changed is named in the log, and

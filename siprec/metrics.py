@@ -92,6 +92,9 @@ _WATCHABLE: Mapping[str, _Watchable] = {
     "siprec_media_kernel_drops_total": _Watchable(
         CounterMetricFamily, "Packets the kernel dropped because a socket's buffer was full."
     ),
+    "siprec_media_unauthenticated_total": _Watchable(
+        CounterMetricFamily, "SRTP packets that no key opened; they are not recorded."
+    ),
     "siprec_sip_requests_total": _Watchable(
         CounterMetricFamily, "SIP requests received.", "method", _method
     ),
@@ -238,7 +241,8 @@ class Metrics:
             C{siprec_cluster_sessions_total} (for each event),
             C{siprec_cluster_relayed_total} (for each outcome),
             C{siprec_media_packets_total}, C{siprec_media_octets_total},
-            C{siprec_media_kernel_drops_total} (one number each),
+            C{siprec_media_kernel_drops_total},
+            C{siprec_media_unauthenticated_total} (one number each),
             C{siprec_sip_requests_total} (a number for each method),
             C{siprec_sip_responses_total} (for each status),
             C{siprec_sip_dropped_total} and C{siprec_sip_refused_total} (for

@@ -45,6 +45,7 @@ class PeerSettings:
         have one (RFC 5922 section 7.1).
     @ivar digestUsers: as one of whom it must authenticate.
     @ivar profile: which INVITEs are recording sessions; empty: as for all.
+    @ivar srtp: whether its media is to be encrypted; empty: as for all.
     """
 
     name: str
@@ -52,6 +53,7 @@ class PeerSettings:
     certificate: tuple[str, ...] = ()
     digestUsers: tuple[str, ...] = ()
     profile: str = ""
+    srtp: str = ""
 
 
 def peerName(value: object) -> str:
@@ -140,6 +142,13 @@ PEER_SETTINGS: tuple[Setting, ...] = (
         "",
         choice("", "lenient", "strict", "legacy"),
         "Which of its INVITEs are recording sessions; empty: as sip.profile says.",
+    ),
+    Setting(
+        "peer.srtp",
+        None,
+        "",
+        choice("", "require", "allow", "refuse"),
+        "Whether its media is to be encrypted; empty: as sip.srtp says.",
     ),
 )
 

@@ -22,6 +22,7 @@ def takeUp(settings: Settings, recorder: Recorder, sessions: Recordings) -> None
     Have them hold from now on, for new calls.
     """
     recorder.profile = cast(Profile, settings.sip.profile)
+    recorder.srtp = settings.sip.srtp
     recorder.maxSessions = settings.sip.maxSessions
     recorder.waits = settings.sip.notReady == "inactive"
     sessions.minFree = settings.recordings.minFree

@@ -66,6 +66,7 @@ class Recorder:
     _layer: SipLayer
     transport: ISipTransport
     profile: Profile = "lenient"
+    srtp: str = "allow"
     maxSessions: int = 0
     waits: bool = False
     isUncertain: Callable[[Request], bool] = lambda request: False

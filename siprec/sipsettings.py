@@ -42,6 +42,13 @@ SIP_SETTINGS: tuple[Setting, ...] = (
         "Which INVITEs are recording sessions: lenient, strict (RFC 7866) or legacy.",
     ),
     Setting(
+        "sip.srtp",
+        None,
+        "allow",
+        choice("require", "allow", "refuse"),
+        "Encrypted media (SRTP, keys in the SDP): require, allow or refuse.",
+    ),
+    Setting(
         "sip.max_sessions",
         None,
         0,

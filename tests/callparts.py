@@ -14,6 +14,8 @@ from siprec.metadata.masking import NO_MASK, Mask
 from siprec.session.manifest import Manifest
 from siprec.session.model import CallSnapshot
 from siprec.session.resume import MediaPlan
+from siprec.session.taps import Taps
+from siprec.testing.fakes import FakeCapture, FakePortPool
 
 
 @define(eq=False)
@@ -24,6 +26,7 @@ class LivePart:
 
     recording: Any
     events: list[dict[str, Any]] = field(factory=list)
+    taps: Taps = field(factory=lambda: Taps(FakePortPool(), FakeCapture()))
 
     def event(self, type: str, **facts: Any) -> None:
         self.events.append({"type": type, **facts})
@@ -61,6 +64,7 @@ class RecorderPart:
     calls: dict[str, CallPart] = field(factory=dict)
     reasons: list[str] = field(factory=list)
     profile: str = "lenient"
+    srtp: str = "allow"
     maxSessions: int = 0
     waits: bool = False
 

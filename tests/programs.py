@@ -43,11 +43,12 @@ The programs that tests may need, each with the Debian package it comes in.
 
 
 MODULES = {
+    "av": "av",
     "pjsua2": "pjsua2-python",
     "sipral": "sipral",
 }
 """
-Clients of other projects that come as Python modules, each with its package;
+Clients and senders of other projects that come as Python modules, each with its package;
 PJSIP's has wheels for Python 3.11 and 3.12 on x86_64 only, Sipral's for Linux.
 """
 

@@ -48,6 +48,7 @@ class LoadSettingsTests(SynchronousTestCase):
                     "listen": ("udp:5060", "tcp:5060"),
                     "advertise": None,
                     "profile": "lenient",
+                    "srtp": "allow",
                     "maxSessions": 0,
                     "notReady": "refuse",
                     "maxStreams": 0,

@@ -142,6 +142,7 @@ class ControlTests(NodeTestCase):
         settings = settingsFor(
             self.root,
             sip__profile="strict",
+            sip__srtp="require",
             sip__max_sessions=7,
             recordings__min_free=5,
             metadata__exclude=["X-*"],
@@ -155,6 +156,7 @@ class ControlTests(NodeTestCase):
             self.node.reload(settings)
         recorder, sessions = self.parts["recorder"], self.parts["sessions"]
         self.assertEqual((recorder.profile, recorder.maxSessions), ("strict", 7))
+        self.assertEqual(recorder.srtp, "require")
         self.assertEqual((sessions.minFree, sessions.exclude), (5, ("X-*",)))
         self.assertEqual((recorder.waits, sessions.mask.patterns), (True, ("\\d{6,}",)))
         self.assertEqual(self.node.settings.sip.profile, "strict")

@@ -37,12 +37,13 @@ class ReadTests(SynchronousTestCase):
                     "certificate": ["sip:SBC.example.com", "sips:b.example.com", "c.example.com"],
                     "digest_users": ["alice"],
                     "profile": "strict",
+                    "srtp": "refuse",
                 }
             ]
         )
         networks = (ip_network("192.0.2.0/24"), ip_network("2001:db8::7/128"))
         names = ("sbc.example.com", "b.example.com", "c.example.com")
-        self.assertEqual(peer, PeerSettings("sbc", networks, names, ("alice",), "strict"))
+        self.assertEqual(peer, PeerSettings("sbc", networks, names, ("alice",), "strict", "refuse"))
 
     def test_none(self) -> None:
         """

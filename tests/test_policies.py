@@ -27,6 +27,7 @@ class PolicyTests(SynchronousTestCase):
             {
                 "node.id": "two",
                 "sip.profile": "strict",
+                "sip.srtp": "require",
                 "sip.max_sessions": 7,
                 "sip.not_ready": "inactive",
                 "recordings.min_free": 5,
@@ -44,6 +45,7 @@ class PolicyTests(SynchronousTestCase):
         recorder, sessions = self.house.recorder, self.house.service
         takeUp(self.now, recorder, sessions)
         self.assertEqual((recorder.profile, recorder.maxSessions), ("strict", 7))
+        self.assertEqual(recorder.srtp, "require")
         self.assertTrue(recorder.waits)
         self.assertEqual((sessions.minFree, sessions.exclude), (5, ("X-*",)))
         self.assertEqual(sessions.mask.text("12"), "**")

@@ -9,15 +9,16 @@ dropped packets (C{SO_RXQ_OVFL}) come along as control messages.
 
 import ctypes
 import errno
-import mmap
 import socket
 import struct
 import time
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from attrs import field, frozen
+from attrs import frozen
 from numpy.typing import NDArray
+
+from siprec.media.arena import HEADROOM, IOVEC, Arena
 
 __all__ = [
     "HEADROOM",
@@ -29,11 +30,6 @@ __all__ = [
     "askForControl",
     "findRecvmmsg",
 ]
-
-#: Octets before each packet in the arena: a record header and, once, a file header.
-HEADROOM = 128
-#: C{struct iovec}.
-IOVEC = np.dtype([("base", np.uintp), ("length", np.uintp)])
 
 # Python's socket module does not name these; asm-generic/socket.h.
 _SO_TIMESTAMPNS = 35
@@ -66,7 +62,6 @@ _TIME_AT, _TIME = 16, struct.Struct("=qq")
 _DROPS_AT, _DROPS = 48, struct.Struct("=I")
 _LEAST = 128  # free slots without which no more sockets are visited
 _NOTHING = (errno.EAGAIN, errno.EINTR)
-_PAGE = mmap.PAGESIZE
 _FLAGS = socket.MSG_DONTWAIT | socket.MSG_TRUNC  # TRUNC: tell the true length
 
 Recvmmsg = Callable[[int, int, int, int, None], int]
@@ -140,40 +135,6 @@ class Batch:
     drops: NDArray[np.int64] | None
 
 
-@frozen(eq=False)
-class _Arena:
-    """
-    The memory: per slot headroom and C{slotSize} octets, and apart from them C{overflow}
-    octets for the rest of a large packet.  That part is so seldom touched that most
-    of it never becomes real memory.
-    """
-
-    slots: int
-    slotSize: int
-    overflow: int
-    stride: int = field(init=False)
-    memory: NDArray[np.uint8] = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "stride", HEADROOM + self.slotSize)
-        size = self.slots * (self.stride + self.overflow)
-        pages = mmap.mmap(-1, -(-size // _PAGE) * _PAGE)
-        object.__setattr__(self, "memory", np.frombuffer(pages, np.uint8))
-
-    def iovecs(self) -> NDArray[np.void]:
-        """
-        @return: shape (slots, 2): the slot and its overflow.
-        """
-        vectors = np.zeros((self.slots, 2), IOVEC)
-        index = np.arange(self.slots)
-        vectors["base"][:, 0] = self.memory.ctypes.data + index * self.stride + HEADROOM
-        vectors["length"][:, 0] = self.slotSize
-        beyond = self.memory.ctypes.data + self.slots * self.stride
-        vectors["base"][:, 1] = beyond + index * self.overflow
-        vectors["length"][:, 1] = self.overflow
-        return vectors
-
-
 class Receiver:
     """
     Takes datagrams from sockets into its arena.
@@ -200,7 +161,7 @@ class Receiver:
         @param recvmmsg: C{None} for one C{recvmsg} per packet.
         @param nanoseconds: the time for packets that the kernel did not stamp.
         """
-        arena = _Arena(slots, slotSize, overflow)
+        arena = Arena(slots, slotSize, overflow)
         self.slots, self.slotSize = slots, slotSize
         self.used = 0
         self.memory, self.iovecs = arena.memory, arena.iovecs()
@@ -306,16 +267,68 @@ class Receiver:
         """
         slot, size = self.used, len(data)
         self.used += 1
-        begin, beyond = slot * self.stride + HEADROOM, self._beyond + slot * self._overflow
-        inside = min(size, self.slotSize)
-        self._view[begin : begin + inside] = data[:inside]
-        self._view[beyond : beyond + size - inside] = data[inside:]
+        self.write(slot, data)
         seconds, nanos = divmod(arrival, 1_000_000_000)
         used = _STAMPED + 24 if drops else _STAMPED
         _TIME.pack_into(self._controlView, _TIME_AT + 64 * slot, seconds, nanos)
         _DROPS.pack_into(self._controlView, _DROPS_AT + 64 * slot, drops)
         _USED.pack_into(self._messageView, _USED_AT + 64 * slot, used)
         _LENGTH.pack_into(self._messageView, _LENGTH_AT + 64 * slot, max(wire, size))
+
+    def write(self, slot: int, data: bytes) -> None:
+        """
+        Put other octets into a slot that is in use.
+        """
+        begin, beyond = slot * self.stride + HEADROOM, self._beyond + slot * self._overflow
+        inside = min(len(data), self.slotSize)
+        self._view[begin : begin + inside] = data[:inside]
+        self._view[beyond : beyond + len(data) - inside] = data[inside:]
+        _LENGTH.pack_into(self._messageView, _LENGTH_AT + 64 * slot, len(data))
+
+    def read(self, slot: int) -> bytes:
+        """
+        @return: the octets in a slot, as far as they were captured.
+        """
+        (wire,) = _LENGTH.unpack_from(self._messageView, _LENGTH_AT + 64 * slot)
+        size = min(wire, self._capacity)
+        begin, beyond = slot * self.stride + HEADROOM, self._beyond + slot * self._overflow
+        inside = min(size, self.slotSize)
+        data = self._view[begin : begin + inside].tobytes()
+        return data + self._view[beyond : beyond + size - inside].tobytes()
+
+    def lengths(self, first: int, count: int) -> list[int]:
+        """
+        @return: the octets on the wire of the packets in C{count} slots.
+        """
+        found: list[int] = self._messages["length"][first : first + count].tolist()
+        return found
+
+    def places(self, first: int, count: int) -> tuple[list[int], range]:
+        """
+        @return: the addresses of the packets in C{count} slots, and those of their
+            lengths on the wire (C{unsigned int}), for who changes both.
+        """
+        at = self._address + _LENGTH_AT + _MESSAGE.itemsize * first
+        bases: list[int] = self.iovecs["base"][first : first + count, 0].tolist()
+        return bases, range(at, at + _MESSAGE.itemsize * count, _MESSAGE.itemsize)
+
+    def keep(self, slots: NDArray[np.int64]) -> None:
+        """
+        Forget all packets but those in C{slots}, which move to the front in this order.
+
+        @param slots: ascending.
+        """
+        used, before, self.used = len(slots), self.used, len(slots)
+        for name in ("length", "controllen"):
+            self._messages[name][:used] = self._messages[name][slots]
+        self._messages["controllen"][used:before] = _CONTROL.itemsize
+        self._control[:used] = self._control[slots]
+        longest = int(self._messages["length"][:used].max(initial=0))
+        near = self.memory[: self._beyond].reshape(self.slots, self.stride)[:, HEADROOM:]
+        far = self.memory[self._beyond :][: self.slots * self._overflow].reshape(self.slots, -1)
+        near[:used, :longest] = near[slots, :longest]
+        if longest > self.slotSize:
+            far[:used, : longest - self.slotSize] = far[slots, : longest - self.slotSize]
 
     def take(self, first: int) -> list[Held]:
         """
@@ -327,14 +340,8 @@ class Receiver:
             (used,) = _USED.unpack_from(self._messageView, _USED_AT + 64 * slot)
             (drops,) = _DROPS.unpack_from(self._controlView, _DROPS_AT + 64 * slot)
             _USED.pack_into(self._messageView, _USED_AT + 64 * slot, _CONTROL.itemsize)
-            size = min(wire, self._capacity)
-            begin, beyond = slot * self.stride + HEADROOM, self._beyond + slot * self._overflow
-            inside = min(size, self.slotSize)
-            data = self._view[begin : begin + inside].tobytes()
-            if inside < size:
-                data += self._view[beyond : beyond + size - inside].tobytes()
             drops = drops if used > _STAMPED else 0
-            found.append(Held(self._timeOf(slot, used), data, drops, wire))
+            found.append(Held(self._timeOf(slot, used), self.read(slot), drops, wire))
         self.used = first
         return found
 

@@ -21,6 +21,7 @@ from siprec.media.batch import Receiver, askForControl
 from siprec.media.drain import Drain
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair
 from siprec.media.loop import CaptureCounters, CaptureLoop
+from siprec.media.srtp import Protection
 from siprec.media.stream import CapturedStream, JournalFile
 from siprec.media.writing import Writer, chooseWriter
 
@@ -117,16 +118,27 @@ class CaptureThread(Service):
         self._running.loop.post(self._running.loop.stop)
         return ended
 
-    def attach(self, pair: IPortPair, path: str) -> CapturedStream:
+    def attach(
+        self, pair: IPortPair, path: str, protection: Protection | None = None
+    ) -> CapturedStream:
         """
         See L{ICapture}.
         """
         if self._running is None or self._ends:
             raise CaptureStopped()
         stream = CapturedStream(path, pair, JournalFile(path))
+        stream.protect(protection)
         self._attached[stream] = []
         self._running.loop.post(partial(self._running.loop.add, stream))
         return stream
+
+    def protect(self, stream: ICapturedStream, protection: Protection | None) -> None:
+        """
+        See L{ICapture}.
+        """
+        assert isinstance(stream, CapturedStream)
+        if self._running is not None:
+            self._running.loop.post(partial(stream.protect, protection))
 
     def detach(self, stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:
         """

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from siprec.media.batch import Receiver
 from siprec.media.journal import fileHeader, startFor
 from siprec.media.layout import Layout, Plan, Runs
+from siprec.media.opening import openControl, openRun
 from siprec.media.stream import CapturedStream, Cells
 from siprec.media.watch import Watch
 from siprec.media.writing import LIMIT, Writer
@@ -142,7 +143,7 @@ class Drain:
         counts = np.array(came, _INT)
         for index in np.flatnonzero(counts < 0).tolist():
             self._failed(self.streams[begin + index], -came[index])
-        counts = counts.clip(0)
+        counts = self._unprotect(begin, counts.clip(0))
         # After the RTP: then all RTCP older than the RTP in hand is in hand too.
         waited = {stream: len(stream.pending) for stream in self._holding}
         self._takeControl()
@@ -152,7 +153,7 @@ class Drain:
             for stream in list(self._holding):
                 index = stream.place - begin
                 if 0 <= index < len(came):
-                    newest = receiver.arrivalOf(ends[index] - 1) if came[index] > 0 else 0
+                    newest = receiver.arrivalOf(ends[index] - 1) if counts[index] > 0 else 0
                     old = 0 if index in full else waited.get(stream, 0)
                     slots = self._ripen(stream, newest, len(stream.pending) if final else old)
                     if slots:
@@ -160,6 +161,27 @@ class Drain:
         if receiver.used:
             self._flush(self._runsOf(begin, counts, control))
         return len(came), bool(full)
+
+    def _unprotect(self, begin: int, counts: _Rows) -> _Rows:
+        """
+        Open what came as SRTP, and take out of the arena what cannot be.
+
+        @param counts: packets of each stream, from the one at C{begin} on.
+        @return: how many are left of each.
+        """
+        rows = self._rows[begin : begin + len(counts)]
+        secured = np.flatnonzero(self._cells.data["secured"][rows] * counts)
+        ends = counts.cumsum()
+        failed: list[int] = []
+        for index in secured.tolist():
+            protection = self.streams[begin + index].protection
+            if protection is not None:
+                count = int(counts[index])
+                failed += openRun(self._receiver, protection, int(ends[index]) - count, count)
+        if failed:
+            np.subtract.at(counts, ends.searchsorted(failed, "right"), 1)
+            self._receiver.keep(np.delete(np.arange(self._receiver.used), failed))
+        return counts
 
     def _failed(self, stream: CapturedStream, code: int) -> None:
         self._fail(stream, OSError(code, os.strerror(code)))
@@ -183,8 +205,11 @@ class Drain:
                 taken = receiver.take(receiver.used - count)
                 if taken[-1].drops:
                     stream.rtcpDrops = taken[-1].drops
-                stream.pending += taken
-                self._holding[stream] = None
+                if stream.protection is not None:
+                    taken = openControl(stream.protection, taken)
+                if taken:
+                    stream.pending += taken
+                    self._holding[stream] = None
 
     def _ripen(self, stream: CapturedStream, newest: int, waited: int) -> int:
         """

@@ -7,6 +7,8 @@ import socket
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
+from siprec.media.srtp import Protection
+
 __all__ = ["ICapture", "ICapturedStream", "IPortPair", "IPortPool"]
 
 
@@ -102,6 +104,8 @@ class ICapturedStream(Interface):
     truncated: int = Attribute("Packets that were too long to be kept whole.")
     unwritten: int = Attribute("Packets that came but are not in the journal.")
     kernelDrops: int = Attribute("Packets the kernel had no room for, as far as it told.")
+    unauthenticated: int = Attribute("SRTP packets that no key opens; they are not kept.")
+    replayed: int = Attribute("SRTP packets that had come before; they are not kept.")
     error: str | None = Attribute("What went wrong first, if anything did.")
 
 
@@ -111,12 +115,20 @@ class ICapture(Interface):
     thread; no method blocks.
     """
 
-    def attach(pair: IPortPair, path: str) -> ICapturedStream:
+    def attach(pair: IPortPair, path: str, protection: Protection | None = None) -> ICapturedStream:
         """
         Begin to capture.  A journal that is already at C{path} is continued.
 
         @param path: the directory must exist when the first packet comes.
+        @param protection: what opens the packets before they are kept; C{None}: they
+            come in the clear.
         @raise CaptureStopped: the capture is not running.
+        """
+
+    def protect(stream: ICapturedStream, protection: Protection | None) -> None:
+        """
+        Have the packets of a stream opened from now on, or not any more.  What came
+        before may already be treated so.
         """
 
     def detach(stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:

@@ -15,6 +15,7 @@ from zope.interface import implementer
 from siprec.media.batch import Held
 from siprec.media.interfaces import ICapturedStream, IPortPair
 from siprec.media.journal import BadJournal, journalEnd
+from siprec.media.srtp import Protection
 
 __all__ = ["CapturedStream", "Cells", "JournalFile"]
 
@@ -25,6 +26,7 @@ _CELL = np.dtype(
         for name in (
             *("file", "position", "startNs", "firstNs", "lastNs", "packets", "octets"),
             *("controlPackets", "truncated", "unwritten", "rtpDrops", "rtcpDrops"),
+            "secured",
         )
     ]
 )
@@ -187,6 +189,7 @@ class CapturedStream:
     @ivar position: where the next write goes; 0: the file is to be opened or its
         header still to be written.
     @ivar startNs: what the offsets of the records count from.
+    @ivar protection: what opens its packets; C{None}: they come in the clear.
     """
 
     path: str
@@ -196,6 +199,7 @@ class CapturedStream:
     pending: list[Held] = field(factory=list)
     cell: tuple[Cells, int] = field(factory=_ownCell)
     place: int = -1
+    protection: Protection | None = None
 
     file = _Number()
     position = _Number()
@@ -209,6 +213,27 @@ class CapturedStream:
     unwritten = _Number()
     rtpDrops = _Number()
     rtcpDrops = _Number()
+    secured = _Number()
+
+    def protect(self, protection: Protection | None) -> None:
+        """
+        Have its packets opened from now on, or not any more.
+        """
+        self.protection, self.secured = protection, int(protection is not None)
+
+    @property
+    def unauthenticated(self) -> int:
+        """
+        See L{ICapturedStream}.
+        """
+        return 0 if self.protection is None else self.protection.unauthenticated
+
+    @property
+    def replayed(self) -> int:
+        """
+        See L{ICapturedStream}.
+        """
+        return 0 if self.protection is None else self.protection.replayed
 
     @property
     def kernelDrops(self) -> int:

@@ -136,6 +136,7 @@ def _line(
             *_codecAttributes(choice),
             (choice.direction, None),
             *labels,
+            *(("crypto", line.value) for line in choice.crypto),
             *_controlAttributes(choice, place),
         ),
     )

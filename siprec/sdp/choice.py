@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
+from siprec.sdp.crypto import SUITES, CryptoLine, chooseCrypto, offeredLines
 from siprec.sdp.model import (
     STATIC_CODECS,
     Codec,
@@ -24,10 +25,11 @@ Address = tuple[str, int]
 # Formats that go along with a codec and are worth nothing alone (RFC 4733, RFC 3389).
 _COMPANIONS = frozenset(("telephone-event", "cn"))
 
-# a=crypto on these is what some clients call optional SRTP: a recorder that does not
-# take the keys up gets the media in the clear, so the attribute is simply not looked at.
+# a=crypto on these is what some clients call optional SRTP: they send in the clear to who
+# does not take the keys up.
 _CLEAR = frozenset(("RTP/AVP", "RTP/AVPF"))
-_SECURE = frozenset(("RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"))
+_SECURE = frozenset(("RTP/SAVP", "RTP/SAVPF"))
+_DTLS = frozenset(("UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"))
 
 #: The directions of a peer that sends.
 SENDING = frozenset(("sendonly", "sendrecv"))
@@ -51,12 +53,17 @@ class Policy:
     @ivar receiving: false answers every line C{inactive}: the recorder is not ready yet,
         or the recording is paused (RFC 7866 section 7.2).
     @ivar maxStreams: how many lines of one offer are taken; each costs a pair of ports.
+    @ivar srtp: C{"require"}: only SRTP with keys in the description is taken;
+        C{"allow"}: also media in the clear; C{"refuse"}: only that.
+    @ivar suites: the crypto suites that are taken, in the order in which to offer them.
     """
 
     codecs: tuple[str, ...] = ("pcmu", "pcma", "telephone-event", "cn")
     receiving: bool = True
     maxStreams: int = 64
     keeps: bool = False
+    srtp: str = "allow"
+    suites: tuple[str, ...] = tuple(SUITES)
 
     def takes(self, codec: Codec) -> bool:
         """
@@ -83,6 +90,8 @@ class Choice:
         C{None} if it is on hold by a null address or did not say.
     @ivar remoteControl: where the peer receives RTCP; C{None} like C{remote}.
     @ivar rtcpMux: whether RTP and RTCP share a port (RFC 5761).
+    @ivar crypto: the C{a=crypto} that is taken, or several that we offer; empty: the
+        media comes in the clear.
     """
 
     index: int
@@ -94,6 +103,7 @@ class Choice:
     remote: Address | None = None
     remoteControl: Address | None = None
     rtcpMux: bool = False
+    crypto: tuple[CryptoLine, ...] = ()
 
     def refused(self, reason: str) -> "Choice":
         """
@@ -113,7 +123,8 @@ def choose(offer: SessionDescription, policy: Policy) -> tuple[Choice, ...]:
     taken = 0
     for index, media in enumerate(offer.media):
         codecs = _recordable(media, policy)
-        reason = _refusal(media, codecs)
+        line, why = chooseCrypto(media, policy.suites)
+        reason = _refusal(media, codecs) or _insecurity(media, policy, line, why)
         if not reason and taken >= policy.maxStreams:
             reason = f"no more than {policy.maxStreams} streams are recorded"
         if reason:
@@ -134,6 +145,7 @@ def choose(offer: SessionDescription, policy: Policy) -> tuple[Choice, ...]:
                 remote=remote,
                 remoteControl=remote if rtcpMux else _remoteControl(media, remote),
                 rtcpMux=rtcpMux,
+                crypto=() if line is None or policy.srtp == "refuse" else (line,),
             )
         )
     return tuple(choices)
@@ -153,12 +165,14 @@ def propose(
     if _COMPANIONS.issuperset(codec.encoding for codec in codecs):
         labels = ()
     direction = "recvonly" if policy.receiving else "inactive"
+    secure = policy.srtp == "require"
+    crypto = offeredLines(policy.suites) if secure else ()
     choices = tuple(
-        Choice(index, True, codecs=codecs, label=label, direction=direction)
+        Choice(index, True, codecs=codecs, label=label, direction=direction, crypto=crypto)
         for index, label in enumerate(labels[: policy.maxStreams])
     )
     formats = tuple(str(codec.payloadType) for codec in codecs)
-    media = tuple(Media("audio", 9, "RTP/AVP", formats) for _ in choices)
+    media = tuple(Media("audio", 9, "RTP/SAVP" if secure else "RTP/AVP", formats) for _ in choices)
     return SessionDescription(Origin("-", 0, 0, "IP4", "0.0.0.0"), media), choices
 
 
@@ -184,6 +198,9 @@ def _answeredLine(choice: Choice, answer: SessionDescription) -> Choice:
     media = answer.media[choice.index]
     if media.port == 0:
         return choice.refused("port 0 in the peer's answer")
+    crypto = _answeredCrypto(choice, media)
+    if choice.crypto and not crypto and media.protocol.upper() in _SECURE:
+        return choice.refused("no usable a=crypto in the peer's answer")
     sends = answer.direction(choice.index) in SENDING
     rtcpMux = choice.rtcpMux and media.attribute("rtcp-mux") is not None
     remote = _remote(answer, choice.index)
@@ -194,7 +211,22 @@ def _answeredLine(choice: Choice, answer: SessionDescription) -> Choice:
         remote=remote,
         remoteControl=remote if rtcpMux else _remoteControl(media, remote),
         rtcpMux=rtcpMux,
+        crypto=crypto,
     )
+
+
+def _answeredCrypto(choice: Choice, media: Media) -> tuple[CryptoLine, ...]:
+    """
+    @return: the one of our lines that the peer has taken, with its keys; as it was, if it
+        says nothing where it must (RTP/SAVP) and its keys are known.
+    """
+    line, _ = chooseCrypto(media, tuple(each.suite for each in choice.crypto))
+    for each in choice.crypto:
+        if line is not None and (each.tag, each.suite) == (line.tag, line.suite):
+            return (evolve(each, keys=line.keys),)
+    if media.protocol.upper() in _CLEAR:
+        return ()
+    return tuple(each for each in choice.crypto if each.keys)
 
 
 def _recordable(media: Media, policy: Policy) -> tuple[Codec, ...]:
@@ -231,13 +263,27 @@ def _refusal(media: Media, codecs: tuple[Codec, ...]) -> str:
         return "port 0 in the offer"
     if media.kind.lower() != "audio":
         return f"{media.kind} is not recorded"
-    if protocol in _SECURE:
-        return f"SRTP ({media.protocol}) is not supported"
-    if protocol not in _CLEAR:
+    if protocol in _DTLS:
+        return f"DTLS-SRTP ({media.protocol}) is not supported"
+    if protocol not in _CLEAR | _SECURE:
         return f"transport {media.protocol} is not supported"
     if not codecs:
         return f"no codec that can be recorded among {' '.join(media.formats)[:80] or 'none'}"
     return ""
+
+
+def _insecurity(media: Media, policy: Policy, line: CryptoLine | None, why: str) -> str:
+    """
+    @param line: its keys, or C{None}.
+    @param why: why there are none.
+    @return: why C{media} cannot be taken, as far as SRTP goes; empty if it can.
+    """
+    if media.protocol.upper() in _CLEAR:
+        wanted = policy.srtp == "require" and line is None
+        return f"SRTP is required ({media.protocol}: {why})" if wanted else ""
+    if policy.srtp == "refuse":
+        return f"SRTP ({media.protocol}) is not taken"
+    return f"SRTP ({media.protocol}): {why}" if line is None else ""
 
 
 def _remote(description: SessionDescription, index: int) -> Address | None:

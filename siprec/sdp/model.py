@@ -14,6 +14,8 @@ from attrs import Factory, field, frozen
 
 Attributes = tuple[tuple[str, str | None], ...]
 
+_SECRET = re.compile("crypto|key-mgmt|ice-pwd", re.IGNORECASE)
+
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
 # Payload types with a fixed meaning: RFC 3551 tables 4 and 5.  19 was comfort noise in
@@ -136,6 +138,13 @@ class Codec:
         return f"{self.payloadType} {self.name}/{self.clockRate}{channels}"
 
 
+def _shown(attributes: Attributes) -> str:
+    """
+    @return: the attributes for a person to read, without the keys that are in some.
+    """
+    return repr(tuple((name, "*" if _SECRET.match(name) else value) for name, value in attributes))
+
+
 def _index(attributes: Attributes) -> dict[str, str | None]:
     """
     @return: the first value of each attribute, by lower-case name.
@@ -173,7 +182,7 @@ class Media:
     protocol: str
     formats: tuple[str, ...]
     connection: Connection | None = None
-    attributes: Attributes = ()
+    attributes: Attributes = field(default=(), repr=_shown)
     portCount: int = 1
     _values: dict[str, str | None] = field(
         init=False,
@@ -247,7 +256,7 @@ class SessionDescription:
     media: tuple[Media, ...]
     name: str = "-"
     connection: Connection | None = None
-    attributes: Attributes = ()
+    attributes: Attributes = field(default=(), repr=_shown)
     timing: tuple[str, ...] = ("0 0",)
     warnings: tuple[str, ...] = field(default=(), eq=False)
     _inherited: str = field(

@@ -23,6 +23,7 @@ MAX_WARNINGS = 50
 # str.split() would also split at characters such as U+0085 that may stand in a label.
 _BLANKS = re.compile("[ \t]+")
 _LINE_ENDS = re.compile("\r\n|\n|\r")
+_LIKE_KEYS = re.compile("[A-Za-z0-9+/=]{16,}")
 _NO_ORIGIN = ("-", "0", "0", "IN", "IP4", "0.0.0.0")
 
 
@@ -86,6 +87,8 @@ class _Parser:
 
     def warn(self, why: str, sample: str = "") -> None:
         if len(self.warnings) < MAX_WARNINGS:
+            # It may be a piece of a C{a=crypto} that is broken over lines.
+            sample = _LIKE_KEYS.sub("*", sample)
             self.warnings.append(f"{why}: {sample[:60]!r}" if sample else why)
 
     def line(self, kind: str, value: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
+from siprec.media.keys import MasterKey
 from siprec.metadata.model import MetadataDocument
 from siprec.session.model import Format
 
@@ -21,6 +22,7 @@ class StreamRequest:
     @ivar mediaIndex: its m-line, from 0.
     @ivar formats: the payload types that our answer will accept.
     @ivar direction: of our answer, C{recvonly} or C{inactive}.
+    @ivar keys: see L{siprec.session.model.StreamInfo.keys}.
     """
 
     mediaIndex: int
@@ -28,6 +30,7 @@ class StreamRequest:
     formats: tuple[Format, ...]
     kind: str = "audio"
     direction: str = "recvonly"
+    keys: tuple[MasterKey, ...] | None = None
 
 
 #: The media type of RFC 9806; the one of RFC 7866 is still sent, too.

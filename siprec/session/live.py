@@ -21,6 +21,7 @@ from siprec.session.files import RecordingFiles
 from siprec.session.later import withLater
 from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe, formatTime
 from siprec.session.model import Format, MetadataRecord, RecordingSession, StreamInfo
+from siprec.session.protecting import protectionOf
 from siprec.session.segments import journalName, withClosed, withEnded, withLast
 from siprec.session.taps import Taps
 from siprec.session.told import VendorFields, recordOf, withHistory, withMetadata
@@ -83,6 +84,7 @@ class LiveRecording:
             port=port,
             kind=request.kind,
             direction=request.direction,
+            keys=request.keys,
         )
         self._evolve(streams=(*self.recording.streams, stream))
         return stream
@@ -107,6 +109,7 @@ class LiveRecording:
             port=port,
             direction=request.direction,
             active=True,
+            keys=request.keys,
         )
         self.addFormats(each.index, request.formats)
         return self.recording.streams[each.index]
@@ -163,8 +166,7 @@ class LiveRecording:
 
     def startCapture(self) -> None:
         """
-        Capture every bound stream that is not captured yet; the recording's
-        directory is there.
+        Capture every bound stream that is not captured yet, in the directory that is there.
         """
         self.nameJournals()
         self.attach()
@@ -174,9 +176,9 @@ class LiveRecording:
         """
         Tell the journals of all bound streams that are not captured yet.
         """
-        number, files = len(self.recording.segments), self.recording.segments[-1].files
-        names = (journalName(number, index) for index in self.taps.waiting())
-        self.recording = withLast(self.recording, files=(*files, *names))
+        segments = self.recording.segments
+        names = (journalName(len(segments), index) for index in self.taps.waiting())
+        self.recording = withLast(self.recording, files=(*segments[-1].files, *names))
 
     def attach(self) -> None:
         """
@@ -184,24 +186,23 @@ class LiveRecording:
         """
         number, directory = len(self.recording.segments), self.recording.directory
         for index in list(self.taps.waiting()):
-            self.taps.attach(index, f"{directory}/{journalName(number, index)}")
+            protection = protectionOf(self.recording, index, self._now())
+            self.taps.attach(index, f"{directory}/{journalName(number, index)}", protection)
 
     def stream(self, mediaIndex: int) -> StreamInfo | None:
         """
         @return: the stream that is on an m-line now.
         """
-        running = (each for each in self.recording.streams if each.active)
-        return next((each for each in running if each.mediaIndex == mediaIndex), None)
+        found = (each for each in self.recording.streams if each.active)
+        return next((each for each in found if each.mediaIndex == mediaIndex), None)
 
     def changeStream(self, index: int, **changes: Any) -> None:
         """
         Change what is said of a stream, by the names of L{StreamInfo}.
         """
-        streams = tuple(
-            evolve(each, **changes) if each.index == index else each
-            for each in self.recording.streams
-        )
-        self._evolve(streams=streams)
+        every = self.recording.streams
+        kept = (evolve(each, **changes) if each.index == index else each for each in every)
+        self._evolve(streams=tuple(kept))
 
     def dropStream(self, index: int) -> None:
         """

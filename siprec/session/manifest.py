@@ -31,6 +31,7 @@ __all__ = [
     "isWhole",
     "parseTime",
     "readManifest",
+    "suiteOf",
     "syncDirectory",
     "withRendering",
     "writeManifest",
@@ -79,6 +80,13 @@ def _optionalTime(seconds: float | None) -> str | None:
     return None if seconds is None else formatTime(seconds)
 
 
+def suiteOf(stream: StreamInfo) -> str | None:
+    """
+    @return: the crypto suite by which a stream is protected; C{None}: by none.
+    """
+    return stream.keys[0].suite if stream.keys else None
+
+
 def describeStream(stream: StreamInfo, end: float | None = None) -> Manifest:
     """
     @param end: of the recording, seconds since the epoch; C{None} while it runs.
@@ -105,6 +113,7 @@ def describeStream(stream: StreamInfo, end: float | None = None) -> Manifest:
         "mediaIndex": stream.mediaIndex,
         "direction": stream.direction,
         "active": stream.active,
+        "srtp": suiteOf(stream),
         "codec": first.codec if first else None,
         "payloadType": first.payloadType if first else None,
         "clockRate": first.clockRate if first else None,

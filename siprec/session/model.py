@@ -17,6 +17,7 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from siprec.ids import NodeID, RecordingID
+from siprec.media.keys import MasterKey
 
 #: What C{recording.json} says of a recording: media may still arrive; the call
 #: is over and its audio is being made; all is there; something is missing.
@@ -80,6 +81,10 @@ class StreamInfo:
     @ivar participant: id of who is heard on it; C{None}: not known, or several.
     @ivar speakers: who was heard on it and when, the earliest first; several at a
         time on a mixed stream.
+    @ivar keys: by which the peer protects it, the newest first; C{None}: it comes in
+        the clear.
+    @ivar counters: of each source under these keys (SSRC) the index of its last packet
+        (RFC 3711 section 3.3.1), as of the last save.
     """
 
     index: int
@@ -94,6 +99,8 @@ class StreamInfo:
     participant: str | None = None
     confidence: Confidence = "none"
     speakers: tuple[Speaker, ...] = ()
+    keys: tuple[MasterKey, ...] | None = None
+    counters: tuple[tuple[int, int], ...] = ()
 
     @property
     def channel(self) -> int:

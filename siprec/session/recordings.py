@@ -25,6 +25,7 @@ from siprec.session.joining import Joining, reopened
 from siprec.session.live import Document, LiveRecording, StreamRequest
 from siprec.session.manifest import JOURNAL_ERROR, Manifest
 from siprec.session.model import CallSnapshot, DialogInfo
+from siprec.session.protecting import withCounters
 from siprec.session.resume import SAME_PLACE, MediaPlan, Resumption
 from siprec.session.tally import Tally
 
@@ -265,7 +266,9 @@ class Recordings(Service):
         """
         if live.recording.id not in self.recordings:
             return  # it has been let go, or has ended
-        snapshot = CallSnapshot(live.recording, dialog, lastActivity=self._equipment.now())
+        # Not noted in the recording, whose manifest does not say it.
+        recording = withCounters(live.recording, live.taps)
+        snapshot = CallSnapshot(recording, dialog, lastActivity=self._equipment.now())
         try:
             await self._equipment.store.save(snapshot.key, snapshot)
         except Exception:

@@ -14,6 +14,8 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair, IPortPool
+from siprec.media.keys import MasterKey
+from siprec.media.srtp import Protection
 from siprec.session.manifest import formatTime
 
 __all__ = ["COUNTS", "Taps"]
@@ -23,6 +25,7 @@ COUNTS: Mapping[str, Callable[[ICapturedStream], int]] = {
     "packets": lambda each: each.packets + each.controlPackets - each.unwritten,
     "octets": lambda each: each.octets,
     "kernelDrops": lambda each: each.kernelDrops,
+    "unauthenticated": lambda each: each.unauthenticated,
 }
 
 
@@ -32,11 +35,13 @@ class _Tap:
     A stream's sockets and, once attached, its capture.
 
     @ivar earlier: captures at other sockets, into the same journal.
+    @ivar protection: what opens its packets; C{None}: they come in the clear.
     """
 
     pair: IPortPair
     handle: ICapturedStream | None = None
     earlier: tuple[ICapturedStream, ...] = ()
+    protection: Protection | None = None
 
 
 def _described(handles: Sequence[ICapturedStream]) -> dict[str, Any]:
@@ -47,6 +52,8 @@ def _described(handles: Sequence[ICapturedStream]) -> dict[str, Any]:
         "firstPacket": None if first is None else formatTime(first),
         "lastPacket": None if last is None else formatTime(last),
         "kernelDrops": sum(each.kernelDrops for each in handles),
+        "unauthenticated": sum(each.unauthenticated for each in handles),
+        "replayed": sum(each.replayed for each in handles),
         "unwritten": sum(each.unwritten for each in handles),
         "truncated": sum(each.truncated for each in handles),
     }
@@ -95,15 +102,44 @@ class Taps:
         """
         return (index for index, tap in self._taps.items() if tap.handle is None)
 
-    def attach(self, index: int, path: str) -> None:
+    def attach(self, index: int, path: str, protection: Protection | None = None) -> None:
         """
         Begin to capture a stream.
 
         @param path: of the journal.
+        @param protection: see L{ICapture.attach}.
         """
         tap = self._taps[index]
-        tap.handle = self._capture.attach(tap.pair, path)
+        tap.protection = protection
+        tap.handle = self._capture.attach(tap.pair, path, protection)
         self.captured.append(tap.handle)
+
+    def rekey(
+        self,
+        index: int,
+        keys: Sequence[MasterKey] | None,
+        make: Callable[[], Protection | None],
+    ) -> None:
+        """
+        Other keys hold for a stream, or there are none any more.
+
+        @param make: makes what opens its packets, where there is nothing yet.
+        """
+        tap = self._taps.get(index)
+        if tap is None or tap.handle is None:
+            return
+        if tap.protection is not None and keys is not None:
+            tap.protection.change(keys)
+        else:
+            tap.protection = make()
+            self._capture.protect(tap.handle, tap.protection)
+
+    def indexes(self, index: int) -> Mapping[int, int] | None:
+        """
+        @return: see L{Protection.indexes}; C{None} where nothing is protected.
+        """
+        tap = self._taps.get(index)
+        return None if tap is None or tap.protection is None else tap.protection.indexes()
 
     def handles(self) -> list[ICapturedStream]:
         """
@@ -173,7 +209,7 @@ class Taps:
         except (OSError, ValueError):
             return False
         # From here on the kernel keeps what comes there.
-        tap = self._taps[index] = _Tap(pair, before.handle, before.earlier)
+        tap = self._taps[index] = _Tap(pair, before.handle, before.earlier, before.protection)
         try:
             if before.handle is not None:
                 # A journal is written by one capture at a time.
@@ -181,7 +217,10 @@ class Taps:
                 if self._ended or self._taps.get(index) is not tap:
                     return False
                 tap.handle, tap.earlier = None, (*before.earlier, before.handle)
-                self.attach(index, before.handle.path)
+                protection = tap.protection
+                if protection is not None:
+                    protection = protection.continued()
+                self.attach(index, before.handle.path, protection)
         finally:
             self._ports.release(before.pair)
         return True

@@ -28,6 +28,7 @@ from siprec.sip.grammar import (
     withParam,
     writeParams,
 )
+from siprec.sip.names import USUAL, headerKey
 from siprec.sip.uri import URI, Params, findParam, parseHost, parseURI
 
 __all__ = [
@@ -46,30 +47,6 @@ __all__ = [
     "unquote",
 ]
 
-# RFC 3261 section 7.3.3 and the IANA registry of header fields.
-_COMPACT = {
-    "a": "accept-contact",
-    "b": "referred-by",
-    "c": "content-type",
-    "d": "request-disposition",
-    "e": "content-encoding",
-    "f": "from",
-    "i": "call-id",
-    "j": "reject-contact",
-    "k": "supported",
-    "l": "content-length",
-    "m": "contact",
-    "n": "identity-info",
-    "o": "event",
-    "r": "refer-to",
-    "s": "subject",
-    "t": "to",
-    "u": "allow-events",
-    "v": "via",
-    "x": "session-expires",
-    "y": "identity",
-}
-
 _DISPLAY = re.compile(rf"[ \t]*+({QUOTED})[ \t]*+<", re.S)
 _BAD_DISPLAY = re.compile(r'[\x00-\x08\x0a-\x1f\x7f",;:<>]')
 _VIA = re.compile(
@@ -78,26 +55,6 @@ _VIA = re.compile(
     re.I | re.A,
 )
 _CSEQ = re.compile(rf"0*([0-9]{{1,10}})[ \t]++({TOKEN})")
-
-
-# As they are mostly written: a name is looked at a hundred times for each message.
-_USUAL = {
-    written: name.lower()
-    for name in (
-        *("Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "Content-Type"),
-        *("Content-Length", "Content-Disposition", "Require", "Supported", "Allow", "Accept"),
-        *("Route", "Record-Route", "User-Agent", "Session-Expires", "Min-SE", "Replaces"),
-        *("Authorization", "Proxy-Require", "Unsupported", "Retry-After", "Reason", "Warning"),
-        *("Accept-Encoding", "Content-Encoding", "Content-ID", "Timestamp", "RAck", "RSeq"),
-        *("Proxy-Authorization", "Server", "Date", "MIME-Version", "Event", "Expires"),
-    )
-    for written in (name, name.lower())
-}
-
-
-def _key(name: str) -> str:
-    lower = _USUAL.get(name) or name.lower()
-    return _COMPACT.get(lower, lower) if len(lower) == 1 else lower
 
 
 def _checked(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -123,21 +80,21 @@ class Headers:
     def _index(self) -> dict[str, list[str]]:
         index: dict[str, list[str]] = {}
         for name, value in self._fields:
-            index.setdefault(_USUAL.get(name) or _key(name), []).append(value)
+            index.setdefault(USUAL.get(name) or headerKey(name), []).append(value)
         return index
 
     def get(self, name: str) -> str | None:
         """
         @return: the value of the first line of that name, or C{None}.
         """
-        lines = self._index.get(_USUAL.get(name) or _key(name))
+        lines = self._index.get(USUAL.get(name) or headerKey(name))
         return lines[0] if lines else None
 
     def getAll(self, name: str) -> list[str]:
         """
         @return: the value of each line of that name, in order.
         """
-        return list(self._index.get(_USUAL.get(name) or _key(name), ()))
+        return list(self._index.get(USUAL.get(name) or headerKey(name), ()))
 
     def values(self, name: str) -> list[str]:
         """
@@ -146,12 +103,12 @@ class Headers:
         """
         return [
             value
-            for line in self._index.get(_USUAL.get(name) or _key(name), ())
+            for line in self._index.get(USUAL.get(name) or headerKey(name), ())
             for value in splitCommas(line)
         ]
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and _key(name) in self._index
+        return isinstance(name, str) and headerKey(name) in self._index
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._fields)
@@ -160,7 +117,7 @@ class Headers:
         return len(self._fields)
 
     def _comparable(self) -> list[tuple[str, str]]:
-        return [(_key(name), value) for name, value in self._fields]
+        return [(headerKey(name), value) for name, value in self._fields]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Headers):
@@ -178,11 +135,11 @@ class Headers:
         @return: with just these lines of that name, where the first one was,
             or at the end if there was none.
         """
-        key, new = _key(name), [(name, value) for value in values]
+        key, new = headerKey(name), [(name, value) for value in values]
         fields: list[tuple[str, str]] = []
         placed = False
         for line in self._fields:
-            if (_USUAL.get(line[0]) or _key(line[0])) != key:
+            if (USUAL.get(line[0]) or headerKey(line[0])) != key:
                 fields.append(line)
             elif not placed:
                 fields += new
@@ -205,8 +162,8 @@ class Headers:
         """
         @return: with no line of any of these names.
         """
-        keys = {_key(name) for name in names}
-        return Headers(line for line in self._fields if _key(line[0]) not in keys)
+        keys = {headerKey(name) for name in names}
+        return Headers(line for line in self._fields if headerKey(line[0]) not in keys)
 
 
 @frozen

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair, IPortPool
+from siprec.media.srtp import Protection
 from siprec.sip.flow import Flow
 from siprec.sip.headers import Via
 from siprec.sip.interfaces import FlowGone, ISipTransport
@@ -206,6 +207,9 @@ class FakeCapturedStream:
     truncated: int = 0
     unwritten: int = 0
     kernelDrops: int = 0
+    unauthenticated: int = 0
+    replayed: int = 0
+    protection: Protection | None = None
     error: str | None = None
 
 
@@ -229,15 +233,24 @@ class FakeCapture:
     quiet: list[tuple[FakeCapturedStream, float]] = field(factory=list)
     waiting: list[Deferred[ICapturedStream]] | None = None
 
-    def attach(self, pair: IPortPair, path: str) -> FakeCapturedStream:
+    def attach(
+        self, pair: IPortPair, path: str, protection: Protection | None = None
+    ) -> FakeCapturedStream:
         """
         See L{ICapture.attach}.
         """
         if self.failure is not None:
             raise self.failure
-        stream = FakeCapturedStream(path, pair)
+        stream = FakeCapturedStream(path, pair, protection=protection)
         self.attached.append(stream)
         return stream
+
+    def protect(self, stream: ICapturedStream, protection: Protection | None) -> None:
+        """
+        See L{ICapture.protect}.
+        """
+        assert isinstance(stream, FakeCapturedStream)
+        stream.protection = protection
 
     def detach(self, stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:
         """

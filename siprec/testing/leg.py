@@ -3,6 +3,7 @@ The media of one stream, as a session recording client sends it.
 """
 
 import secrets
+from collections.abc import Callable
 from typing import Protocol
 
 from attrs import define, field
@@ -39,6 +40,13 @@ class NotAnswered(Exception):
     """
 
 
+def _asItIs(packet: bytes, control: bool) -> bytes:
+    """
+    Nothing is protected.
+    """
+    return packet
+
+
 @define(eq=False, repr=False)
 class Leg:
     """
@@ -49,6 +57,8 @@ class Leg:
     @ivar remoteControl: where it receives RTCP.
     @ivar refused: whether the recorder gave port 0 to it.
     @ivar ssrc: our synchronization source.
+    @ivar crypto: the value of our C{a=crypto}; empty: it is sent in the clear.
+    @ivar cover: makes of a packet, and whether it is RTCP, what is sent in its place.
     @ivar sent: every RTP packet that was sent, in order.
     """
 
@@ -61,6 +71,8 @@ class Leg:
     remote: tuple[str, int] | None = field(default=None, init=False)
     remoteControl: tuple[str, int] | None = field(default=None, init=False)
     refused: bool = field(default=False, init=False)
+    crypto: str = field(default="", init=False)
+    cover: Callable[[bytes, bool], bytes] = field(default=_asItIs, init=False)
     sent: list[SentPacket] = field(factory=list, init=False)
     # Below 2**15, so that nobody has to guess how often it wrapped (RFC 3711
     # section 3.3.1).
@@ -80,7 +92,7 @@ class Leg:
         """
         This stream as it stands in our descriptions.
         """
-        return OfferedStream(self.label, self.port, self.law, self.direction)
+        return OfferedStream(self.label, self.port, self.law, self.direction, self.crypto)
 
     def answered(self) -> OfferedStream:
         """
@@ -88,7 +100,8 @@ class Leg:
         section 6): what it does not receive we do not send.
         """
         direction = self.direction if self.remote is not None else "inactive"
-        return OfferedStream(self.label, 0 if self.refused else self.port, self.law, direction)
+        port = 0 if self.refused else self.port
+        return OfferedStream(self.label, port, self.law, direction, self.crypto)
 
     def take(self, description: SessionDescription, index: int) -> None:
         """
@@ -148,7 +161,7 @@ class Leg:
             raise NotAnswered(f"stream {self.label} is not received by the recorder")
         octets = sum(len(each.data) - 12 for each in self.sent)
         report = senderReport(self.ssrc, unixTime, self._now(), len(self.sent), octets, cname)
-        self._sockets.sendControl(report, self.remoteControl)
+        self._sockets.sendControl(self.cover(report, True), self.remoteControl)
 
     def close(self) -> None:
         """
@@ -168,7 +181,7 @@ class Leg:
     def _sendMedia(self, data: bytes) -> bool:
         if self.remote is None or self.direction == "inactive":
             return False
-        self._sockets.sendMedia(data, self.remote)
+        self._sockets.sendMedia(self.cover(data, False), self.remote)
         return True
 
 

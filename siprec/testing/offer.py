@@ -8,7 +8,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from attrs import frozen
+from attrs import field, frozen
 
 from siprec.sdp.model import Connection, Media, Origin, SessionDescription
 from siprec.sip.headers import Headers
@@ -26,12 +26,14 @@ class OfferedStream:
 
     @ivar direction: C{"sendonly"} or C{"inactive"} (paused).
     @ivar port: our RTP port; 0 removes the stream.
+    @ivar crypto: the value of its C{a=crypto} (SRTP); empty: it comes in the clear.
     """
 
     label: str
     port: int
     law: Law = Law.MU
     direction: str = "sendonly"
+    crypto: str = field(default="", repr=False)
 
     def media(self) -> Media:
         """
@@ -41,12 +43,13 @@ class OfferedStream:
         return Media(
             "audio",
             self.port,
-            "RTP/AVP",
+            "RTP/SAVP" if self.crypto else "RTP/AVP",
             (str(payloadType),),
             attributes=(
                 ("rtpmap", f"{payloadType} {self.law.encodingName}/8000"),
                 (self.direction, None),
                 ("label", self.label),
+                *((("crypto", self.crypto),) if self.crypto else ()),
             ),
         )
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.interfaces import IReactorTime
 
 from siprec.metrics import Metrics
@@ -94,6 +94,13 @@ def _never() -> bool:
     return False
 
 
+def _allow(flow: Flow) -> str:
+    """
+    Everybody may do as they like.
+    """
+    return "allow"
+
+
 def _keep(host: str) -> bool:
     """
     Every address that a call had is one of this host.
@@ -109,6 +116,7 @@ class Surroundings:
         the one to bind.
     @ivar describe: gives the manifest's C{sip} for an INVITE.
     @ivar negotiation: gives the offer/answer state of a new dialog.
+    @ivar srtp: tells of a peer's flow whether its media is to be encrypted.
     @ivar passOn: called with a request whose call has turned out to be another
         node's; nothing has been answered to it.
     @ivar predecessor: gives the record of the recording that a new session goes
@@ -136,7 +144,16 @@ class Surroundings:
     predecessor: Callable[[Iterable[str], str], Awaitable[SessionData | None]] = _noPredecessor
     ways: tuple[str, ...] = ("address", "reinvite")
     keeps: Callable[[str], bool] = _keep
+    srtp: Callable[[Flow], str] = _allow
     snapshots: str = "lost"
     isCutOff: Callable[[], bool] = _never
     peers: Peers = field(factory=Peers)
     moves: Counter[str] = field(factory=Counter)
+
+    def negotiationWith(self, flow: Flow) -> Negotiation:
+        """
+        @return: the offer/answer state of a new dialog with a peer.
+        """
+        found = self.negotiation()
+        found.policy = evolve(found.policy, srtp=self.srtp(flow))
+        return found

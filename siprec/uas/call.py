@@ -82,7 +82,7 @@ class Call:
     def __attrs_post_init__(self) -> None:
         clock = self._around.clock
         self.heard = self._around.now()
-        self.negotiation = self._around.negotiation()
+        self.negotiation = self._around.negotiationWith(self.flow)
         self._course = Course(self._around, self, self._life)
         self._answers = Answers(clock, lambda: self._course.end(self._life.unacknowledged))
         self._ours = OwnRequests(self._around, self)

@@ -11,13 +11,16 @@ from attrs import define, evolve, field
 from twisted.logger import Logger
 
 from siprec.ids import newSessionNumber
+from siprec.media.keys import MasterKey
 from siprec.media.ports import NoFreePorts
 from siprec.sdp.answer import LocalMedia, makeAnswer, makeOffer
 from siprec.sdp.changes import changed
 from siprec.sdp.choice import SENDING, Choice, Policy, answered, choose, propose
-from siprec.sdp.model import SessionDescription
+from siprec.sdp.crypto import ownLines, withOwnKeys
+from siprec.sdp.model import Media, SessionDescription
 from siprec.session.live import LiveRecording, StreamRequest
 from siprec.session.model import Format
+from siprec.session.protecting import rekey
 from siprec.uas.bodies import BadBody
 
 log = Logger()
@@ -46,6 +49,18 @@ def _request(choice: Choice) -> StreamRequest:
         label=choice.label,
         formats=_formats(choice),
         direction=choice.direction,
+        keys=_keys(choice),
+    )
+
+
+def _keys(choice: Choice) -> tuple[MasterKey, ...] | None:
+    """
+    @return: the peer's keys for a line; C{None}: it comes in the clear.
+    """
+    if not choice.crypto:
+        return None
+    return tuple(
+        MasterKey(line.suite, each.key, each.mki) for line in choice.crypto for each in line.keys
     )
 
 
@@ -77,7 +92,7 @@ class Negotiation:
         @return: the streams to record; empty if there is none that can be.
         """
         self.remote = offer
-        self._choices = choose(offer, self.policy)
+        self._choices = self._withKeys(choose(offer, self.policy))
         return [_request(each) for each in self._choices if each.accepted]
 
     def propose(self, labels: Sequence[str | None]) -> list[StreamRequest]:
@@ -89,7 +104,8 @@ class Negotiation:
             whose label is not known.
         @return: the streams to record.
         """
-        self._pattern, self._choices = propose(labels, self.policy)
+        self._pattern, choices = propose(labels, self.policy)
+        self._choices = self._withKeys(choices)
         return [_request(each) for each in self._choices]
 
     def refusals(self) -> str:
@@ -98,6 +114,23 @@ class Negotiation:
         """
         refused = (each for each in self._choices if not each.accepted)
         return "; ".join(f"line {each.index + 1}: {each.reason}" for each in refused)
+
+    def _withKeys(self, choices: Sequence[Choice]) -> tuple[Choice, ...]:
+        """
+        @return: the choices with keys of our own: those that the peer knows, where it
+            does, else new ones.
+        """
+        return tuple(
+            evolve(each, crypto=withOwnKeys(each.crypto, self._line(each.index)))
+            for each in choices
+        )
+
+    def _line(self, index: int) -> Media | None:
+        """
+        @return: what we said of a line last, if it is in use.
+        """
+        media = self.local.media if self.local is not None else ()
+        return media[index] if index < len(media) and media[index].port else None
 
     def firstAnswer(self, live: LiveRecording) -> SessionDescription:
         """
@@ -145,7 +178,8 @@ class Negotiation:
         if before is not None:
             for oddity in offer.irregularities(before):
                 live.event("sdpIrregular", reason=oddity)
-        self._choices = tuple(self._apply(each, live) for each in choose(offer, self.policy))
+        choices = self._withKeys(choose(offer, self.policy))
+        self._choices = tuple(self._apply(each, live) for each in choices)
         self._tell(before, live)
         live.startCapture()
         return self._answer(offer, live)
@@ -171,8 +205,10 @@ class Negotiation:
         @param live: the recording, its streams as they were.
         """
         self.local, self.remote = local, remote
+        # What was agreed holds, whatever has been configured since.
+        policy = evolve(self.policy, srtp="allow")
         self._choices = tuple(
-            self._restored(each, local, live) for each in choose(remote or local, self.policy)
+            self._restored(each, local, live) for each in choose(remote or local, policy)
         )
 
     def _restored(self, choice: Choice, local: SessionDescription, live: LiveRecording) -> Choice:
@@ -180,6 +216,10 @@ class Negotiation:
         line = local.media[choice.index] if choice.index < len(local.media) else None
         if stream is None or line is None or not line.port or not choice.accepted:
             return choice.refused(choice.reason or "refused before")
+        ours = ownLines(line)
+        if self.remote is not None:
+            taken = {each.suite for each in ours}
+            ours = withOwnKeys([each for each in choice.crypto if each.suite in taken], line)
         # An answer of the peer's need not name all the formats and labels that
         # hold; what we sent does.
         return evolve(
@@ -188,6 +228,7 @@ class Negotiation:
             label=stream.label,
             direction=stream.direction,
             rtcpMux=line.attribute("rtcp-mux") is not None,
+            crypto=ours,
         )
 
     def outdated(self, live: LiveRecording) -> bool:
@@ -282,6 +323,7 @@ class Negotiation:
             live.dropStream(stream.index)
             return choice
         live.addFormats(stream.index, _formats(choice))
+        rekey(live, stream.index, _keys(choice))
         if choice.direction != stream.direction:
             kind = "streamPaused" if choice.direction == "inactive" else "streamResumed"
             live.event(kind, stream=stream.index, label=choice.label)

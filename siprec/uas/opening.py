@@ -37,6 +37,9 @@ _TIMER = TimerSettings()
 # a call.
 _LINES = 2
 
+# Transports on which nobody reads the keys of SRTP along the way.
+_PRIVATE = ("TLS", "WSS")
+
 
 def expectedLabels(documents: Sequence[Document]) -> list[str | None]:
     """
@@ -137,6 +140,8 @@ class Opening:
         call.live = live
         for note in self._bodies.notes:
             live.event("bodyIrregular", reason=note)
+        if call.flow.transport not in _PRIVATE and any(each.keys for each in streams):
+            live.event("srtpKeysInClear", transport=call.flow.transport)
         body = self._describe(live).serialize()
         call.noteAllowed(request)
         call.timer.agree(timer)

@@ -106,10 +106,19 @@ class PeerList:
         @param flow: of a peer whose name it carries.
         @return: the profile for its INVITEs; empty: as for all.
         """
-        for entry in self.entries:
-            if entry.name in flow.peers:
-                return entry.profile
-        return ""
+        entry = self._named(flow)
+        return "" if entry is None else entry.profile
+
+    def srtp(self, flow: Flow) -> str:
+        """
+        @param flow: of a peer whose name it carries.
+        @return: whether its media is to be encrypted; empty: as for all.
+        """
+        entry = self._named(flow)
+        return "" if entry is None else entry.srtp
+
+    def _named(self, flow: Flow) -> PeerSettings | None:
+        return next((each for each in self.entries if each.name in flow.peers), None)
 
 
 def _find(

@@ -3,8 +3,8 @@ PJSIP as a session recording client, in a process of its own: it calls a recorde
 with two streams, plays a tone of its own on each, and hangs up.
 
 C{python -m tests.functional.pjsipclient URI SECONDS METADATA [reinvite] [digits]
-[password=...] [CERTIFICATE AUTHORITY]}: with the last two, over TLS; with a
-password, as the user C{ann}.
+[password=...] [SUITE [optional]] [CERTIFICATE AUTHORITY]}: with the last two, over
+TLS; with a password, as the user C{ann}.
 """
 
 from __future__ import annotations
@@ -96,6 +96,23 @@ def _part(kind: str, subtype: str, body: str) -> Any:
     return part
 
 
+def _secure(settings: Any, suite: str, optional: bool) -> None:
+    """
+    @param optional: offer it as RTP/AVP, else as RTP/SAVP.
+    """
+    media = settings.mediaConfig
+    media.srtpUse = pj.PJMEDIA_SRTP_OPTIONAL if optional else pj.PJMEDIA_SRTP_MANDATORY
+    media.srtpSecureSignaling = 0
+    crypto = pj.SrtpCrypto()
+    crypto.name, crypto.flags = suite, 0
+    cryptos = pj.SrtpCryptoVector()
+    cryptos.append(crypto)
+    media.srtpOpt.cryptos = cryptos
+    keyings = pj.IntVector()
+    keyings.append(pj.PJMEDIA_SRTP_KEYING_SDES)
+    media.srtpOpt.keyings = keyings
+
+
 def _transport(uri: str, files: list[str]) -> tuple[int, Any]:
     """
     @return: the kind of the transport, and how it is to be made.
@@ -121,6 +138,8 @@ def main(
     password: str,
     files: list[str],
     codecs: tuple[str, ...],
+    suite: str,
+    optional: bool,
 ) -> int:
     """
     @param again: describe the session once more in mid-call.
@@ -129,6 +148,8 @@ def main(
     @param files: for TLS the file of our certificate and its key, and that of
         the authority of both sides.
     @param codecs: names of those that are offered.
+    @param suite: the crypto suite to offer; empty: none.
+    @param optional: offer it as RTP/AVP.
     @return: the exit status: 0 if the call was answered.
     """
     endpoint = pj.Endpoint()
@@ -155,6 +176,8 @@ def main(
     if password:
         secret = pj.AuthCredInfo("digest", "*", "ann", 0, password)
         settings.sipConfig.authCreds.append(secret)
+    if suite:
+        _secure(settings, suite, optional)
     account = pj.Account()
     account.create(settings)
     call = _Call(account)
@@ -195,7 +218,8 @@ if __name__ == "__main__":
     options = sys.argv[4:]
     words = [each[9:] for each in options if each.startswith("password=")]
     offered = tuple(each[6:] for each in options if each.startswith("codec="))
-    more = [each for each in options if each not in ("reinvite", "digits") and "=" not in each]
+    suites = [each for each in options if each.startswith("A")]
+    more = [each for each in options if each.startswith(("/", "."))]
     sys.exit(
         main(
             sys.argv[1],
@@ -206,5 +230,7 @@ if __name__ == "__main__":
             "".join(words),
             more,
             offered or ("PCMU", "PCMA"),
+            "".join(suites),
+            "optional" in options,
         )
     )

@@ -2,7 +2,7 @@
 Sipral as a session recording client, in a process of its own: one account calls
 another one, each says a tone, and the call is recorded by a recorder over TCP.
 
-C{python -m tests.functional.sipralclient PORT SECONDS [hold]}
+C{python -m tests.functional.sipralclient PORT SECONDS [hold] [SUITE]}
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ async def _until(events: Any, kind: int) -> Any:
             return event
 
 
-async def main(port: int, seconds: float, hold: bool) -> int:
+async def main(port: int, seconds: float, hold: bool, suite: str = "") -> int:
     """
+    @param suite: the crypto suite to offer; empty: none.
     @return: the exit status: 0 if the recording session was answered.
     """
     loop = asyncio.get_running_loop()
@@ -53,8 +54,15 @@ async def main(port: int, seconds: float, hold: bool) -> int:
             registrar_address=server,
             stream_protocol=lib.SIPRAL_TRANSPORT_TCP,
             display_name="Ann",
+            srtp=lib.SIPRAL_SRTP_REQUIRED if suite else 0,
+            srtp_suites=suite or None,
         )
-        account = far.add_account("sip:bob@127.0.0.1", registrar_address=near.bind_address)
+        account = far.add_account(
+            "sip:bob@127.0.0.1",
+            registrar_address=near.bind_address,
+            srtp=lib.SIPRAL_SRTP_REQUIRED if suite else 0,
+            srtp_suites=suite or None,
+        )
         other = far.place_call(account, "sip:ann@127.0.0.1", media_host=_HOST, codecs="PCMA")
         incoming = await _until(near.events, lib.SIPRAL_EVENT_KIND_INCOMING_CALL)
         call = near.answer_call(incoming, media_host=_HOST)
@@ -84,4 +92,7 @@ async def main(port: int, seconds: float, hold: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]), "hold" in sys.argv[3:])))
+    more = sys.argv[3:]
+    chosen = [each for each in more if each.startswith("A")]
+    hold = "hold" in more
+    sys.exit(asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]), hold, "".join(chosen[:1]))))

@@ -72,6 +72,17 @@ class _ClientTestCase(TestCase):
         self.addCleanup(program.kill)
         return program
 
+    async def secured(self, suite: str) -> None:
+        """
+        Assert that both streams came as SRTP by this suite, and that no key is told.
+        """
+        [manifest] = await self.node.finished()
+        for stream in manifest["streams"]:
+            self.assertEqual((stream["srtp"], stream["unauthenticated"]), (suite, 0))
+        self.assertNotIn("inline:", str(manifest))
+        assert self.node.program is not None
+        self.assertNotIn("inline:", self.node.program.output)
+
     def heard(self, manifest: Manifest) -> None:
         """
         Assert that each channel has the tone of its side.
@@ -165,6 +176,20 @@ class PjsipTests(_ClientTestCase):
         Over UDP, with a re-INVITE in mid-call.
         """
         await self.check(f"sip:srs@{HOST}:PORT", "reinvite")
+
+    async def test_J8_srtp(self) -> None:
+        """
+        With SRTP that is demanded; its re-INVITE brings no new keys.
+        """
+        await self.check(f"sip:srs@{HOST}:PORT", "reinvite", "AES_CM_128_HMAC_SHA1_80")
+        await self.secured("AES_CM_128_HMAC_SHA1_80")
+
+    async def test_J8_optionalSRTP(self) -> None:
+        """
+        With SRTP that is optional.
+        """
+        await self.check(f"sip:srs@{HOST}:PORT", "optional", "AES_256_CM_HMAC_SHA1_32")
+        await self.secured("AES_256_CM_HMAC_SHA1_32")
 
     async def test_J8_tcp(self) -> None:
         """
@@ -266,6 +291,13 @@ class SipralTests(_ClientTestCase):
             self.assertEqual(stream["lost"], 0)
             self.assertGreater(stream["packets"], 150)
         self.heard(manifest)
+
+    async def test_J9_srtp(self) -> None:
+        """
+        With AES-GCM, on hold and after it.
+        """
+        await self.called("sipralclient", "PORT", "4.5", "hold", "AEAD_AES_256_GCM")
+        await self.secured("AEAD_AES_256_GCM")
 
     async def test_J9_hold(self) -> None:
         """

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from attrs import evolve
+
 from siprec.metadata.bind import bind
 from siprec.metadata.merge import merge
 from siprec.metadata.parse import parseMetadata
@@ -16,6 +18,7 @@ from siprec.metadata.storing import toDict
 from siprec.metadata.vendor import vendorFields
 from siprec.sdp.answer import LocalMedia, makeAnswer
 from siprec.sdp.choice import Policy, choose
+from siprec.sdp.crypto import ownLines, withOwnKeys
 from siprec.sdp.parse import BadSDP, parseSDP
 from siprec.sip.dialog import Dialog
 from siprec.sip.digest import ALGORITHMS, parseCredentials
@@ -120,11 +123,15 @@ def sdp(data: bytes) -> None:
         found = parseSDP(data)
     except BadSDP:
         return
-    choices = choose(found, Policy())
+    choices = tuple(
+        evolve(each, crypto=withOwnKeys(each.crypto, None)) for each in choose(found, Policy())
+    )
     places = {each.index: LocalMedia("192.0.2.9", 10000 + 2 * each.index) for each in choices}
     answer = makeAnswer(found, choices, places, 1)
     assert len(answer.media) == len(found.media)
-    parseSDP(answer.serialize())
+    again = parseSDP(answer.serialize())
+    for media in again.media:
+        ownLines(media)
     found.irregularities(answer)
 
 

@@ -2,12 +2,14 @@
 Tests of L{siprec.media.batch}.
 """
 
+import ctypes
 import errno
 import socket
 import struct
 import time
 from typing import cast
 
+import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.media.batch import HEADROOM, RECVMMSG, Receiver, Recvmmsg, findRecvmmsg
@@ -190,6 +192,72 @@ class BatchedTests(SynchronousTestCase):
         for reserve, visited in ((256 - 5 - 127, 0), (256 - 5 - 128, 2)):
             counts, _ = receiver.sweep([self.pair.rtp] * 2, 3, reserve, time.monotonic() + 5)
             self.assertEqual(len(counts), visited)
+
+
+class ArenaTests(SynchronousTestCase):
+    """
+    What lies in the arena, changed there.
+    """
+
+    def setUp(self) -> None:
+        self.receiver = Receiver(8, slotSize=8, overflow=8)
+        for number, data in enumerate((b"one", b"two-two-twotwo", b"three", b"four-four-")):
+            self.receiver.place(number, data, drops=number)
+
+    def test_readAndWrite(self) -> None:
+        """
+        Slots are read and written, also where packets are longer than a slot.
+        """
+        self.assertEqual(self.receiver.read(1), b"two-two-twotwo")
+        self.receiver.write(1, b"2")
+        self.receiver.write(0, b"1-1-1-1-1-1-")
+        self.assertEqual(self.receiver.read(1), b"2")
+        self.assertEqual(self.receiver.read(0), b"1-1-1-1-1-1-")
+        self.assertEqual(self.receiver.lengths(0, 3), [12, 1, 5])
+        self.assertEqual(self.receiver.batch().wire.tolist(), [12, 1, 5, 10])
+
+    def test_places(self) -> None:
+        """
+        Packets and their lengths can be changed at their addresses.
+        """
+        bases, lengths = self.receiver.places(2, 2)
+        ctypes.memmove(bases[0], b"3333", 4)
+        ctypes.c_uint.from_address(lengths[0]).value = 4
+        self.assertEqual([self.receiver.read(each) for each in (2, 3)], [b"3333", b"four-four-"])
+
+    def test_keep(self) -> None:
+        """
+        What is kept moves to the front, whole and with all that is known of it; the
+        rest is free again.
+        """
+        self.receiver.keep(np.array([1, 3]))
+        self.assertEqual(self.receiver.used, 2)
+        self.assertEqual(
+            [self.receiver.read(each) for each in (0, 1)], [b"two-two-twotwo", b"four-four-"]
+        )
+        batch = self.receiver.batch()
+        assert batch.drops is not None
+        self.assertEqual((batch.arrival.tolist(), batch.drops.tolist()), ([1, 3], [1, 3]))
+        self.receiver.place(9, b"next")
+        self.assertEqual(self.receiver.read(2), b"next")
+        self.receiver.keep(np.array([], np.int64))
+        self.assertEqual((self.receiver.used, self.receiver.batch().length.tolist()), (0, []))
+
+    def test_keepThenReceive(self) -> None:
+        """
+        Slots that have become free take packets with their times.
+        """
+        pair = LocalPair.make(self)
+        receiver = Receiver(8)
+        for data in (b"a", b"b", b"c"):
+            pair.toRTP.send(data)
+        receiver.receive(pair.rtp, 8)
+        receiver.keep(np.array([2]))
+        pair.toRTP.send(b"d")
+        before = time.time_ns()
+        receiver.receive(pair.rtp, 8)
+        self.assertEqual([receiver.read(0), receiver.read(1)], [b"c", b"d"])
+        self.assertApproximates(receiver.arrivalOf(1) / 1e9, before / 1e9, 5.0)
 
 
 class SingleTests(BatchedTests):

@@ -13,7 +13,12 @@ from zope.interface.verify import verifyObject
 from siprec.media.batch import Receiver
 from siprec.media.capture import CapturedStream, CaptureStopped, CaptureThread, ICaptureReactor
 from siprec.media.interfaces import ICapture
+from siprec.media.keys import MasterKey
+from siprec.media.libsrtp import CryptoSession
+from siprec.media.srtp import Protection
 from tests.media.fakes import CuttingWriter, LocalPair, ThreadedClock, packetsOf
+from tests.media.reference import rtp
+from tests.media.test_libsrtp import keyOf
 
 
 class CaptureThreadTests(SynchronousTestCase):
@@ -93,6 +98,42 @@ class CaptureThreadTests(SynchronousTestCase):
         self.assertEqual((stream.packets, stream.controlPackets, stream.error), (2, 1, None))
         self.assertLess(stream.file, 0)
         self.assertGreaterEqual(pair.rtp.fileno(), 0)
+
+    def test_E8_protected(self) -> None:
+        """
+        SRTP is opened from the first packet on, until it is said that it comes in the
+        clear.
+        """
+        self.start()
+        suite = "AEAD_AES_128_GCM"
+        sender = CryptoSession(suite, keyOf(suite), inbound=False)
+        pair = LocalPair.make(self)
+        protection = Protection((MasterKey(suite, keyOf(suite)),))
+        stream = self.capture.attach(pair, str(self.directory / "1-0.rtpdump"), protection)
+        pair.toRTP.send(sender.protect(rtp(1)))
+        pair.toRTP.send(rtp(9))
+        done = self.capture.detach(stream, 0.3)
+        self.reactor.advance(0.3)
+        self.reactor.waitFor(done)
+        self.assertEqual(packetsOf(stream.path), [(rtp(1), False)])
+        self.assertEqual(stream.unauthenticated, 1)
+
+    def test_E8_protectLater(self) -> None:
+        """
+        What opens the packets can change while they come, and it does no harm afterwards.
+        """
+        self.start()
+        stream, pair = self.attach()
+        suite = "AEAD_AES_128_GCM"
+        sender = CryptoSession(suite, keyOf(suite), inbound=False)
+        self.capture.protect(stream, Protection((MasterKey(suite, keyOf(suite)),)))
+        pair.toRTP.send(sender.protect(rtp(1)))
+        done = self.capture.detach(stream, 0.3)
+        self.reactor.advance(0.3)
+        self.reactor.waitFor(done)
+        self.assertEqual(packetsOf(stream.path), [(rtp(1), False)])
+        self.reactor.waitFor(self.capture.stopService())
+        self.capture.protect(stream, None)
 
     def test_noPackets(self) -> None:
         """

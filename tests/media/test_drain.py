@@ -14,8 +14,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from siprec.media.batch import Receiver
 from siprec.media.drain import Drain
 from siprec.media.journal import readJournal
+from siprec.media.keys import MasterKey
+from siprec.media.libsrtp import CryptoSession
+from siprec.media.srtp import Protection
 from siprec.media.stream import CapturedStream, JournalFile
 from tests.media.fakes import CuttingWriter, LocalPair, packetsOf
+from tests.media.reference import rtp
+from tests.media.test_libsrtp import SENDER_REPORT, keyOf
 
 
 class DrainTests(SynchronousTestCase):
@@ -365,3 +370,60 @@ class DrainTests(SynchronousTestCase):
         pair.toRTP.send(b"\x80\x00kept")
         self.visit()
         self.assertEqual(packetsOf(stream.path), [(b"\x80\x00kept", False)])
+
+    def secured(self, name: str) -> tuple[CapturedStream, LocalPair, CryptoSession]:
+        """
+        @return: a stream whose packets come as SRTP, and what protects them.
+        """
+        stream, pair = self.stream(name)
+        key = keyOf("AEAD_AES_128_GCM")
+        stream.protect(Protection((MasterKey("AEAD_AES_128_GCM", key),)))
+        return stream, pair, CryptoSession("AEAD_AES_128_GCM", key, inbound=False)
+
+    def test_E8_secured(self) -> None:
+        """
+        SRTP and SRTCP are in the journal in the clear and in order; what does not open is
+        not there, nor counted as come, and the streams beside it are as ever.
+        """
+        before, beforePair = self.stream("1-0.rtpdump")
+        stream, pair, sender = self.secured("1-1.rtpdump")
+        after, afterPair = self.stream("1-2.rtpdump")
+        for number in range(3):
+            beforePair.toRTP.send(rtp(number))
+            pair.toRTP.send(sender.protect(rtp(number)))
+            pair.toRTP.send(rtp(number + 10))
+            afterPair.toRTP.send(rtp(number))
+        pair.toRTCP.send(SENDER_REPORT)
+        pair.toRTCP.send(sender.protect(SENDER_REPORT, control=True))
+        self.visit()
+        self.visit()
+        plain = [(rtp(number), False) for number in range(3)]
+        self.assertEqual(packetsOf(stream.path), [*plain, (SENDER_REPORT, True)])
+        self.assertEqual((packetsOf(before.path), packetsOf(after.path)), (plain, plain))
+        self.assertEqual((stream.packets, stream.octets), (3, 3 * 172))
+        self.assertEqual((stream.controlPackets, stream.unauthenticated), (1, 4))
+
+    def test_E8_nothingOpens(self) -> None:
+        """
+        Of a stream of which nothing opens there is no journal.
+        """
+        stream, pair, _ = self.secured("1-0.rtpdump")
+        pair.toRTP.send(rtp(1))
+        pair.toRTCP.send(SENDER_REPORT)
+        self.visit()
+        self.drain.finish(stream)
+        self.assertFalse(os.path.exists(stream.path))
+        self.assertEqual((stream.packets, stream.unauthenticated), (0, 2))
+        self.assertIsNone(stream.firstArrival)
+
+    def test_E8_notAnyMore(self) -> None:
+        """
+        A stream can be in the clear from some time on.
+        """
+        stream, pair, sender = self.secured("1-0.rtpdump")
+        pair.toRTP.send(sender.protect(rtp(1)))
+        self.visit()
+        stream.protect(None)
+        pair.toRTP.send(rtp(2))
+        self.visit()
+        self.assertEqual([each for each, _ in packetsOf(stream.path)], [rtp(1), rtp(2)])

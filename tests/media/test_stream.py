@@ -12,6 +12,7 @@ from zope.interface.verify import verifyObject
 
 from siprec.media.interfaces import ICapturedStream, IPortPair
 from siprec.media.journal import fileHeader
+from siprec.media.srtp import Protection
 from siprec.media.stream import CapturedStream, Cells, JournalFile
 from tests.media.fakes import LocalPair
 
@@ -179,6 +180,19 @@ class CapturedStreamTests(SynchronousTestCase):
             (stream.packets, stream.octets, stream.firstArrival, stream.lastArrival, stream.file),
             (0, 0, None, None, -1),
         )
+
+    def test_E8_protected(self) -> None:
+        """
+        What was not opened is told where something is to be.
+        """
+        stream, protection = self.stream(), Protection(())
+        self.assertEqual((stream.secured, stream.unauthenticated, stream.replayed), (0, 0, 0))
+        stream.protect(protection)
+        protection.reject(7)
+        protection.reject(9)
+        self.assertEqual((stream.secured, stream.unauthenticated, stream.replayed), (1, 1, 1))
+        stream.protect(None)
+        self.assertEqual((stream.secured, stream.unauthenticated), (0, 0))
 
     def test_numbersMove(self) -> None:
         """

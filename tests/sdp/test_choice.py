@@ -10,6 +10,7 @@ from siprec.sdp.model import Codec, Connection, Media, SessionDescription
 from tests.sdp.offers import line, offer
 
 POLICY = Policy()
+CRYPTO = f"crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{'A' * 40}"
 NULL = Connection("IP4", "0.0.0.0")
 
 
@@ -91,13 +92,47 @@ class RefusalTests(SynchronousTestCase):
         for kind in ("text", "image", "message", "application"):
             self.assertRefused(line("label:9", kind=kind), f"{kind} is not recorded")
 
-    def test_E8_secure(self) -> None:
+    def test_E9_datagramTLS(self) -> None:
         """
-        A line that demands SRTP is refused with a reason of its own.
+        A line whose keys would be agreed by DTLS is refused with a reason of its own, also
+        if it has keys besides.
         """
-        for protocol in ("RTP/SAVP", "rtp/savpf", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"):
-            media = line("crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x", protocol=protocol)
-            self.assertRefused(media, f"SRTP ({protocol}) is not supported")
+        for protocol in ("UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"):
+            media = line(CRYPTO, protocol=protocol)
+            self.assertRefused(media, f"DTLS-SRTP ({protocol}) is not supported")
+
+    def test_E8_noKeys(self) -> None:
+        """
+        A line that demands SRTP is refused if it has no keys that can be used; none of them is
+        told.
+        """
+        for protocol in ("RTP/SAVP", "rtp/savpf"):
+            self.assertRefused(line(protocol=protocol), f"SRTP ({protocol}): no a=crypto")
+        media = line("crypto:1 F8_128_HMAC_SHA1_80 inline:secret", protocol="RTP/SAVP")
+        self.assertRefused(media, "unknown crypto suite")
+        media = line("crypto:1 AES_CM_128_HMAC_SHA1_80 inline:secret", protocol="RTP/SAVP")
+        self.assertRefused(media, "wrong length")
+        self.assertNotIn("secret", chosen(media)[0].reason)
+
+    def test_E8_required(self) -> None:
+        """
+        Where SRTP is required, what comes without keys is refused.
+        """
+        required = Policy(srtp="require")
+        self.assertRefused(line(), "SRTP is required (RTP/AVP: no a=crypto)", required)
+        for protocol in ("RTP/SAVP", "RTP/AVP"):
+            (choice,) = chosen(line(CRYPTO, protocol=protocol), policy=required)
+            self.assertEqual([each.tag for each in choice.crypto], [1])
+
+    def test_E8_refused(self) -> None:
+        """
+        Where SRTP is refused, a line that demands it is; one on which it is optional comes
+        in the clear.
+        """
+        refused = Policy(srtp="refuse")
+        self.assertRefused(line(CRYPTO, protocol="RTP/SAVP"), "SRTP (RTP/SAVP) is not", refused)
+        (choice,) = chosen(line(CRYPTO), policy=refused)
+        self.assertEqual((choice.accepted, choice.crypto), (True, ()))
 
     def test_transport(self) -> None:
         """
@@ -217,12 +252,33 @@ class CodecTests(SynchronousTestCase):
         proposed, _ = propose(["1"], keeping)
         self.assertEqual(proposed.media[0].formats, ("8", "0", "13", "101"))
 
-    def test_J8_cryptoInTheClear(self) -> None:
+    def test_E8_secure(self) -> None:
         """
-        C{a=crypto} on RTP/AVP is optional SRTP: the line is taken in the clear.
+        The first C{a=crypto} that can be used is taken, in either profile.
         """
+        lines = ("crypto:1 UNKNOWN inline:x", CRYPTO.replace("1 ", "2 "), CRYPTO)
+        for protocol in ("RTP/SAVP", "RTP/SAVPF"):
+            (choice,) = chosen(line(*lines, protocol=protocol))
+            self.assertEqual([each.tag for each in choice.crypto], [2])
+            self.assertEqual([each.key for each in choice.crypto[0].keys], [bytes(30)])
+
+    def test_E8_onlySomeSuites(self) -> None:
+        """
+        Suites that the recorder does not have are not taken.
+        """
+        policy = Policy(suites=("AEAD_AES_128_GCM",))
+        (choice,) = chosen(line(CRYPTO, protocol="RTP/SAVP"), policy=policy)
+        self.assertIn("AES_CM_128_HMAC_SHA1_80 is not taken", choice.reason)
+
+    def test_J8_optionalSRTP(self) -> None:
+        """
+        C{a=crypto} on RTP/AVP is optional SRTP: keys that can be used are taken, else the line
+        comes in the clear.
+        """
+        (choice,) = chosen(line(CRYPTO))
+        self.assertEqual([each.tag for each in choice.crypto], [1])
         (choice,) = chosen(line("crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x"))
-        self.assertTrue(choice.accepted)
+        self.assertEqual((choice.accepted, choice.crypto), (True, ()))
 
     def test_A51_feedbackProfile(self) -> None:
         """
@@ -385,3 +441,35 @@ class ProposedTests(SynchronousTestCase):
         _, choices = propose([None, "2"], POLICY)
         answer = offer(line("sendonly", "label:x"), line("sendonly", "label:y"))
         self.assertEqual([each.label for each in answered(choices, answer)], ["x", "2"])
+
+    def test_E8_secure(self) -> None:
+        """
+        Where SRTP is required it is offered, with a line for each suite; the peer's answer
+        has its keys for one of them.
+        """
+        policy = Policy(srtp="require", suites=("AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80"))
+        pattern, choices = propose(["1"], policy)
+        self.assertEqual([each.protocol for each in pattern.media], ["RTP/SAVP"])
+        self.assertEqual([each.tag for each in choices[0].crypto], [1, 2])
+        media = line(CRYPTO.replace("1 ", "2 "), protocol="RTP/SAVP")
+        (choice,) = answered(choices, offer(media))
+        [taken] = choice.crypto
+        self.assertEqual((taken.tag, taken.keys[0].key), (2, bytes(30)))
+        # Another answer without keys leaves those that are known.
+        [again] = answered([choice], offer(line(protocol="RTP/SAVP")))
+        self.assertEqual(again.crypto, (taken,))
+        # On RTP/AVP it says that the media comes in the clear.
+        [clear] = answered([choice], offer(line()))
+        self.assertEqual((clear.accepted, clear.crypto), (True, ()))
+
+    def test_E8_notAnswered(self) -> None:
+        """
+        An answer without a key of its own, or to a line that was not offered, cannot be used.
+        """
+        _, choices = propose(["1"], Policy(srtp="require", suites=("AES_CM_128_HMAC_SHA1_80",)))
+        for media in (
+            line(protocol="RTP/SAVP"),
+            line(CRYPTO.replace("1 ", "7 "), protocol="RTP/SAVP"),
+        ):
+            (choice,) = answered(choices, offer(media))
+            self.assertIn("no usable a=crypto", choice.reason)

@@ -138,6 +138,24 @@ class MediaTests(SynchronousTestCase):
         self.assertEqual(media.label, "2")
 
 
+class SecretTests(SynchronousTestCase):
+    """
+    Keys in a description.
+    """
+
+    def test_E8_secret(self) -> None:
+        """
+        They are not in the text of it; what else there is can be read.
+        """
+        attributes = (("crypto", "1 x inline:secret"), ("ice-pwd", "secret"), ("label", "7"))
+        media = Media("audio", 9, "RTP/SAVP", ("0",), attributes=attributes)
+        description = SessionDescription(
+            Origin("-", 1, 1, "IP4", "192.0.2.1"), (media,), attributes=(("key-mgmt", "secret"),)
+        )
+        self.assertNotIn("secret", repr(description))
+        self.assertIn("('label', '7')", repr(description))
+
+
 class SessionDescriptionTests(SynchronousTestCase):
     """
     L{SessionDescription} is a whole description.

@@ -275,6 +275,25 @@ class ToleranceTests(SynchronousTestCase):
         self.assertEqual(evolve(description, warnings=("x",)), description)
 
 
+class SecretTests(SynchronousTestCase):
+    """
+    What is told of a body with keys.
+    """
+
+    def test_E8_brokenLines(self) -> None:
+        """
+        No warning has a piece of a key that was broken over lines.
+        """
+        body = (
+            b"a=crypto:1 AES_CM_128_HMAC_SHA1_80\r\n"
+            b" inline:d0RmdmcmVCspeEc3QGZi\r\nNWpVLFJhQX1cfHAwJSoj|2^20\r\n"
+        )
+        description = parseSDP(PROPER + body)
+        self.assertEqual(len(description.warnings), 2)
+        self.assertNotIn("d0Rm", str(description.warnings))
+        self.assertNotIn("NWpV", str(description.warnings))
+
+
 class FieldTests(SynchronousTestCase):
     """
     Bodies of real clients, from the public test data.

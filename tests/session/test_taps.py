@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.media.interfaces import ICapturedStream
+from siprec.media.srtp import Protection
 from siprec.session.taps import Taps
 from siprec.testing.fakes import FakeCapture, FakePortPool
 from tests.session.recordings import START
@@ -76,6 +77,22 @@ class ReplaceTests(TapsCase):
         self.assertEqual((counted["packets"], self.taps.used()), (57, {0}))
         self.assertEqual(counted["firstPacket"], "2026-01-05T09:00:00.000000Z")
         self.assertEqual(counted["lastPacket"], "2026-01-05T09:00:03.000000Z")
+
+    def test_E8_protected(self) -> None:
+        """
+        What opens its packets goes along, with counts of its own.
+        """
+        first = Protection(())
+        first.reject(7)
+        self.taps.rekey(0, (), lambda: first)
+        self.assertIs(self.capture.attached[0].protection, first)
+        self.assertTrue(self.successResultOf(self.replacing()))
+        [found] = [each.protection for each in self.capture.attached if each.protection]
+        self.assertIsNot(found, first)
+        self.assertEqual(found.unauthenticated, 0)
+        self.assertEqual((self.taps.indexes(0), self.taps.indexes(1)), ({}, None))
+        self.taps.rekey(0, (), lambda: None)
+        self.assertIsNotNone(self.taps.indexes(0))
 
     def test_notToBeHad(self) -> None:
         """

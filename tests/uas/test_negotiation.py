@@ -4,6 +4,7 @@ Tests for L{siprec.uas.negotiation}.
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from attrs import evolve
@@ -12,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from siprec.ids import newRecordingID, nodeID
 from siprec.media.ports import NoFreePorts
 from siprec.sdp.choice import Policy
+from siprec.sdp.crypto import SUITES, CryptoLine, ownLines, parseCrypto
 from siprec.sdp.model import SessionDescription
 from siprec.sdp.parse import parseSDP
 from siprec.session.live import LiveRecording
@@ -19,10 +21,12 @@ from siprec.session.model import RecordingSession, Segment
 from siprec.session.taps import Taps
 from siprec.testing.fakes import FakeCapture, FakePortPool
 from siprec.testing.offer import OfferedStream
+from siprec.uas.bodies import BadBody
 from siprec.uas.negotiation import Negotiation
 from tests.uas.house import START
 from tests.uas.kit import ONE, THREE, TWO, offer, renamed
 
+SUITE = "AES_CM_128_HMAC_SHA1_80"
 HELD = evolve(ONE, direction="inactive")
 GONE = evolve(ONE, port=0)
 
@@ -34,9 +38,9 @@ def parsed(*streams: OfferedStream, version: int = 1) -> SessionDescription:
     return parseSDP(offer(*streams, version=version))
 
 
-class NegotiationTests(SynchronousTestCase):
+class _NegotiationCase(SynchronousTestCase):
     """
-    Offers of a client, and the streams that follow from them.
+    A negotiation and its recording.
     """
 
     def setUp(self) -> None:
@@ -75,6 +79,12 @@ class NegotiationTests(SynchronousTestCase):
 
     def _events(self) -> list[Any]:
         return [each["type"] for each in self.live.recording.events]
+
+
+class NegotiationTests(_NegotiationCase):
+    """
+    Offers of a client, and the streams that follow from them.
+    """
 
     def test_first(self) -> None:
         """
@@ -260,3 +270,178 @@ class NegotiationTests(SynchronousTestCase):
         self.assertEqual(self._lines(taken), [(10000, "recvonly"), (10002, "recvonly")])
         self.assertEqual((taken.origin.sessionID, taken.origin.version), (6, 1))
         self.assertEqual(self._events(), ["streamAdded"])
+
+
+def _crypto(first: int = 0, suite: str = SUITE, tag: int = 3) -> str:
+    """
+    @return: a C{a=crypto} of the client's.
+    """
+    key = base64.b64encode(bytes([first]) * SUITES[suite]).decode()
+    return f"{tag} {suite} inline:{key}|2^31"
+
+
+class SecureTests(_NegotiationCase):
+    """
+    Keys of SRTP.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.one = evolve(ONE, crypto=_crypto(1))
+
+    def _own(self, description: SessionDescription, index: int = 0) -> CryptoLine:
+        """
+        @return: the one line that we have written, with the key in it.
+        """
+        [value] = [text for name, text in description.media[index].attributes if name == "crypto"]
+        assert value is not None
+        return parseCrypto(value)
+
+    def _keys(self, index: int = 0) -> list[tuple[str, int, bool]]:
+        """
+        @return: the keys of a stream: suite, first octet, whether it is in force.
+        """
+        keys = self.live.recording.streams[index].keys or ()
+        return [(each.suite, each.key[0], each.until is None) for each in keys]
+
+    def test_E8_answer(self) -> None:
+        """
+        The answer has the tag and suite of the line that is taken, and a key of our own,
+        another one for each stream.
+        """
+        answer = self._begin(self.one, evolve(TWO, crypto=_crypto(1)))
+        lines = [self._own(answer, index) for index in (0, 1)]
+        self.assertEqual([(each.tag, each.suite) for each in lines], [(3, SUITE)] * 2)
+        keys = {each.keys[0].key for each in lines} | {bytes([1]) * 30}
+        self.assertEqual(len(keys), 3)
+        self.assertEqual([each.protocol for each in answer.media], ["RTP/SAVP"] * 2)
+        self.assertEqual(self._keys(), [(SUITE, 1, True)])
+        self.assertIsNotNone(self.capture.attached[0].protection)
+
+    def test_E8_sameOffer(self) -> None:
+        """
+        The same offer again has the same answer, our key included, and no event.
+        """
+        first = self._begin(self.one)
+        again = self.negotiation.answer(parsed(self.one, version=2), self.live)
+        self.assertEqual(again, first)
+        self.assertEqual(self._events(), [])
+
+    def test_E8_rekeyed(self) -> None:
+        """
+        A new key of the peer's holds at once, and the old one a while longer; ours stays.
+        """
+        first = self._begin(self.one)
+        changed = evolve(ONE, crypto=_crypto(2))
+        again = self.negotiation.answer(parsed(changed, version=2), self.live)
+        self.assertEqual(self._own(again), self._own(first))
+        self.assertEqual(self._keys(), [(SUITE, 2, True), (SUITE, 1, False)])
+        self.assertEqual(self._events(), ["srtpChanged"])
+
+    def test_E8_otherSuite(self) -> None:
+        """
+        For another suite we have another key.
+        """
+        first = self._begin(self.one)
+        other = "AES_CM_128_HMAC_SHA1_32"
+        changed = evolve(ONE, crypto=_crypto(2, other, 9))
+        again = self._own(self.negotiation.answer(parsed(changed, version=2), self.live))
+        self.assertEqual((again.tag, again.suite), (9, other))
+        self.assertNotEqual(again.keys, self._own(first).keys)
+        self.assertEqual(self._keys()[0], (other, 2, True))
+
+    def test_E8_toClear(self) -> None:
+        """
+        A stream may be in the clear from some offer on.
+        """
+        self._begin(self.one)
+        answer = self.negotiation.answer(parsed(ONE, version=2), self.live)
+        self.assertIsNone(answer.media[0].attribute("crypto"))
+        self.assertIsNone(self.live.recording.streams[0].keys)
+        self.assertIsNone(self.capture.attached[0].protection)
+        self.assertEqual(self._events(), ["srtpChanged", "sdpChanged"])
+
+    def test_E8_ownOffer(self) -> None:
+        """
+        An offer of ours in mid-call has our key; the answer may bring another one of the
+        peer's.
+        """
+        first = self._begin(self.one)
+        offered = self.negotiation.offer(self.live)
+        self.assertEqual(self._own(offered), self._own(first))
+        answer = parsed(evolve(ONE, crypto=_crypto(7)), version=2)
+        self.negotiation.peerAnswered(answer, self.live)
+        self.assertEqual(self._keys()[0], (SUITE, 7, True))
+
+    def test_E8_required(self) -> None:
+        """
+        Where SRTP is required, what comes without it is refused, also in mid-call.
+        """
+        self.negotiation = Negotiation(Policy(srtp="require"), 5)
+        self.assertEqual(self.negotiation.begin(parsed(ONE)), [])
+        self.assertIn("SRTP is required", self.negotiation.refusals())
+        self._begin(self.one)
+        error: BadBody = self.assertRaises(BadBody, self.negotiation.check, parsed(ONE, version=2))
+        self.assertEqual(error.status, 488)
+
+    def test_E8_offerless(self) -> None:
+        """
+        Where SRTP is required, an INVITE without an offer gets one with a line for each suite;
+        until the peer has said its key nothing can be opened.
+        """
+        self.negotiation = Negotiation(Policy(srtp="require"), 5)
+        for request in self.negotiation.propose(["1"]):
+            self.live.bindStream(request)
+        self.live.startCapture()
+        offered = self.negotiation.firstAnswer(self.live)
+        values = [text for name, text in offered.media[0].attributes if name == "crypto"]
+        self.assertEqual([parseCrypto(each or "").suite for each in values], list(SUITES))
+        self.assertEqual(self.live.recording.streams[0].keys, ())
+        self.assertIsNotNone(self.capture.attached[0].protection)
+        other = Negotiation(Policy(srtp="require"), 5)
+        other.restore(offered, None, self.live)
+        chosen = evolve(ONE, crypto=_crypto(4, "AES_CM_128_HMAC_SHA1_80", 4))
+        for negotiation in (self.negotiation, other):
+            negotiation.peerAnswered(parsed(chosen), self.live)
+            self.assertEqual(self._keys(), [("AES_CM_128_HMAC_SHA1_80", 4, True)])
+            [own] = ownLines(negotiation.offer(self.live).media[0])
+            self.assertEqual(own.value, values[3])
+
+    def test_E8_goesOn(self) -> None:
+        """
+        Another process goes on with the keys that were agreed, whatever is configured there.
+        """
+        local = self._begin(self.one, TWO)
+        for srtp in ("allow", "require", "refuse"):
+            other = Negotiation(Policy(srtp=srtp), 5)
+            other.restore(local, parsed(self.one, TWO), self.live)
+            again = other.offer(self.live)
+            self.assertEqual(again, local)
+            other.peerAnswered(parsed(self.one, TWO, version=2), self.live)
+            self.assertEqual(self._keys(), [(SUITE, 1, True)])
+
+    def test_E8_clearGoesOn(self) -> None:
+        """
+        Keys that were not taken before are not taken by another process either.
+        """
+        self.negotiation = Negotiation(Policy(srtp="refuse"), 5)
+        optional = parseSDP(offer(self.one).replace(b"RTP/SAVP", b"RTP/AVP"))
+        for request in self.negotiation.begin(optional):
+            self.live.bindStream(request)
+        local = self.negotiation.firstAnswer(self.live)
+        self.assertIsNone(local.media[0].attribute("crypto"))
+        other = Negotiation(Policy(), 5)
+        other.restore(local, optional, self.live)
+        self.assertEqual(other.offer(self.live), local)
+
+    def test_E8_lineGivenUp(self) -> None:
+        """
+        A line that was given up and comes back has new keys on both sides.
+        """
+        first = self._begin(self.one, TWO)
+        self._answer(evolve(self.one, port=0), TWO)
+        again = self.negotiation.answer(
+            parsed(evolve(ONE, crypto=_crypto(2)), TWO, version=3), self.live
+        )
+        self.assertNotEqual(self._own(again).keys, self._own(first).keys)
+        self.assertEqual(self._keys()[0], (SUITE, 2, True))

@@ -5,8 +5,11 @@ it is counted.
 
 from __future__ import annotations
 
+from attrs import evolve
+
+from siprec.sip.flow import Flow
 from siprec.sip.message import Response
-from tests.uas.kit import RecorderTestCase, Src, offer
+from tests.uas.kit import ONE, PEER, RecorderTestCase, Src, offer
 
 
 class OpeningTests(RecorderTestCase):
@@ -58,3 +61,31 @@ class OpeningTests(RecorderTestCase):
         self.src.ack()
         self.assertEqual(self._outcomes(), [0, 0, 1])
         self.assertEqual(self.house.manifest["endReason"], "cancelled")
+
+    def test_E8_keysInClear(self) -> None:
+        """
+        Keys that came where others can read them are an event; over TLS they are not.
+        """
+        crypto = f"1 AES_CM_128_HMAC_SHA1_80 inline:{'A' * 40}"
+        body = offer(evolve(ONE, crypto=crypto))
+        for transport, found in (("UDP", 1), ("TLS", 0)):
+            flow = Flow(transport, ("192.0.2.1", 5060), (PEER, 5060))
+            src = Src(self.house, flow=flow, callID=transport)
+            self.assertEqual(src.invite(sdp=body).status, 200)
+            [live] = [
+                each
+                for each in self.house.service.recordings.values()
+                if each.recording.callID == transport
+            ]
+            types = [each["type"] for each in live.recording.events]
+            self.assertEqual(types.count("srtpKeysInClear"), found)
+            self.assertNotIn("inline", str(live.manifest()))
+
+    def test_E8_required(self) -> None:
+        """
+        A peer whose media must be encrypted, and is not, gets 488 and is told why.
+        """
+        self.house.around.srtp = lambda flow: "require"
+        response = self.src.invite()
+        self.assertEqual(response.status, 488)
+        self.assertIn("SRTP is required", response.headers.get("Warning") or "")

@@ -104,6 +104,15 @@ class StandingTests(SynchronousTestCase):
         self.assertEqual(found.authenticated("zoe"), ("p0",))
         self.assertEqual(Standing((), True).authenticated("zoe"), ())
 
+    def test_srtp(self) -> None:
+        """
+        A peer may have a word of its own on encrypted media.
+        """
+        found = peers({"networks": ["192.0.2.7"], "srtp": "require"}, {"networks": ["192.0.2.8"]})
+        self.assertEqual(found.srtp(evolve(UDP, peers=("p0",))), "require")
+        self.assertEqual(found.srtp(evolve(UDP, peers=("p1",))), "")
+        self.assertEqual(found.srtp(UDP), "")
+
     def test_profile(self) -> None:
         """
         A peer may have a profile of its own.
