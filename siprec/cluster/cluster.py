@@ -369,7 +369,7 @@ class Cluster(Service):
         @return: whether a dialog that is not here, nor in the store, may be
             somewhere all the same.
         """
-        unknown = isOurTag(request.toTag or "") and not self.belief.isDue()
+        unknown = isOurTag(request.toTag or "") and not self.knowledge.isSure()
         return unknown or self.relay.isUncertain(request)
 
     def passOn(self, transaction: IServerTransaction) -> None:

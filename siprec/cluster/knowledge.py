@@ -73,7 +73,7 @@ class Knowledge:
         """
         See L{Owners.isSure<siprec.cluster.interfaces.Owners.isSure>}.
         """
-        return not self._isRunning() or self._belief.isDue()
+        return self._belief.isDue()
 
     def others(self) -> Collection[NodeID]:
         """
