@@ -295,6 +295,7 @@ class _Assembly:
     def _stitch(self) -> None:
         cluster = self.cluster
         stitching = Stitching(
+            self.reactor,
             self.settings.node.id,
             self.state.store,
             self.state.adapter,

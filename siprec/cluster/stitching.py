@@ -15,6 +15,8 @@ from typing import Any
 
 from attrs import define, field
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from siprec.cluster.errors import LinkError, Refusal
@@ -22,10 +24,12 @@ from siprec.cluster.interfaces import IClusterLinks
 from siprec.ids import NodeID
 from siprec.recorder import Recorder
 from siprec.session.abandoned import ABANDONED
+from siprec.session.live import LiveRecording
 from siprec.session.model import SessionData
 from siprec.session.recordings import Recordings
 from siprec.store.adapter import SnapshotAdapter
 from siprec.store.interfaces import ISessionStore, SessionNotFound, StoreError
+from siprec.uas.call import Call
 
 __all__ = ["RELEASE", "NotReleased", "Stitching"]
 
@@ -37,6 +41,9 @@ RELEASE = "stitch.release"
 # Seconds without media or signalling after which a recording session may be one that its
 # client has given up.
 _SILENT = 1.0
+
+# Seconds between two looks at a call that was taken up and not heard since.
+_LOOK = 0.1
 
 # So many keys of a call are looked for; more than a client needs to name one.
 _MOST_KEYS = 4
@@ -58,6 +65,7 @@ class Stitching:
     @ivar stitched: how many sessions were joined.
     """
 
+    _clock: IReactorTime
     _node: NodeID
     _store: ISessionStore
     _adapter: SnapshotAdapter
@@ -112,7 +120,7 @@ class Stitching:
         if not self._isSame(record, host):
             return None
         if record.nodeID == self._node:
-            if not self.release(key):
+            if not await self.release(key):
                 return None
         elif not self._isDead(record.nodeID) and not await self._ask(record.nodeID, key):
             return None
@@ -144,23 +152,24 @@ class Stitching:
             return False
         return True
 
-    def _released(self, peer: Any, body: Any) -> None:
-        if not self.release(str(body["id"])):
+    async def _released(self, peer: Any, body: Any) -> None:
+        if not await self.release(str(body["id"])):
             raise NotReleased("it goes on")
 
-    def release(self, key: str) -> bool:
+    async def release(self, key: str) -> bool:
         """
         Give up a recording of this node, if its client seems to have done so.
 
         @return: whether it is given up: nothing more is written of it here.
         """
+        while self._mayBeSilent(key):
+            await deferLater(self._clock, _LOOK)
         live = self._recordings.recordings.get(key)  # type: ignore[call-overload]
         if live is None:
             return True  # its record is all that there is
         call = self._recorder.callOf(key)
         if call is not None:
-            last = max(live.lastArrival() or 0.0, call.heard)
-            if self._now() - last < _SILENT:
+            if self._now() - _lastSign(call, live) < _SILENT:
                 return False
             call.fence()
         elif not self._recordings.isWaiting(live):
@@ -168,3 +177,17 @@ class Stitching:
         self._recordings.letGo(live)
         self._adapter.forget(key)
         return True
+
+    def _mayBeSilent(self, key: str) -> bool:
+        # That a call was taken up just now is no sign of its client, whose new session
+        # may be the very answer to the death of the node that had it.
+        call = self._recorder.callOf(key)
+        if call is None or call.live is None or call.takenUp is None:
+            return False
+        last = _lastSign(call, call.live)
+        return last == call.takenUp and self._now() - last < _SILENT
+
+
+def _lastSign(call: Call, live: LiveRecording) -> float:
+    # When the client was last seen to be there, seconds since the epoch.
+    return max(live.lastArrival() or 0.0, call.heard)

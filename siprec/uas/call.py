@@ -50,7 +50,8 @@ class Call:
     @ivar over: whether the dialog has ended, at least for this node.
     @ivar fenced: whether another node has it.
     @ivar heard: when a SIP message of the dialog came last, seconds since the
-        epoch.
+        epoch; at first when the call came to this process.
+    @ivar takenUp: when it was taken up from another process; C{None}: it was not.
     @ivar peerAllows: the methods that the peer takes, as far as it said.
     """
 
@@ -62,6 +63,7 @@ class Call:
     over: bool = field(default=False, init=False)
     fenced: bool = field(default=False, init=False)
     heard: float = field(init=False)
+    takenUp: float | None = field(default=None, init=False)
     _life: CallLife = field(factory=callLife, init=False)
     negotiation: Negotiation = field(init=False)
     timer: SessionClock = field(init=False)
@@ -147,7 +149,7 @@ class Call:
         @param put: see L{Adopt}.
         @raise BadSDP: its descriptions cannot be read.
         """
-        self.live = live
+        self.live, self.takenUp = live, self.heard
         self.negotiation.sessionID = info.sdpSession
         remote = parseSDP(info.remoteSDP) if info.remoteSDP else None
         self.negotiation.restore(parseSDP(info.localSDP), remote, live)

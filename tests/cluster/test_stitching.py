@@ -50,6 +50,7 @@ class StitchingTestCase(ClusterTestCase):
         """
         a = self.a
         return Stitching(
+            self.clock,
             a.node,
             cast(Any, a.store),
             a.state.adapter,
@@ -137,6 +138,43 @@ class OwnTests(StitchingTestCase):
         self.taking.callback(None)
         self.assertIsNotNone(self.successResultOf(finding))
 
+    def unheard(self) -> Deferred[SessionData | None]:
+        """
+        Look for one that was taken up just now, and has not been heard since.
+        """
+        [call] = self.a.calls
+        call.takenUp = call.heard = self.a.now()
+        finding = self.find()
+        self.wait(0.8)
+        self.assertNoResult(finding)
+        return finding
+
+    def test_takenUpUnheard(self) -> None:
+        """
+        That it was taken up is no sign of its client: it has a second to give one.
+        """
+        finding = self.unheard()
+        self.wait(0.3)
+        self.assertIsNotNone(self.successResultOf(finding))
+
+    def test_takenUpHeard(self) -> None:
+        """
+        If its client does, the new session is another recording, at once.
+        """
+        finding = self.unheard()
+        self.a.calls[0].heard = self.a.now()
+        self.wait(0.1)
+        self.assertIsNone(self.successResultOf(finding))
+
+    def test_takenUpGivenAway(self) -> None:
+        """
+        If it leaves this node meanwhile, its record is all that there is.
+        """
+        finding = self.unheard()
+        self.a.recorder.letGo(self.recordingID)
+        self.wait(0.1)
+        self.assertIsNotNone(self.successResultOf(finding))
+
 
 class AnothersTests(StitchingTestCase):
     """
@@ -206,11 +244,11 @@ class ReleaseTests(StitchingTestCase):
     Another node asks for a recording of this one.
     """
 
-    def release(self, key: str) -> None:
+    def release(self, key: str) -> Deferred[None]:
         """
         Ask for it.
         """
-        self.links.answers["stitch.release"](None, {"id": key})
+        return Deferred.fromCoroutine(self.links.answers["stitch.release"](None, {"id": key}))
 
     def test_released(self) -> None:
         """
@@ -218,8 +256,8 @@ class ReleaseTests(StitchingTestCase):
         """
         self.wait(2)
         self.a.wire.take()
-        self.release(self.recordingID)
-        self.release("unknown")
+        self.successResultOf(self.release(self.recordingID))
+        self.successResultOf(self.release("unknown"))
         self.assertEqual((self.a.calls, self.sent(0)), ([], []))
 
     def test_goesOn(self) -> None:
@@ -227,5 +265,5 @@ class ReleaseTests(StitchingTestCase):
         One that goes on is not.
         """
         self.a.calls[0].heard = self.a.now()
-        self.assertRaises(NotReleased, self.release, self.recordingID)
+        self.failureResultOf(self.release(self.recordingID), NotReleased)
         self.assertEqual(len(self.a.calls), 1)
