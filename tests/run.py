@@ -1,14 +1,18 @@
 """
 Runs the test suite: C{python -m tests.run [NAME...]}.
 
-Without a name it runs everything under coverage, and the modules that have
-to be pure must be covered nearly whole.  The last line it writes is always
-C{N passed, N failed}, counted from trial's own result; the exit status is 0 only if all went well.
+Without a name it runs everything under coverage, several modules at a time (see
+L{tests.lanes}; C{SIPREC_TEST_LANES} says how many), and the modules that have to be pure
+must be covered nearly whole.  The last line it writes is always C{N passed, N failed},
+counted from trial's own result; the exit status is 0 only if all went well.
 """
 
 import faulthandler
+import glob
+import json
 import os
 import sys
+import tempfile
 from typing import Any, TextIO
 
 import coverage
@@ -17,6 +21,7 @@ from twisted.python.filepath import FilePath
 from twisted.trial.reporter import TextReporter
 from twisted.trial.runner import TestLoader, TrialRunner
 
+from tests import lanes
 from tests.layers import pureModules
 from tests.programs import isMissingProgram
 
@@ -43,8 +48,16 @@ class CountingReporter(TextReporter):
 
     def __init__(self, stream: TextIO = sys.stdout, *args: Any, **kwargs: Any) -> None:
         super().__init__(stream, *args, **kwargs)
-        self.passed = self.failed = self.notRun = 0
-        self._lastPassed = self._lastFailed = ""
+        self.passed = self.notRun = 0
+        self.failedTests: list[str] = []
+        self._lastPassed = ""
+
+    @property
+    def failed(self) -> int:
+        """
+        How many tests failed.
+        """
+        return len(self.failedTests)
 
     @property
     def totals(self) -> str:
@@ -113,9 +126,8 @@ class CountingReporter(TextReporter):
         if name == self._lastPassed:
             self.passed -= 1
             self._lastPassed = ""
-        if name != self._lastFailed:
-            self.failed += 1
-            self._lastFailed = name
+        if name not in self.failedTests[-1:]:
+            self.failedTests.append(name)
             # Why is told at the end; a run that is cut short has no end.
             self._write("\n%s has failed\n", name)
 
@@ -136,7 +148,7 @@ def belowLimit(measured: coverage.Coverage) -> list[str]:
     return lines
 
 
-def _runTests(names: list[str]) -> CountingReporter:
+def _runTests(names: list[str], folder: FilePath) -> CountingReporter:
     os.chdir(ROOT.path)
     CountingReporter.requirePrograms = os.environ.get("SIPREC_REQUIRE_PROGRAMS") == "1"
     # A busy machine is not a failure; and CI is to find the same every time.
@@ -148,12 +160,60 @@ def _runTests(names: list[str]) -> CountingReporter:
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("run")
-    # Of a folder with this name trial takes another one if it is in use.
-    folder = ROOT.descendant([".trial", "_trial_temp"])
     runner = TrialRunner(CountingReporter, workingDirectory=folder.path)
     result = runner.run(TestLoader().loadByNames(names, recurse=True))
     assert isinstance(result, CountingReporter)
     return result
+
+
+def _measure(folder: FilePath) -> coverage.Coverage:
+    return coverage.Coverage(
+        data_file=folder.child(".coverage").path,
+        data_suffix=False,
+        config_file=ROOT.child("pyproject.toml").path,
+    )
+
+
+def _runJob(folder: FilePath, names: list[str]) -> int:
+    # One of the processes that run everything; see tests.lanes.
+    measured = _measure(folder)
+    with measured.collect():
+        result = _runTests(names, folder.child("trial"))
+    measured.save()
+    counts = [result.passed, result.failedTests, result.notRun]
+    folder.child("counts.json").setContent(json.dumps(counts).encode())
+    return 0 if result.succeeded else 1
+
+
+def _everything() -> list[str]:
+    found = glob.glob("tests/**/test_*.py", root_dir=ROOT.path, recursive=True)
+    return [each.removesuffix(".py").replace("/", ".") for each in found]
+
+
+def _runAll() -> int:
+    os.chdir(ROOT.path)
+    wanted = int(os.environ.get("SIPREC_TEST_LANES", "3"))
+    count = wanted if lanes.namespacesCanBeMade() else 1
+    folder = FilePath(tempfile.mkdtemp(prefix="siprec-tests-"))
+    result = lanes.runAll(_everything(), folder.path, count)
+    measured = _measure(ROOT)
+    measured.combine(glob.glob(f"{folder.path}/*/.coverage"))
+    measured.save()
+    measured.report(file=sys.stdout)
+    complaints = belowLimit(measured)
+    for line in complaints:
+        print(line)
+    if result.notRun:
+        print(f"{result.notRun} skipped, each with its reason above")
+    for name in result.again:
+        print(f"{name} failed beside others, and passed alone")
+    for name in result.failed:
+        print(f"{name} has failed")
+    print(result.totals, flush=True)
+    good = result.passed and not result.failed and not complaints
+    if good:
+        folder.remove()
+    return 0 if good else 1
 
 
 def main(arguments: list[str]) -> int:
@@ -163,26 +223,16 @@ def main(arguments: list[str]) -> int:
     @return: the exit status.
     """
     faulthandler.enable()
-    if arguments:
-        result = _runTests(arguments)
-        succeeded = result.succeeded
-    else:
-        measured = coverage.Coverage(
-            data_file=ROOT.child(".coverage").path,
-            data_suffix=False,
-            config_file=ROOT.child("pyproject.toml").path,
-        )
-        with measured.collect():
-            result = _runTests(["tests"])
-        measured.save()
-        measured.report(file=sys.stdout)
-        complaints = belowLimit(measured)
-        print("\n".join(complaints))
-        succeeded = result.succeeded and not complaints
+    if not arguments:
+        return _runAll()
+    if arguments[0] == "--job":
+        return _runJob(FilePath(arguments[1]), arguments[2:])
+    # Of a folder with this name trial takes another one if it is in use.
+    result = _runTests(arguments, ROOT.descendant([".trial", "_trial_temp"]))
     if result.notRun:
         print(f"{result.notRun} skipped, each with its reason above")
     print(result.totals, flush=True)
-    return 0 if succeeded else 1
+    return 0 if result.succeeded else 1
 
 
 if __name__ == "__main__":
