@@ -30,6 +30,10 @@ _XML_TYPES = frozenset(("application/xml", "text/xml"))
 _METADATA_ROOT = re.compile(rb"<(?:[\w.-]+:)?recording(?:_metadata)?[\s>]")
 _HANDLING_REQUIRED = re.compile(r";\s*handling\s*=\s*\"?required", re.IGNORECASE)
 
+# RFC 7866 section 9.1 knows one metadata document in a message.  Each costs the time of
+# an XML parser and a file, so nobody gets more of them than any peer has a use for.
+_MOST_DOCUMENTS = 8
+
 
 class BadBody(Exception):
     """
@@ -116,11 +120,15 @@ def readBodies(headers: Headers, body: bytes) -> Bodies:
     sdp: list[bytes] = []
     documents: list[Document] = []
     notes: list[str] = []
+    tooMany = False
     for part in parts:
         mediaType, params = part.contentType or _guess(part.body)
         if mediaType == "application/sdp":
             sdp.append(part.body)
         elif _isMetadata(part, mediaType):
+            if len(documents) == _MOST_DOCUMENTS:
+                tooMany = True
+                continue
             charset = paramValue(params, "charset")
             document = Document(part.body, parseMetadata(part.body, charset))
             if mediaType in _METADATA_TYPES:
@@ -130,6 +138,8 @@ def readBodies(headers: Headers, body: bytes) -> Bodies:
             raise BadBody(415, f"{mediaType} is not understood", _accepted(415))
         else:
             notes.append(f"a part of type {mediaType} was not used")
+    if tooMany:
+        notes.append(f"of metadata documents only the first {_MOST_DOCUMENTS} are read")
     if len(sdp) > 1:
         notes.append("more than one session description: the first counts")
     description = _description(sdp[0]) if sdp else None

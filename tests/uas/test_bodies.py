@@ -124,6 +124,17 @@ class ReadTests(SynchronousTestCase):
         [document] = read(part("application/rs-metadata", b"?")).documents
         self.assertEqual((document.body, document.parsed.status), (b"?", "error"))
 
+    def test_manyDocuments(self) -> None:
+        """
+        More metadata than any peer has a use for is not read, and does not hide
+        the description behind it.
+        """
+        one = part("application/rs-metadata", METADATA)
+        self.assertEqual(read(*[one] * 8).notes, ())
+        bodies = read(*[one] * 9, part(*SDP))
+        self.assertEqual((len(bodies.documents), bodies.sdp), (8, SDP[1]))
+        self.assertEqual(bodies.notes, ("of metadata documents only the first 8 are read",))
+
     def test_secondDescription(self) -> None:
         """
         A19b: of several descriptions the first counts.
