@@ -28,7 +28,7 @@ __all__ = ["ALONE", "LONG", "Job", "Outcome", "jobs", "namespacesCanBeMade", "ru
 #: Modules whose tests measure how fast something happens.
 ALONE = frozenset(
     f"tests.functional.test_{name}"
-    for name in ("calls", "chaos", "cluster_takeover", "flood", "hostile", "scenarios")
+    for name in ("calls", "chaos", "cluster_takeover", "flood", "hostile", "scenarios", "state")
 )
 
 #: These take longest, so they begin first and nobody waits for them at the end.
