@@ -56,6 +56,7 @@ class _Watchable:
 
 _WATCHABLE: Mapping[str, _Watchable] = {
     "siprec_sessions": _Watchable(GaugeMetricFamily, "Recording sessions that run here now."),
+    "siprec_sessions_paused": _Watchable(GaugeMetricFamily, "Those of them that are paused."),
     "siprec_ports_free": _Watchable(GaugeMetricFamily, "RTP/RTCP port pairs that are free."),
     "siprec_disk_free_bytes": _Watchable(
         GaugeMetricFamily, "Bytes free where the recordings are written."
@@ -94,6 +95,9 @@ _WATCHABLE: Mapping[str, _Watchable] = {
     ),
     "siprec_media_unauthenticated_total": _Watchable(
         CounterMetricFamily, "SRTP packets that no key opened; they are not recorded."
+    ),
+    "siprec_media_discarded_total": _Watchable(
+        CounterMetricFamily, "Packets that came while their recordings were paused."
     ),
     "siprec_sip_requests_total": _Watchable(
         CounterMetricFamily, "SIP requests received.", "method", _method

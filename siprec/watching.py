@@ -35,6 +35,7 @@ def watchNode(
     Have each part asked for its numbers at every scrape.
     """
     metrics.watch("siprec_sessions", lambda: len(sessions.recordings))
+    metrics.watch("siprec_sessions_paused", lambda: sessions.paused)
     metrics.watch("siprec_ports_free", lambda: ports.free)
     metrics.watch("siprec_disk_free_bytes", lambda: sessions.diskFree or 0)
     metrics.watch("siprec_ready", lambda: not recorder.notReady())
@@ -42,6 +43,7 @@ def watchNode(
     metrics.watch("siprec_media_octets_total", lambda: sessions.media("octets"))
     metrics.watch("siprec_media_kernel_drops_total", lambda: sessions.media("kernelDrops"))
     metrics.watch("siprec_media_unauthenticated_total", lambda: sessions.media("unauthenticated"))
+    metrics.watch("siprec_media_discarded_total", lambda: sessions.media("discarded"))
     metrics.watch("siprec_store_waiting", lambda: state.keeper.waiting)
     metrics.watch("siprec_store_away", lambda: state.keeper.away)
     metrics.watch("siprec_sip_requests_total", lambda: layer.requests)
