@@ -138,12 +138,14 @@ class Run:
             if self._cursor is None:
                 self._cursor = extended
             return extended
-        return self._resumed(sequence, timestamp) if self._cursor is None else None
+        if self._cursor is not None and nearest(self._timestamp, timestamp, 32) < self._highEnd:
+            return None
+        return self._resumed(sequence, timestamp)
 
     def _resumed(self, sequence: int, timestamp: int) -> int | None:
         """
-        Look at the first packet of another journal, which may begin long after the
-        one before has ended, or begin before it.
+        Look at the first packet after a long pause, or of another journal, which may
+        also begin before the one before it.
 
         @return: its extended sequence number if it is as many packets away as its
             timestamp says.

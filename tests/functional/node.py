@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any, TypeVar
 
 from attrs import define, field
@@ -20,7 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, readBody
+from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool, readBody
 
 from siprec.session.archive import newest
 from siprec.session.manifest import Manifest
@@ -238,13 +239,18 @@ class NodeProcess:
                 raise NeverHappened(f"the node's start\n{self.program.output}")
             await pause(0.1)
 
-    async def get(self, path: str, method: bytes = b"GET") -> tuple[int, bytes]:
+    async def get(
+        self, path: str, method: bytes = b"GET", content: bytes = b""
+    ) -> tuple[int, bytes]:
         """
+        @param content: the body of the request.
         @return: status and body.
         """
         pool = HTTPConnectionPool(reactor, persistent=False)
         agent = Agent(reactor, connectTimeout=5, pool=pool)
-        response = await agent.request(method, f"http://{self.host}:{self.http}{path}".encode())
+        body = FileBodyProducer(BytesIO(content)) if content else None
+        url = f"http://{self.host}:{self.http}{path}".encode()
+        response = await agent.request(method, url, bodyProducer=body)
         return response.code, await readBody(response)
 
     async def getJSON(self, path: str) -> Any:
