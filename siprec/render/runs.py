@@ -119,10 +119,12 @@ class Run:
             self._cursor = int(reached[count])
         return extended[:count], count
 
-    def accepts(self, sequence: int, timestamp: int) -> int | None:
+    def accepts(self, sequence: int, timestamp: int, quiet: bool = False) -> int | None:
         """
         Look at a packet that does not follow the one before it.
 
+        @param quiet: whether nothing came of its source for so long that many packets may
+            be missing.
         @return: its extended sequence number if it belongs here.
         """
         base = self.high if self._cursor is None else self._cursor
@@ -138,9 +140,10 @@ class Run:
             if self._cursor is None:
                 self._cursor = extended
             return extended
-        if self._cursor is not None and nearest(self._timestamp, timestamp, 32) < self._highEnd:
-            return None
-        return self._resumed(sequence, timestamp)
+        if self._cursor is None:
+            return self._resumed(sequence, timestamp)
+        later = quiet and nearest(self._timestamp, timestamp, 32) >= self._highEnd
+        return self._resumed(sequence, timestamp) if later else None
 
     def _resumed(self, sequence: int, timestamp: int) -> int | None:
         """

@@ -239,13 +239,20 @@ class NodeProcess:
                 raise NeverHappened(f"the node's start\n{self.program.output}")
             await pause(0.1)
 
-    async def get(
-        self, path: str, method: bytes = b"GET", content: bytes = b""
-    ) -> tuple[int, bytes]:
+    async def get(self, path: str, method: bytes = b"GET") -> tuple[int, bytes]:
+        """
+        @return: status and body.
+        """
+        return await self._ask(path, method)
+
+    async def post(self, path: str, content: bytes) -> tuple[int, bytes]:
         """
         @param content: the body of the request.
         @return: status and body.
         """
+        return await self._ask(path, b"POST", content)
+
+    async def _ask(self, path: str, method: bytes, content: bytes = b"") -> tuple[int, bytes]:
         pool = HTTPConnectionPool(reactor, persistent=False)
         agent = Agent(reactor, connectTimeout=5, pool=pool)
         body = FileBodyProducer(BytesIO(content)) if content else None

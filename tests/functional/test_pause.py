@@ -68,7 +68,7 @@ class PauseCase:
         @return: the answer.
         """
         path = f"/api/recordings/{identity}/{action}"
-        found, body = await node.get(path, b"POST", content)
+        found, body = await node.post(path, content)
         assert found == status, (found, body)
         answer: Manifest = json.loads(body)
         return answer
