@@ -112,6 +112,12 @@ _WATCHABLE: Mapping[str, _Watchable] = {
         CounterMetricFamily, "SIP messages refused for who sent them, or how many.", "reason"
     ),
     "siprec_streams": _Watchable(GaugeMetricFamily, "Streams of all calls that run here now."),
+    "siprec_streams_silent": _Watchable(
+        GaugeMetricFamily, "Those of them on which nothing has come for session.media_timeout."
+    ),
+    "siprec_media_silences_total": _Watchable(
+        CounterMetricFamily, "How often nothing came on a stream for that long."
+    ),
     "siprec_sip_unacknowledged": _Watchable(
         GaugeMetricFamily, "Calls that were answered and have no ACK yet."
     ),

@@ -17,6 +17,7 @@ from siprec.session.service import SessionService
 from siprec.sip.layer import SipLayer
 from siprec.trace.ring import TraceRing
 from siprec.uas.capacity import streamsOf
+from siprec.uas.upkeep import Upkeep
 
 # Of what the SIP layer counts, that which nobody got an answer to.
 _DROPPED = ("badMessages", "strayAcks", "strayResponses", "lateResponses", "afterStop")
@@ -57,6 +58,14 @@ def watchNode(
     metrics.watch("siprec_sip_connections", lambda: entrance.transport.connections)
     metrics.watch("siprec_sip_unacknowledged", lambda: len(recorder.capacity.unacknowledged))
     metrics.watch("siprec_streams", lambda: streamsOf(recorder.calls.values()))
+
+
+def watchUpkeep(metrics: Metrics, upkeep: Upkeep) -> None:
+    """
+    Likewise for what is looked at now and then.
+    """
+    metrics.watch("siprec_streams_silent", lambda: upkeep.silent)
+    metrics.watch("siprec_media_silences_total", lambda: upkeep.silences)
 
 
 def watchTrace(metrics: Metrics, ring: TraceRing) -> None:

@@ -170,6 +170,16 @@ class Taps:
             return self._counts.get(index, {})
         return _described((*tap.earlier, tap.handle))
 
+    def packets(self, index: int) -> int:
+        """
+        @return: how many packets of a stream, RTP and RTCP, are kept so far.
+        """
+        tap = self._taps.get(index)
+        if tap is None or tap.handle is None:
+            return 0
+        handles = (*tap.earlier, tap.handle)
+        return sum(each.packets + each.controlPackets for each in handles)
+
     def stop(self, linger: float, quiet: float | None = None) -> Deferred[list[Failure]]:
         """
         End all captures.
