@@ -211,9 +211,9 @@ class TakeoverTests(PauseCase, ClusterCase):
 
     firstPort = 51000
 
-    async def takenOver(self, call: RecordingCall) -> None:
+    async def takenOver(self, call: RecordingCall, drained: bool = False) -> None:
         """
-        Pause a call, kill its node, and let the other one resume it.
+        Pause a call, kill its node or have it drained, and let the other one resume it.
         """
         before, marker, after = noise(1.0), noise(6.0), noise(1.0)
         count = len(call.legs)
@@ -224,9 +224,13 @@ class TakeoverTests(PauseCase, ClusterCase):
         await self.change(self.nodes[0], manifest["id"], "pause", b'{"reason": "card"}')
         watched.playing = call.play([marker] * count)
         await pause(1.0)
-        await self.nodes[0].kill()
+        if drained:
+            self.assertEqual(await self.nodes[0].stop(), 0)
+        else:
+            await self.nodes[0].kill()
         await gatherResults([watched.playing])
-        claimed = 'siprec_cluster_sessions_total{event="claimed"}'
+        event = "taken" if drained else "claimed"
+        claimed = f'siprec_cluster_sessions_total{{event="{event}"}}'
         self.assertEqual(await self.nodes[1].metric(claimed), 1)
         self.assertEqual(await self.nodes[1].metric("siprec_sessions_paused"), 1)
         found = await self.nodes[1].getJSON(f"/api/recordings/{manifest['id']}")
@@ -256,6 +260,13 @@ class TakeoverTests(PauseCase, ClusterCase):
         """
         await self.begin(2)
         await self.takenOver(await self.clients[0].invite())
+
+    async def test_drained(self) -> None:
+        """
+        Nor does one to which it is handed over.
+        """
+        await self.begin(2)
+        await self.takenOver(await self.clients[0].invite(), drained=True)
 
     async def test_secured(self) -> None:
         """

@@ -28,7 +28,8 @@ class UpkeepTests(TestCase):
         """
         path = os.path.abspath(self.mktemp())
         with open(path, "w", encoding="ascii") as file:
-            file.write(f"[session]\n{settings}\n")
+            # Nobody waits for another session of the call.
+            file.write(f"[session]\n{settings}\n[cluster]\nstitch_window = 0\n")
         self.node = NodeProcess(
             os.path.abspath(self.mktemp()), rtp="35000-35999", options=("--config", path)
         )
@@ -57,7 +58,8 @@ class UpkeepTests(TestCase):
         """
         @return: the manifest of the recording when it is finished.
         """
-        [manifest] = await self.node.finished()
+        # Each transaction lasts for 32 seconds.
+        [manifest] = await self.node.finished(patience=120.0)
         self.assertEqual(await self.node.metric("siprec_unhandled_errors_total"), 0)
         return manifest
 
@@ -93,15 +95,17 @@ class UpkeepTests(TestCase):
 
     async def test_E14_silentPeer(self) -> None:
         """
-        A peer for which only 408 comes is told BYE.
+        A peer that does not answer twice is told BYE.
         """
         call = await self.call("probe_after = 1")
-        call.refuse["OPTIONS"] = 408
+        call.refuse["OPTIONS"] = 0
         await self.talk(call, 0.5)
         manifest = await self.ended()
         self.assertEqual((manifest["state"], manifest["endReason"]), ("complete", "timeout"))
         self.assertIn("noSignOfLife", self.types())
-        bye = call.requests[-1]
+        *asked, bye = call.requests
+        self.assertEqual([each.method for each in asked if each.method != "ACK"][-1], "OPTIONS")
+        self.assertEqual(len({each.cseq.number for each in asked if each.method != "ACK"}), 2)
         self.assertEqual(bye.method, "BYE")
         self.assertIn("cause=408", bye.headers.get("Reason") or "")
 
