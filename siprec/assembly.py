@@ -55,7 +55,8 @@ from siprec.uas.around import Surroundings, mediaHosts
 from siprec.uas.negotiation import Negotiation
 from siprec.uas.origin import describeDialog
 from siprec.uas.outgoing import Outgoing
-from siprec.watching import watchCluster, watchNode, watchTrace
+from siprec.uas.upkeep import Upkeep
+from siprec.watching import watchCluster, watchNode, watchTrace, watchUpkeep
 
 __all__ = ["makeNode"]
 
@@ -205,6 +206,14 @@ class _Assembly:
             self.entrance,
         )
         watchTrace(self.metrics, self.ring)
+        upkeep = Upkeep(
+            self.around,
+            self.recorder.calls.values,
+            mediaTimeout=settings.session.mediaTimeout,
+            probeAfter=settings.session.probeAfter,
+            maxLength=settings.session.maxLength,
+        )
+        watchUpkeep(self.metrics, upkeep)
         return Node(
             settings=settings,
             metrics=self.metrics,
@@ -224,6 +233,7 @@ class _Assembly:
             reactor=self.reactor,
             cluster=self.cluster,
             ring=self.ring,
+            upkeep=upkeep,
         )
 
     def _join(self) -> None:

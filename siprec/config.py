@@ -132,12 +132,16 @@ class StoreSettings:
 class SessionSettings:
     """
     The life of sessions; all in seconds.  C{timeout}: a call without any sign
-    of life is ended after it.
+    of life is ended after it; its peer is asked after C{probeAfter}.  Where
+    C{mediaTimeout}, C{probeAfter} or C{maxLength} is 0, that is never done.
     """
 
     heartbeatInterval: float
     cleanupInterval: float
     timeout: float
+    mediaTimeout: float
+    probeAfter: float
+    maxLength: float
 
 
 @frozen

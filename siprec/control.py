@@ -22,6 +22,7 @@ from siprec.policies import takeUp, withPolicies
 from siprec.recorder import Recorder
 from siprec.session.archive import locate
 from siprec.session.model import NodeLease
+from siprec.session.pausing import Pausable, pause, resume
 from siprec.session.recordings import Recordings
 from siprec.session.service import SessionService
 from siprec.session.workers import Workers
@@ -192,5 +193,44 @@ class NodeControl:
             call.live.event("stopped", who=who)
             call.stop(200, "stopped")
             return succeed(call.live.manifest())
+        return self._notRunning(recording)
+
+    def _notRunning(self, recording: str) -> Deferred[dict[str, Any]]:
         found = self.workers.run(locate, self.settings.recordings.directory, recording)
         return found.addCallback(lambda _: fail(NotRunning(recording)))
+
+    def pauseRecording(
+        self, recording: str, who: str, reason: str | None
+    ) -> Deferred[dict[str, Any]]:
+        """
+        See L{INodeControl.pauseRecording}.
+        """
+        return Deferred.fromCoroutine(self._change(recording, lambda it: pause(it, who, reason)))
+
+    def resumeRecording(
+        self, recording: str, who: str, reason: str | None
+    ) -> Deferred[dict[str, Any]]:
+        """
+        See L{INodeControl.resumeRecording}.
+        """
+        return Deferred.fromCoroutine(self._change(recording, lambda it: resume(it, who, reason)))
+
+    async def _change(
+        self, recording: str, step: Callable[[Pausable], Deferred[None]]
+    ) -> dict[str, Any]:
+        call = self.recorder.callOf(recording)
+        if call is None or call.live is None:
+            return await self._notRunning(recording)
+        live = call.live
+        await step(live)
+        await call.save()
+        if call.over:
+            # It has ended meanwhile, or the store has told that it is another node's.
+            raise NotRunning(recording)
+        log.info(
+            "{recording}: {state}",
+            recording=recording,
+            state="goes on" if live.recording.pause is None else "paused",
+            node=self.settings.node.id,
+        )
+        return live.manifest()

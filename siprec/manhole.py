@@ -79,8 +79,8 @@ class ManholeService(Service):
             f"siprec {__version__}, node {self._node.sessions.node}: help() says what there is"
         )
 
-        def opening(typed: Callable[[str], None]) -> Opening:
-            return Opening(lambda: namespace(self._node, self._now), greeting, typed)
+        def opening(typed: Callable[[str], None], who: str) -> Opening:
+            return Opening(lambda: namespace(self._node, self._now, who), greeting, typed)
 
         self._factory = ShellFactory(self._reactor, key, authorized, opening)
         self._port = self._listening()

@@ -56,6 +56,7 @@ class _Watchable:
 
 _WATCHABLE: Mapping[str, _Watchable] = {
     "siprec_sessions": _Watchable(GaugeMetricFamily, "Recording sessions that run here now."),
+    "siprec_sessions_paused": _Watchable(GaugeMetricFamily, "Those of them that are paused."),
     "siprec_ports_free": _Watchable(GaugeMetricFamily, "RTP/RTCP port pairs that are free."),
     "siprec_disk_free_bytes": _Watchable(
         GaugeMetricFamily, "Bytes free where the recordings are written."
@@ -95,6 +96,9 @@ _WATCHABLE: Mapping[str, _Watchable] = {
     "siprec_media_unauthenticated_total": _Watchable(
         CounterMetricFamily, "SRTP packets that no key opened; they are not recorded."
     ),
+    "siprec_media_discarded_total": _Watchable(
+        CounterMetricFamily, "Packets that came while their recordings were paused."
+    ),
     "siprec_sip_requests_total": _Watchable(
         CounterMetricFamily, "SIP requests received.", "method", _method
     ),
@@ -108,6 +112,12 @@ _WATCHABLE: Mapping[str, _Watchable] = {
         CounterMetricFamily, "SIP messages refused for who sent them, or how many.", "reason"
     ),
     "siprec_streams": _Watchable(GaugeMetricFamily, "Streams of all calls that run here now."),
+    "siprec_streams_silent": _Watchable(
+        GaugeMetricFamily, "Those of them on which nothing has come for session.media_timeout."
+    ),
+    "siprec_media_silences_total": _Watchable(
+        CounterMetricFamily, "How often nothing came on a stream for that long."
+    ),
     "siprec_sip_unacknowledged": _Watchable(
         GaugeMetricFamily, "Calls that were answered and have no ACK yet."
     ),

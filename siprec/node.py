@@ -95,6 +95,7 @@ class Node(NodeControl, Service):
     cluster: Cluster | None = None
     onRefused: Callable[[BaseException], None] = _nothing
     ring: TraceRing = field(factory=TraceRing)
+    upkeep: IService = field(factory=Service)
     manhole: ManholeService = field(init=False)
     trace: TraceService = field(init=False)
     _http: IListeningPort | None = field(default=None, init=False)
@@ -189,6 +190,7 @@ class Node(NodeControl, Service):
             self.cluster.startService()
             # Others should know by what addresses peers reach this node.
             self.state.heartbeat.beatNow()
+        self._start(self.upkeep)
         self._start(self.manhole)
         self._start(self.trace)
         self._listenHTTP()
@@ -307,6 +309,7 @@ class Node(NodeControl, Service):
         closing: dict[str, Deferred[Any]] = {
             "renderer": self.renderer.stopService(),
             "recovery": self._recovering,  # it ends with the renderer
+            "upkeep": maybeDeferred(self.upkeep.stopService),
             "SIP": self.transport.stopService(),
             "capture": self.capture.stopService(),
             "SSH shell": self.manhole.stopService(),

@@ -133,6 +133,27 @@ SETTINGS: tuple[Setting, ...] = (
         "Seconds without any RTP, RTCP or SIP after which a call is taken for dead.",
     ),
     Setting(
+        "session.media_timeout",
+        None,
+        60,
+        upToSeconds(86_400),
+        "Seconds without RTP or RTCP on a stream that is not held until an alarm; 0: none.",
+    ),
+    Setting(
+        "session.probe_after",
+        None,
+        300,
+        upToSeconds(86_400),
+        "Seconds without any RTP, RTCP or SIP until the peer is asked by OPTIONS; 0: never.",
+    ),
+    Setting(
+        "session.max_length",
+        None,
+        0,
+        upToSeconds(604_800),
+        "Seconds after which a recording is ended; 0: never.",
+    ),
+    Setting(
         "cluster.listen",
         None,
         "tcp:0",

@@ -17,6 +17,7 @@ from siprec.session.service import SessionService
 from siprec.sip.layer import SipLayer
 from siprec.trace.ring import TraceRing
 from siprec.uas.capacity import streamsOf
+from siprec.uas.upkeep import Upkeep
 
 # Of what the SIP layer counts, that which nobody got an answer to.
 _DROPPED = ("badMessages", "strayAcks", "strayResponses", "lateResponses", "afterStop")
@@ -35,6 +36,7 @@ def watchNode(
     Have each part asked for its numbers at every scrape.
     """
     metrics.watch("siprec_sessions", lambda: len(sessions.recordings))
+    metrics.watch("siprec_sessions_paused", lambda: sessions.paused)
     metrics.watch("siprec_ports_free", lambda: ports.free)
     metrics.watch("siprec_disk_free_bytes", lambda: sessions.diskFree or 0)
     metrics.watch("siprec_ready", lambda: not recorder.notReady())
@@ -42,6 +44,7 @@ def watchNode(
     metrics.watch("siprec_media_octets_total", lambda: sessions.media("octets"))
     metrics.watch("siprec_media_kernel_drops_total", lambda: sessions.media("kernelDrops"))
     metrics.watch("siprec_media_unauthenticated_total", lambda: sessions.media("unauthenticated"))
+    metrics.watch("siprec_media_discarded_total", lambda: sessions.media("discarded"))
     metrics.watch("siprec_store_waiting", lambda: state.keeper.waiting)
     metrics.watch("siprec_store_away", lambda: state.keeper.away)
     metrics.watch("siprec_sip_requests_total", lambda: layer.requests)
@@ -55,6 +58,14 @@ def watchNode(
     metrics.watch("siprec_sip_connections", lambda: entrance.transport.connections)
     metrics.watch("siprec_sip_unacknowledged", lambda: len(recorder.capacity.unacknowledged))
     metrics.watch("siprec_streams", lambda: streamsOf(recorder.calls.values()))
+
+
+def watchUpkeep(metrics: Metrics, upkeep: Upkeep) -> None:
+    """
+    Likewise for what is looked at now and then.
+    """
+    metrics.watch("siprec_streams_silent", lambda: upkeep.silent)
+    metrics.watch("siprec_media_silences_total", lambda: upkeep.silences)
 
 
 def watchTrace(metrics: Metrics, ring: TraceRing) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred, succeed
 
 from siprec.metadata.masking import NO_MASK, Mask
@@ -26,13 +26,19 @@ class LivePart:
 
     recording: Any
     events: list[dict[str, Any]] = field(factory=list)
+    now: float = 0.0
     taps: Taps = field(factory=lambda: Taps(FakePortPool(), FakeCapture()))
 
     def event(self, type: str, **facts: Any) -> None:
         self.events.append({"type": type, **facts})
+        known = (*self.recording.events, {"time": self.now, "type": type})
+        self.recording = evolve(self.recording, events=known)
+
+    def changed(self) -> None:
+        pass
 
     def manifest(self) -> Manifest:
-        return {"id": self.recording.id, "state": "finishing"}
+        return {"id": self.recording.id, "state": "finishing", "paused": self.recording.pause}
 
 
 @define(eq=False)
@@ -43,12 +49,18 @@ class CallPart:
 
     live: LivePart | None
     stopped: list[tuple[int, str]] = field(factory=list)
+    over: bool = False
+    saving: Deferred[None] = field(factory=lambda: succeed(None))
     notes: list[str] = field(factory=list)
 
     def moveMedia(self) -> Deferred[None]:
         assert self.live is not None
         self.notes.append(f"move {self.live.recording.id}")
         return succeed(None)
+
+    async def save(self) -> None:
+        self.notes.append("save")
+        await self.saving
 
     def stop(self, cause: int, reason: str) -> None:
         self.stopped.append((cause, reason))

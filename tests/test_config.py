@@ -84,6 +84,9 @@ class LoadSettingsTests(SynchronousTestCase):
                     "heartbeatInterval": 1.0,
                     "cleanupInterval": 300,
                     "timeout": 3600,
+                    "mediaTimeout": 60,
+                    "probeAfter": 300,
+                    "maxLength": 0,
                 },
                 "cluster": {
                     "listen": "tcp:0",

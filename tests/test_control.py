@@ -134,6 +134,52 @@ class ControlTests(NodeTestCase):
         for name in (identity(9), "../../etc/passwd", ""):
             self.failureResultOf(self.node.stopRecording(name, "x"), NoSuchRecording)
 
+    def test_pause(self) -> None:
+        """
+        A recording that runs is paused, and shown, once that is in the store as well.
+        """
+        self.call.saving = Deferred()
+        paused = self.node.pauseRecording(self.live.recording.id, "192.0.2.7", "card")
+        self.assertEqual(
+            self.live.events, [{"type": "recordingPaused", "who": "192.0.2.7", "reason": "card"}]
+        )
+        self.assertTrue(self.live.taps.muted)
+        self.assertEqual(self.call.notes, ["save"])
+        self.assertNoResult(paused)
+        self.call.saving.callback(None)
+        self.assertEqual(self.successResultOf(paused)["paused"].reason, "card")
+
+    def test_resume(self) -> None:
+        """
+        It is resumed in the same way.
+        """
+        self.successResultOf(self.node.pauseRecording(self.live.recording.id, "x", None))
+        resumed = self.node.resumeRecording(self.live.recording.id, "y", None)
+        self.assertIsNone(self.successResultOf(resumed)["paused"])
+        self.assertFalse(self.live.taps.muted)
+        self.assertEqual(self.call.notes, ["save", "save"])
+
+    def test_pausedByAnother(self) -> None:
+        """
+        If the store tells that another node has the call, nothing has been paused.
+        """
+        self.call.saving = Deferred()
+        paused = self.node.pauseRecording(self.live.recording.id, "x", None)
+        self.call.over = True
+        self.call.saving.callback(None)
+        self.failureResultOf(paused, NotRunning)
+
+    def test_pauseEnded(self) -> None:
+        """
+        What is over, or is not there, cannot be paused or resumed.
+        """
+        recording = session(self.root, 7)
+        os.makedirs(recording.directory)
+        writeManifest(recording.directory, describe(recording))
+        for change in (self.node.pauseRecording, self.node.resumeRecording):
+            self.failureResultOf(change(recording.id, "x", None), NotRunning)
+            self.failureResultOf(change(identity(9), "x", None), NoSuchRecording)
+
     def test_reload(self) -> None:
         """
         What can change while calls run is taken up; the rest waits, and is

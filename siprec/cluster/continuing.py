@@ -182,9 +182,10 @@ class Continuation:
         if recording.state != "recording":
             return True
         now = self._now()
-        if now - snapshot.lastActivity <= self.timeout:
+        if recording.pause is not None or now - snapshot.lastActivity <= self.timeout:
             return False
-        # It is saved when it changes; a long and quiet one has media.
+        # It is saved when it changes; a long and quiet one has media, of which a
+        # paused one keeps nothing.
         try:
             last = await self._workers.run(lastArrival, recording.directory)
         except OSError:

@@ -18,6 +18,7 @@ from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from siprec.media.batch import Receiver, askForControl
+from siprec.media.discarding import Discards
 from siprec.media.drain import Drain
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair
 from siprec.media.loop import CaptureCounters, CaptureLoop
@@ -119,7 +120,11 @@ class CaptureThread(Service):
         return ended
 
     def attach(
-        self, pair: IPortPair, path: str, protection: Protection | None = None
+        self,
+        pair: IPortPair,
+        path: str,
+        protection: Protection | None = None,
+        muted: bool = False,
     ) -> CapturedStream:
         """
         See L{ICapture}.
@@ -128,6 +133,7 @@ class CaptureThread(Service):
             raise CaptureStopped()
         stream = CapturedStream(path, pair, JournalFile(path))
         stream.protect(protection)
+        stream.discard(Discards() if muted else None)
         self._attached[stream] = []
         self._running.loop.post(partial(self._running.loop.add, stream))
         return stream
@@ -139,6 +145,17 @@ class CaptureThread(Service):
         assert isinstance(stream, CapturedStream)
         if self._running is not None:
             self._running.loop.post(partial(stream.protect, protection))
+
+    def mute(self, stream: ICapturedStream, muted: bool) -> Deferred[None]:
+        """
+        See L{ICapture}.
+        """
+        assert isinstance(stream, CapturedStream)
+        if self._running is None or self._ends or stream not in self._attached:
+            return succeed(None)
+        done: Deferred[None] = Deferred()
+        self._running.loop.post(partial(self._mute, self._running.loop, stream, muted, done))
+        return done
 
     def detach(self, stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:
         """
@@ -228,6 +245,14 @@ class CaptureThread(Service):
             loop.run()
         finally:
             self._reactor.callFromThread(self._threadEnded)
+
+    def _mute(
+        self, loop: CaptureLoop, stream: CapturedStream, muted: bool, done: Deferred[None]
+    ) -> None:
+        try:
+            loop.mute(stream, muted)
+        finally:
+            self._reactor.callFromThread(done.callback, None)
 
     def _report(self, stream: CapturedStream, error: OSError) -> None:
         self._reactor.callFromThread(self._onError, stream, error)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siprec.media.batch import Receiver
+from siprec.media.discarding import LATE, Discards, discard, discardControl
 from siprec.media.journal import fileHeader, startFor
 from siprec.media.layout import Layout, Plan, Runs
 from siprec.media.opening import openControl, openRun
@@ -112,6 +113,28 @@ class Drain:
             del self.streams[-1], self._sockets[-1]
             self._cells.release(stream)
 
+    def mute(self, stream: CapturedStream) -> None:
+        """
+        Keep nothing of C{stream} from now on, RTCP in hand neither.
+        """
+        if stream.discards is None or stream.discards.until is not None:
+            stream.discard(Discards())
+        stream.pending = []
+        self._holding.pop(stream, None)
+
+    def unmute(self, stream: CapturedStream) -> None:
+        """
+        Keep what comes at the sockets of C{stream} from now on.
+        """
+        if stream.discards is None or stream.place < 0:
+            return
+        for _ in range(_ROUNDS):
+            before = stream.discarded
+            full = self._slice(stream.place, [stream.pair.rtp], 0.0)[1]
+            if stream.discarded == before and not full:
+                break
+        stream.discards.until = self._monotonic() + LATE
+
     def close(self) -> None:
         """
         Give back what the kernel holds.
@@ -143,7 +166,7 @@ class Drain:
         counts = np.array(came, _INT)
         for index in np.flatnonzero(counts < 0).tolist():
             self._failed(self.streams[begin + index], -came[index])
-        counts = self._unprotect(begin, counts.clip(0))
+        counts = self._discard(begin, self._unprotect(begin, counts.clip(0)))
         # After the RTP: then all RTCP older than the RTP in hand is in hand too.
         waited = {stream: len(stream.pending) for stream in self._holding}
         self._takeControl()
@@ -178,9 +201,24 @@ class Drain:
             if protection is not None:
                 count = int(counts[index])
                 failed += openRun(self._receiver, protection, int(ends[index]) - count, count)
-        if failed:
-            np.subtract.at(counts, ends.searchsorted(failed, "right"), 1)
-            self._receiver.keep(np.delete(np.arange(self._receiver.used), failed))
+        return self._without(failed, counts, ends)
+
+    def _discard(self, begin: int, counts: _Rows) -> _Rows:
+        """
+        Take out of the arena what is not to be kept; as L{_unprotect} else.
+        """
+        rows, ends = self._rows[begin : begin + len(counts)], counts.cumsum()
+        muted = np.flatnonzero(self._cells.data["muted"][rows] * counts)
+        chosen: list[int] = []
+        for index in muted.tolist():
+            run = int(ends[index] - counts[index]), int(counts[index])
+            chosen += discard(self._receiver, self.streams[begin + index], *run, self._monotonic())
+        return self._without(chosen, counts, ends)
+
+    def _without(self, slots: list[int], counts: _Rows, ends: _Rows) -> _Rows:
+        if slots:
+            np.subtract.at(counts, ends.searchsorted(slots, "right"), 1)
+            self._receiver.keep(np.delete(np.arange(self._receiver.used), slots))
         return counts
 
     def _failed(self, stream: CapturedStream, code: int) -> None:
@@ -207,6 +245,8 @@ class Drain:
                     stream.rtcpDrops = taken[-1].drops
                 if stream.protection is not None:
                     taken = openControl(stream.protection, taken)
+                if stream.muted:
+                    taken = discardControl(stream, taken)
                 if taken:
                     stream.pending += taken
                     self._holding[stream] = None

@@ -101,6 +101,8 @@ class ICapturedStream(Interface):
     controlPackets: int = Attribute("Packets from the RTCP port.")
     firstArrival: float | None = Attribute("Seconds since the epoch (UTC), of either port.")
     lastArrival: float | None = Attribute("Likewise.")
+    lastHeard: float | None = Attribute("Likewise, with what was discarded.")
+    discarded: int = Attribute("Packets that came while it was muted; they are not kept.")
     truncated: int = Attribute("Packets that were too long to be kept whole.")
     unwritten: int = Attribute("Packets that came but are not in the journal.")
     kernelDrops: int = Attribute("Packets the kernel had no room for, as far as it told.")
@@ -115,13 +117,16 @@ class ICapture(Interface):
     thread; no method blocks.
     """
 
-    def attach(pair: IPortPair, path: str, protection: Protection | None = None) -> ICapturedStream:
+    def attach(
+        pair: IPortPair, path: str, protection: Protection | None = None, muted: bool = False
+    ) -> ICapturedStream:
         """
         Begin to capture.  A journal that is already at C{path} is continued.
 
         @param path: the directory must exist when the first packet comes.
         @param protection: what opens the packets before they are kept; C{None}: they
             come in the clear.
+        @param muted: see L{mute}.
         @raise CaptureStopped: the capture is not running.
         """
 
@@ -129,6 +134,16 @@ class ICapture(Interface):
         """
         Have the packets of a stream opened from now on, or not any more.  What came
         before may already be treated so.
+        """
+
+    def mute(stream: ICapturedStream, muted: bool) -> Deferred[None]:
+        """
+        Keep nothing of what comes at the sockets of a stream, nor of what waits there
+        already; they are emptied all the same.  Or keep it again, but for what had come
+        by then, and what was sent before and comes late.
+
+        @return: fires in the reactor thread once that holds.  It does not fail; a
+            stream that is gone already fires at once.
         """
 
     def detach(stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:

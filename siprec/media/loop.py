@@ -151,7 +151,10 @@ class CaptureLoop:
             stream = self._byDescriptor.get(number)
             if stream is not None:  # both its sockets may be ready
                 self._unwatch(stream)
-                self._background(partial(self._open, stream))
+                if stream.muted:
+                    self.drain.add(stream)  # without a file, as long as nothing is kept
+                else:
+                    self._background(partial(self._open, stream))
 
     def _unwatch(self, stream: CapturedStream) -> None:
         for sock, number in zip(
@@ -173,11 +176,11 @@ class CaptureLoop:
         self.post(partial(self._opened, stream, *opened))
 
     def _opened(self, stream: CapturedStream, file: int, position: int, startNs: int) -> None:
-        if stream in self._streams:
+        if stream in self._streams and stream.place < 0:
             stream.file, stream.position, stream.startNs = file, position, startNs
             self.drain.add(stream)
         elif file >= 0:
-            os.close(file)  # it was finished meanwhile
+            os.close(file)  # it was finished meanwhile, or is visited already
 
     def _singly(self, begin: int) -> None:
         for index, stream in enumerate(self.drain.streams[begin:], begin):
@@ -218,6 +221,21 @@ class CaptureLoop:
         for sock, number in zip(sockets, numbers, strict=True):
             self._first.add(sock)
             self._byDescriptor[number] = stream
+
+    def mute(self, stream: CapturedStream, muted: bool) -> None:
+        """
+        See L{siprec.media.interfaces.ICapture.mute}.
+        """
+        if stream not in self._streams:
+            return
+        if muted:
+            self.drain.mute(stream)
+        elif stream.discards is not None and stream.discards.until is None:
+            if stream.place < 0:
+                # What waits for its first visit came while it was muted.
+                self._unwatch(stream)
+                self.drain.add(stream)
+            self.drain.unmute(stream)
 
     def finish(self, stream: CapturedStream) -> None:
         """

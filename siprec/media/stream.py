@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from zope.interface import implementer
 
 from siprec.media.batch import Held
+from siprec.media.discarding import Discards
 from siprec.media.interfaces import ICapturedStream, IPortPair
 from siprec.media.journal import BadJournal, journalEnd
 from siprec.media.srtp import Protection
@@ -26,7 +27,7 @@ _CELL = np.dtype(
         for name in (
             *("file", "position", "startNs", "firstNs", "lastNs", "packets", "octets"),
             *("controlPackets", "truncated", "unwritten", "rtpDrops", "rtcpDrops"),
-            "secured",
+            *("secured", "muted", "heardNs", "discarded"),
         )
     ]
 )
@@ -190,6 +191,7 @@ class CapturedStream:
         header still to be written.
     @ivar startNs: what the offsets of the records count from.
     @ivar protection: what opens its packets; C{None}: they come in the clear.
+    @ivar discards: what is not kept of them; C{None}: all is.
     """
 
     path: str
@@ -200,6 +202,7 @@ class CapturedStream:
     cell: tuple[Cells, int] = field(factory=_ownCell)
     place: int = -1
     protection: Protection | None = None
+    discards: Discards | None = None
 
     file = _Number()
     position = _Number()
@@ -214,12 +217,29 @@ class CapturedStream:
     rtpDrops = _Number()
     rtcpDrops = _Number()
     secured = _Number()
+    muted = _Number()
+    heardNs = _Number()
+    discarded = _Number()
 
     def protect(self, protection: Protection | None) -> None:
         """
         Have its packets opened from now on, or not any more.
         """
         self.protection, self.secured = protection, int(protection is not None)
+
+    def discard(self, discards: Discards | None) -> None:
+        """
+        Have part of its packets discarded from now on, or not any more.
+        """
+        self.discards, self.muted = discards, int(discards is not None)
+
+    def noteDiscarded(self, count: int, arrival: int) -> None:
+        """
+        So many packets are not kept, of which the last one came at C{arrival}, in
+        nanoseconds since the epoch.
+        """
+        self.discarded += count
+        self.heardNs = max(self.heardNs, arrival)
 
     @property
     def unauthenticated(self) -> int:
@@ -255,6 +275,13 @@ class CapturedStream:
         See L{ICapturedStream}.
         """
         return self.lastNs / 1e9 or None
+
+    @property
+    def lastHeard(self) -> float | None:
+        """
+        See L{ICapturedStream}.
+        """
+        return max(self.lastNs, self.heardNs) / 1e9 or None
 
     def failed(self, error: Exception) -> bool:
         """

@@ -119,10 +119,12 @@ class Run:
             self._cursor = int(reached[count])
         return extended[:count], count
 
-    def accepts(self, sequence: int, timestamp: int) -> int | None:
+    def accepts(self, sequence: int, timestamp: int, quiet: bool = False) -> int | None:
         """
         Look at a packet that does not follow the one before it.
 
+        @param quiet: whether nothing came of its source for so long that many packets may
+            be missing.
         @return: its extended sequence number if it belongs here.
         """
         base = self.high if self._cursor is None else self._cursor
@@ -138,12 +140,15 @@ class Run:
             if self._cursor is None:
                 self._cursor = extended
             return extended
-        return self._resumed(sequence, timestamp) if self._cursor is None else None
+        if self._cursor is None:
+            return self._resumed(sequence, timestamp)
+        later = quiet and nearest(self._timestamp, timestamp, 32) >= self._highEnd
+        return self._resumed(sequence, timestamp) if later else None
 
     def _resumed(self, sequence: int, timestamp: int) -> int | None:
         """
-        Look at the first packet of another journal, which may begin long after the
-        one before has ended, or begin before it.
+        Look at the first packet after a long pause, or of another journal, which may
+        also begin before the one before it.
 
         @return: its extended sequence number if it is as many packets away as its
             timestamp says.

@@ -30,6 +30,9 @@ _CANDIDATES = 16
 # An alternation between two sequences must not make every step look at all rows.
 _BLOCK = 1024
 
+# Nanoseconds without a packet of a source in which more than MAX_DROPOUT may be missing.
+_QUIET = 10_000_000_000
+
 _Ints = NDArray[np.int64]
 
 
@@ -68,6 +71,8 @@ class Sequencer:
     ignored: int = field(default=0, init=False)
     _probation: dict[int, int] = field(factory=dict, init=False)
     _sources: dict[int, list[Run]] = field(factory=dict, init=False)
+    # When the last packet of each source came.
+    _heard: dict[int, int] = field(factory=dict, init=False)
 
     def beginFile(self) -> None:
         """
@@ -85,7 +90,7 @@ class Sequencer:
             sequence, timestamp = table.sequence[rows], table.timestamp[rows]
             parts: dict[int, list[tuple[int, _Ints]]] = {}
             for number, at, extended in self._assign(
-                ssrc, sequence, timestamp, table.arrival[rows]
+                ssrc, sequence, timestamp, table.arrival[rows], ticks[rows]
             ):
                 parts.setdefault(number, []).append((at, extended))
             for number, pieces in parts.items():
@@ -102,6 +107,7 @@ class Sequencer:
         sequence: NDArray[np.uint16],
         timestamp: NDArray[np.uint32],
         arrival: _Ints,
+        ticks: _Ints,
     ) -> Iterator[tuple[int, int, _Ints]]:
         """
         @return: the number of a run, the first row that belongs to it, and the
@@ -118,18 +124,24 @@ class Sequencer:
                 at += count
             if count < len(block):
                 number, stamp = int(sequence[at]), int(timestamp[at])
-                if (found := self._find(runs, number, stamp)) is not None:
+                before = int(arrival[at - 1]) if at else self._heard.get(ssrc, int(arrival[at]))
+                quiet = int(arrival[at]) - before > _QUIET
+                if (found := self._find(runs, number, stamp, quiet)) is not None:
                     yield found[0].number, at, np.array([found[1]], np.int64)
                 elif self._mayBegin(ssrc, number):
-                    run = self._begin(runs, ssrc, number, stamp, int(arrival[at]))
+                    moment, step = int(arrival[at]), int(ticks[at])
+                    run = self._begin(runs, ssrc, number, stamp, moment, step)
                     yield run.number, at, np.array([number], np.int64)
                 else:
                     self.ignored += 1
                 at += 1
+        self._heard[ssrc] = int(arrival[-1])
 
-    def _find(self, runs: list[Run], sequence: int, timestamp: int) -> tuple[Run, int] | None:
+    def _find(
+        self, runs: list[Run], sequence: int, timestamp: int, quiet: bool
+    ) -> tuple[Run, int] | None:
         for run in runs[:_CANDIDATES]:
-            extended = run.accepts(sequence, timestamp)
+            extended = run.accepts(sequence, timestamp, quiet)
             if extended is not None:
                 if run.confirmed:
                     runs.remove(run)
@@ -149,7 +161,7 @@ class Sequencer:
         return False
 
     def _begin(
-        self, runs: list[Run], ssrc: int, sequence: int, timestamp: int, arrival: int
+        self, runs: list[Run], ssrc: int, sequence: int, timestamp: int, arrival: int, step: int
     ) -> Run:
         source = runs[0].source if runs else len({run.source for run in self.runs})
         run = Run(
@@ -163,6 +175,7 @@ class Sequencer:
             highEnd=timestamp,
             timestamp=timestamp,
             cursor=sequence,
+            step=step,
         )
         self.runs.append(run)
         runs.insert(1, run)

@@ -93,7 +93,7 @@ class Beginning:
             node=self.equipment.node,
             advertise=advertise,
             bind=bind,
-            taps=Taps(self.equipment.ports, self.equipment.capture),
+            taps=Taps(self.equipment.ports, self.equipment.capture, recording.pause is not None),
             now=self.equipment.now,
             headers=self.mask.values(headers),
             exclude=self.exclude,

@@ -246,7 +246,7 @@ class LiveRecording:
         @return: when the last packet of any stream came, or C{None} if none
             has; up to one visit of the capture behind.
         """
-        return max((each.lastArrival or 0.0 for each in self.taps.handles()), default=0.0) or None
+        return max((each.lastHeard or 0.0 for each in self.taps.handles()), default=0.0) or None
 
     # Metadata.
 

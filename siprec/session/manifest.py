@@ -132,6 +132,13 @@ def describeStream(stream: StreamInfo, end: float | None = None) -> Manifest:
     }
 
 
+def _paused(recording: RecordingSession) -> Manifest | None:
+    pause = recording.pause
+    if pause is None or recording.state != "recording":
+        return None
+    return {"since": formatTime(pause.since), "who": pause.who, "reason": pause.reason}
+
+
 def describe(recording: RecordingSession) -> Manifest:
     """
     @return: the manifest of a recording as the session knows it; what only
@@ -165,6 +172,7 @@ def describe(recording: RecordingSession) -> Manifest:
         ],
         "gaps": [],
         "events": [{**each, "time": formatTime(each["time"])} for each in recording.events],
+        "paused": _paused(recording),
         "sip": dict(recording.sip),
         "vendor": dict(recording.vendor),
         "metadata": [

@@ -161,6 +161,20 @@ class MetadataRecord:
 
 
 @frozen
+class OperatorPause:
+    """
+    Nothing of a call is kept for now, because somebody asked for that.
+
+    @ivar who: the address that asked, or C{manhole} with the user's name.
+    @ivar reason: as it was given.
+    """
+
+    since: float
+    who: str
+    reason: str | None = None
+
+
+@frozen
 class RecordingSession:
     """
     The recording of one recording session (RFC 7866 section 3).
@@ -174,6 +188,7 @@ class RecordingSession:
     @ivar events: each with at least C{time} (seconds) and C{type}.
     @ivar history: what the metadata told of the call, like C{events}; types and facts
         are those of L{siprec.metadata.changes}.
+    @ivar pause: C{None}: what comes is kept.
     """
 
     id: RecordingID
@@ -194,6 +209,7 @@ class RecordingSession:
     vendor: Mapping[str, Any] = _NOTHING
     correlations: tuple[str, ...] = ()
     history: tuple[Mapping[str, Any], ...] = ()
+    pause: OperatorPause | None = None
 
     @property
     def nodes(self) -> tuple[NodeID, ...]:

@@ -1,5 +1,6 @@
 """
-When the peer had said that it would send nothing: what is missing then was never sent.
+When the peer had said that it would send nothing, or nothing was to be kept: what is
+missing then is not lost.
 """
 
 from __future__ import annotations
@@ -9,10 +10,14 @@ from typing import Any
 
 from siprec.session.times import parseTime
 
-__all__ = ["pausesOf"]
+__all__ = ["PAUSED", "RESUMED", "pausesOf"]
+
+#: The events of an operator's pause, which is one of all streams.
+PAUSED, RESUMED = "recordingPaused", "recordingResumed"
 
 # What begins a pause of a stream, and what ends the same.
 _BEGINS = {
+    PAUSED: RESUMED,
     "streamPaused": "streamResumed",
     "streamHeld": "streamReleased",
     "streamRemoved": "streamRestored",
@@ -31,7 +36,8 @@ def pausesOf(manifest: Mapping[str, Any], index: int) -> list[tuple[float, float
     mine = [
         each
         for each in manifest["events"]
-        if each.get("stream") == index and (each["type"] in _BEGINS or each["type"] in _ENDS)
+        if (each["type"] in _BEGINS or each["type"] in _ENDS)
+        and (each.get("stream") == index or each["type"] in (PAUSED, RESUMED))
     ]
     mine.sort(key=lambda each: parseTime(each["time"]))
     waiting: dict[str, float] = {}
@@ -50,7 +56,8 @@ def pausesOf(manifest: Mapping[str, Any], index: int) -> list[tuple[float, float
     if begin is not None and set(waiting) != {"streamRestored"}:
         # A line that was given up for good is over, not silent.
         found.append((begin, None))
-    return found
+    since = _began(manifest, index)
+    return [(max(begin, since), end) for begin, end in found if end is None or end > since]
 
 
 def _began(manifest: Mapping[str, Any], index: int) -> float:

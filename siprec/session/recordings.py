@@ -138,6 +138,13 @@ class Recordings(Service):
         return self._tally.total(name, (live.taps for live in self.recordings.values()))
 
     @property
+    def paused(self) -> int:
+        """
+        How many recordings are paused.
+        """
+        return sum(each.recording.pause is not None for each in self.recordings.values())
+
+    @property
     def full(self) -> bool:
         """
         Whether so little room is left on the disk that nothing more should be received.

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from attrs import define, evolve, frozen
 from twisted.internet.defer import Deferred, succeed
@@ -24,6 +24,7 @@ from siprec.session.files import RecordingFiles
 from siprec.session.live import Document, LiveRecording
 from siprec.session.manifest import JOURNAL_ERROR, RECOVERED, BadManifest, readManifest
 from siprec.session.model import CallSnapshot, RecordingSession, Segment, StreamInfo
+from siprec.session.pausing import withTold
 from siprec.session.recovery import journalsOf, lastArrival
 from siprec.session.replay import readDocuments, replayed
 from siprec.session.running import RunningRecordings
@@ -35,7 +36,6 @@ log = Logger()
 
 _DOCUMENT = re.compile(r"metadata-([1-9][0-9]{0,5})\.xml", re.ASCII)
 
-
 #: Segment number, from 1, and stream index of each journal, by name.
 Journals = Mapping[str, tuple[int, int]]
 
@@ -46,12 +46,14 @@ class Entered:
     What a recording's directory tells at a glance.
 
     @ivar nodes: of each segment that its manifest knows.
+    @ivar events: that its manifest tells.
     @ivar elsewhere: it was not there, since the node that had the recording
         last has it on a disk of its own.
     """
 
     journals: Journals
     nodes: tuple[str, ...]
+    events: tuple[Mapping[str, Any], ...]
     elsewhere: bool
 
 
@@ -83,10 +85,12 @@ def enter(recording: RecordingSession, running: RunningRecordings) -> Entered:
     elsewhere = other and not os.path.isdir(recording.directory)
     os.makedirs(recording.directory, exist_ok=True)
     nodes: tuple[str, ...] = ()
+    events: tuple[Mapping[str, Any], ...] = ()
     with suppress(FileNotFoundError, BadManifest, KeyError, TypeError):
-        segments = readManifest(recording.directory)["segments"]
-        nodes = tuple(each["node"] for each in segments)
-    return Entered(journalsOf(recording.directory), nodes, elsewhere)
+        manifest = readManifest(recording.directory)
+        nodes = tuple(each["node"] for each in manifest["segments"])
+        events = tuple(manifest["events"])
+    return Entered(journalsOf(recording.directory), nodes, events, elsewhere)
 
 
 def look(recording: RecordingSession, entered: Entered) -> Found:
@@ -145,7 +149,8 @@ def withSegment(
         StreamInfo(index, index, None, (), "", 0, direction="inactive", active=False)
         for index in range(len(recording.streams), count)
     )
-    return evolve(recording, segments=(*listed, segment), streams=(*recording.streams, *unknown))
+    streams = (*recording.streams, *unknown)
+    return withTold(evolve(recording, segments=(*listed, segment), streams=streams), entered.events)
 
 
 def _files(number: int, segment: Segment, entered: Entered) -> tuple[str, ...]:
@@ -268,6 +273,7 @@ class Resumption:
             entered = await self._work(recording, enter, recording, equipment.running)
             files = around.files(live, entered.elsewhere)
             live.recording = withSegment(live.recording, entered, segment)
+            live.taps.muted = live.recording.pause is not None
             # Before the rest, for which many calls may have to wait long: the
             # kernel has room for a few seconds.
             live.startCapture()

@@ -26,6 +26,7 @@ COUNTS: Mapping[str, Callable[[ICapturedStream], int]] = {
     "octets": lambda each: each.octets,
     "kernelDrops": lambda each: each.kernelDrops,
     "unauthenticated": lambda each: each.unauthenticated,
+    "discarded": lambda each: each.discarded,
 }
 
 
@@ -64,11 +65,13 @@ class Taps:
     """
     Sockets and captures by the index of their stream.
 
+    @ivar muted: whether nothing is kept of any stream, those to come neither.
     @ivar captured: every capture so far, those that have ended too.
     """
 
     _ports: IPortPool
     _capture: ICapture
+    muted: bool = False
     captured: list[ICapturedStream] = field(factory=list, init=False)
     _taps: dict[int, _Tap] = field(factory=dict, init=False)
     _counts: dict[int, dict[str, Any]] = field(factory=dict, init=False)
@@ -111,8 +114,18 @@ class Taps:
         """
         tap = self._taps[index]
         tap.protection = protection
-        tap.handle = self._capture.attach(tap.pair, path, protection)
+        tap.handle = self._capture.attach(tap.pair, path, protection, self.muted)
         self.captured.append(tap.handle)
+
+    def mute(self, muted: bool) -> Deferred[None]:
+        """
+        Keep nothing of any stream, or keep it again.
+
+        @return: fires once that holds.  It does not fail.
+        """
+        self.muted = muted
+        done = DeferredList([self._capture.mute(each, muted) for each in self.handles()])
+        return done.addCallback(lambda _: None)
 
     def rekey(
         self,
@@ -156,6 +169,16 @@ class Taps:
         if tap is None or tap.handle is None:
             return self._counts.get(index, {})
         return _described((*tap.earlier, tap.handle))
+
+    def packets(self, index: int) -> int:
+        """
+        @return: how many packets of a stream, RTP and RTCP, are kept so far.
+        """
+        tap = self._taps.get(index)
+        if tap is None or tap.handle is None:
+            return 0
+        handles = (*tap.earlier, tap.handle)
+        return sum(each.packets + each.controlPackets for each in handles)
 
     def stop(self, linger: float, quiet: float | None = None) -> Deferred[list[Failure]]:
         """

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from siprec.session.pauses import PAUSED, RESUMED
 from siprec.session.times import parseTime
 
 __all__ = ["MOST_GAPS", "PAUSE", "metadataOf", "timelineOf"]
 
-#: The cause of a gap in which the peer had nothing to send.
+#: The cause of a gap in which the peer had nothing to send, or nothing was to be kept.
 PAUSE = "pause"
 
 #: How many gaps of one stream are in the timeline, the longest ones; C{gaps} has all.
@@ -27,6 +28,8 @@ _KINDS: Mapping[str, str] = {
     "callTransferred": "transfer",
     "sessionStarted": "session",
     "sessionEnded": "session",
+    PAUSED: PAUSE,
+    RESUMED: "resume",
     "streamPaused": PAUSE,
     "streamResumed": "resume",
     "streamHeld": "hold",

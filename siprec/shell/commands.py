@@ -4,20 +4,23 @@ The commands of the shell.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import define
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from siprec.session.live import LiveRecording
+from siprec.session.pausing import MOST_REASON, isReason
 from siprec.shell.command import Command
-from siprec.shell.details import describeSession
+from siprec.shell.details import describeSession, stateOf
 from siprec.shell.interfaces import IShellNode
 from siprec.shell.tables import Facts, Note, Report, Table, ago, duration
 from siprec.shell.views import NodeView, StoreView
 from siprec.uas.call import Call
+from siprec.web.interfaces import NoSuchRecording, NotRunning
 
 __all__ = ["Commands", "namespace"]
 
@@ -31,10 +34,12 @@ class Commands:
     Each public method is a command; its docstring is its help.
 
     @ivar _now: gives seconds since the Unix epoch.
+    @ivar _who: types them.
     """
 
     _node: IShellNode
     _now: Callable[[], float]
+    _who: str = ""
 
     def sessions(self) -> Table:
         """
@@ -50,7 +55,7 @@ class Commands:
             rows.append(
                 (
                     str(key),
-                    recording.state,
+                    stateOf(live),
                     duration((recording.endTime or now) - recording.startTime),
                     recording.sip.get("from"),
                     len(recording.streams),
@@ -67,13 +72,10 @@ class Commands:
         The id may be the beginning or the end of a recording's id, or a
         Call-ID; TAB completes it.
         """
-        found = self._matching(str(id))
-        if not found:
-            return Note(f"no recording {id!r} runs here: sessions() lists those that do")
-        if len(found) > 1:
-            return Note("which of these? " + ", ".join(each.recording.id for each in found))
-        [live] = found
-        return describeSession(live, self._call(live), self._now())
+        found = self._only(str(id))
+        if isinstance(found, Note):
+            return found
+        return describeSession(found, self._call(found), self._now())
 
     def nodes(self) -> Deferred[Table]:
         """
@@ -145,6 +147,55 @@ class Commands:
             lambda _: Note(f"draining; {len(self._node.sessions.recordings)} sessions are left")
         )
 
+    def pause(self, id: str, why: str = "") -> Deferred[Note] | Note:
+        """
+        NOT read-only: keep nothing of a recording from now on, of any of its streams.
+
+        The call goes on, and the recording in time; resume(id) ends it. The id is as of
+        session(); why is told in the manifest.
+        """
+        return self._change(str(id), str(why), self._node.pauseRecording)
+
+    def resume(self, id: str, why: str = "") -> Deferred[Note] | Note:
+        """
+        NOT read-only: keep what comes of a recording that was paused.
+        """
+        return self._change(str(id), str(why), self._node.resumeRecording)
+
+    def _change(
+        self,
+        id: str,
+        why: str,
+        change: Callable[[str, str, str | None], Deferred[dict[str, Any]]],
+    ) -> Deferred[Note] | Note:
+        found = self._only(id)
+        if isinstance(found, Note):
+            return found
+        if why and not isReason(why):
+            return Note(f"why is at most {MOST_REASON} printable characters")
+        key = found.recording.id
+        who = f"manhole: {self._who}" if self._who else "manhole"
+
+        def changed(manifest: dict[str, Any]) -> Note:
+            paused = manifest["paused"]
+            if paused is None:
+                return Note(f"{key} is recorded")
+            return Note(f"{key} is paused since {paused['since']} by {paused['who']}")
+
+        def over(failure: Failure) -> Note:
+            failure.trap(NotRunning, NoSuchRecording)
+            return Note(f"{key} does not run here any more")
+
+        return change(key, who, why or None).addCallbacks(changed, over)
+
+    def _only(self, id: str) -> LiveRecording | Note:
+        found = self._matching(id)
+        if not found:
+            return Note(f"no recording {id!r} runs here: sessions() lists those that do")
+        if len(found) > 1:
+            return Note("which of these? " + ", ".join(each.recording.id for each in found))
+        return found[0]
+
     def _matching(self, text: str) -> list[LiveRecording]:
         live = self._node.sessions.recordings.values()
         exact = [each for each in live if text in (each.recording.id, each.recording.callID)]
@@ -166,17 +217,24 @@ def _nodes(found: list[dict[str, Any]]) -> Table:
     return Table(tuple(head), tuple(tuple(each.get(name) for name in head) for each in found))
 
 
-def namespace(node: IShellNode, now: Callable[[], float]) -> dict[str, object]:
+def namespace(node: IShellNode, now: Callable[[], float], who: str = "") -> dict[str, object]:
     """
+    @param who: has logged in.
     @return: what a session of the shell begins with, by name.
     """
-    commands = Commands(node, now)
+    commands = Commands(node, now, who)
+
+    def running() -> Iterable[str]:
+        return map(str, node.sessions.recordings)
+
     made = [
         Command("sessions", commands.sessions),
-        Command("session", commands.session, lambda: map(str, node.sessions.recordings)),
+        Command("session", commands.session, running),
         Command("nodes", commands.nodes),
         Command("stats", commands.stats),
         Command("capture", commands.capture),
+        Command("pause", commands.pause, running),
+        Command("resume", commands.resume, running),
         Command("drain", commands.drain),
     ]
     names: dict[str, object] = {each.name: each for each in made}

@@ -8,7 +8,7 @@ from siprec.session.live import LiveRecording
 from siprec.shell.tables import Facts, Report, Table, duration, moment
 from siprec.uas.call import Call
 
-__all__ = ["describeSession"]
+__all__ = ["describeSession", "stateOf"]
 
 
 def describeSession(live: LiveRecording, call: Call | None, now: float) -> Report:
@@ -31,13 +31,30 @@ def describeSession(live: LiveRecording, call: Call | None, now: float) -> Repor
     return Report(tuple(parts))
 
 
+def stateOf(live: LiveRecording) -> str:
+    """
+    @return: the state of a recording; C{paused} is none in its manifest, but what one
+        wants to see.
+    """
+    recording = live.recording
+    return "paused" if recording.state == "recording" and recording.pause else recording.state
+
+
+def _paused(live: LiveRecording) -> str | None:
+    pause = live.recording.pause
+    if pause is None:
+        return None
+    return f"since {moment(pause.since)} by {pause.who}: {pause.reason or 'no reason given'}"
+
+
 def _recording(live: LiveRecording, now: float) -> Facts:
     recording = live.recording
     vendor = [f"{name}={value}" for name, value in recording.vendor.items()]
     return Facts(
         (
             ("id", recording.id),
-            ("state", recording.state),
+            ("state", stateOf(live)),
+            ("paused", _paused(live)),
             ("Call-ID", recording.callID),
             ("communication sessions", recording.sessions),
             ("since", moment(recording.startTime)),

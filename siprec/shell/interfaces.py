@@ -27,7 +27,7 @@ class ICaptureState(Interface):
 class IShellNode(INodeControl):
     """
     A node.  The shell reads of its parts and changes nothing but by
-    L{INodeControl.drain}.
+    L{INodeControl}.
     """
 
     settings: Settings = Attribute("What it was configured with.")

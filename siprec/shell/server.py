@@ -47,7 +47,8 @@ LOGIN_TIME = 60.0
 LOGIN_ATTEMPTS = 6
 
 #: Given what notes the lines that are typed, gives what a session begins with.
-_MakeOpening = Callable[[Callable[[str], None]], Opening]
+# Is given what to call with each line, and the name of who types it.
+_MakeOpening = Callable[[Callable[[str], None], str], Opening]
 
 
 class _Checker(SSHPublicKeyChecker):
@@ -113,7 +114,7 @@ class _Session:
     """
 
     def __init__(self, visitor: _Visitor) -> None:
-        self._opening = visitor.opening(visitor.noteTyped)
+        self._opening = visitor.opening(visitor.noteTyped, visitor.who)
         self._clock: IReactorTime = visitor.conn.transport.factory.clock
         self._size: tuple[int, int] | None = None
         self._resized: Callable[[int, int], None] = lambda width, height: None

@@ -54,6 +54,8 @@ class FakeControl:
     broken: Exception | None = None
     drained: int = 0
     stopped: list[tuple[str, str]] = field(factory=list)
+    paused: list[tuple[str, str, str | None]] = field(factory=list)
+    resumed: list[tuple[str, str, str | None]] = field(factory=list)
     noted: list[str] = field(factory=list)
 
     def notReady(self) -> list[str]:
@@ -89,14 +91,42 @@ class FakeControl:
         """
         See L{INodeControl.stopRecording}.
         """
-        if self.broken is not None:
-            return fail(self.broken)
-        if recording in self.ended:
-            return fail(NotRunning(recording))
-        if recording not in self.running:
-            return fail(NoSuchRecording(recording))
+        failure = self._failure(recording)
+        if failure is not None:
+            return fail(failure)
         self.stopped.append((recording, who))
         return succeed({**self.running.pop(recording), "state": "finishing"})
+
+    def pauseRecording(
+        self, recording: str, who: str, reason: str | None
+    ) -> Deferred[dict[str, Any]]:
+        """
+        See L{INodeControl.pauseRecording}.
+        """
+        failure = self._failure(recording)
+        if failure is not None:
+            return fail(failure)
+        self.paused.append((recording, who, reason))
+        return succeed({**self.running[recording], "paused": {"who": who, "reason": reason}})
+
+    def resumeRecording(
+        self, recording: str, who: str, reason: str | None
+    ) -> Deferred[dict[str, Any]]:
+        """
+        See L{INodeControl.resumeRecording}.
+        """
+        failure = self._failure(recording)
+        if failure is not None:
+            return fail(failure)
+        self.resumed.append((recording, who, reason))
+        return succeed({**self.running[recording], "paused": None})
+
+    def _failure(self, recording: str) -> Exception | None:
+        if self.broken is not None:
+            return self.broken
+        if recording in self.ended:
+            return NotRunning(recording)
+        return None if recording in self.running else NoSuchRecording(recording)
 
 
 __all__ = ["FakeControl", "ImmediateWorkers"]

@@ -204,6 +204,8 @@ class FakeCapturedStream:
     controlPackets: int = 0
     firstArrival: float | None = None
     lastArrival: float | None = None
+    discardedArrival: float | None = None
+    discarded: int = 0
     truncated: int = 0
     unwritten: int = 0
     kernelDrops: int = 0
@@ -211,6 +213,14 @@ class FakeCapturedStream:
     replayed: int = 0
     protection: Protection | None = None
     error: str | None = None
+    muted: bool = False
+
+    @property
+    def lastHeard(self) -> float | None:
+        """
+        See L{ICapturedStream}.
+        """
+        return max(self.lastArrival or 0.0, self.discardedArrival or 0.0) or None
 
 
 @implementer(ICapture)
@@ -225,6 +235,7 @@ class FakeCapture:
     @ivar quiet: those of them that were to end when it was quiet, with how long.
     @ivar waiting: if a list, detaching does not end by itself: a test fires
         the Deferreds that are put here.
+    @ivar muting: if a list, the same for muting.
     """
 
     failure: Exception | None = None
@@ -232,16 +243,21 @@ class FakeCapture:
     detached: list[tuple[FakeCapturedStream, float]] = field(factory=list)
     quiet: list[tuple[FakeCapturedStream, float]] = field(factory=list)
     waiting: list[Deferred[ICapturedStream]] | None = None
+    muting: list[Deferred[None]] | None = None
 
     def attach(
-        self, pair: IPortPair, path: str, protection: Protection | None = None
+        self,
+        pair: IPortPair,
+        path: str,
+        protection: Protection | None = None,
+        muted: bool = False,
     ) -> FakeCapturedStream:
         """
         See L{ICapture.attach}.
         """
         if self.failure is not None:
             raise self.failure
-        stream = FakeCapturedStream(path, pair, protection=protection)
+        stream = FakeCapturedStream(path, pair, protection=protection, muted=muted)
         self.attached.append(stream)
         return stream
 
@@ -251,6 +267,18 @@ class FakeCapture:
         """
         assert isinstance(stream, FakeCapturedStream)
         stream.protection = protection
+
+    def mute(self, stream: ICapturedStream, muted: bool) -> Deferred[None]:
+        """
+        See L{ICapture.mute}.
+        """
+        assert isinstance(stream, FakeCapturedStream)
+        stream.muted = muted
+        if self.muting is None:
+            return succeed(None)
+        done: Deferred[None] = Deferred()
+        self.muting.append(done)
+        return done
 
     def detach(self, stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:
         """

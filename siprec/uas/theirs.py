@@ -201,6 +201,8 @@ class TheirRequests:
             transaction.respond(response)
 
     def _pressed(self, pressed: Pressed, live: LiveRecording) -> None:
+        if live.recording.pause is not None:
+            return
         if sum(each["type"] == "dtmf" for each in live.recording.events) < _MOST_DIGITS:
             facts = live.mask.pressed(pressed.digit)
             live.event("dtmf", **facts, durationMs=pressed.milliseconds, by="INFO")

@@ -19,6 +19,7 @@ from siprec.session.archive import BadCursor, NoSuchRecording, Page, locate, new
 from siprec.session.interfaces import IWorkers
 from siprec.session.manifest import Manifest, readManifest
 from siprec.session.model import State
+from siprec.web.bodies import readReason
 from siprec.web.interfaces import INodeControl, NotRunning
 from siprec.web.resource import Answer, Endpoint, Parameters, Refusal, parameters
 
@@ -102,29 +103,35 @@ class Recording(Endpoint):
     def __init__(self, control: INodeControl, archive: Archive, recording: str) -> None:
         super().__init__()
         self._control, self._archive, self._recording = control, archive, recording
-        self.putChild(b"stop", Stop(control, archive, recording))
-        for action in (b"pause", b"resume"):
-            self.putChild(action, Unsupported(action.decode("ascii")))
+        for name, action in ((b"stop", Stop), (b"pause", Pause), (b"resume", Resume)):
+            self.putChild(name, action(control, archive, recording))
 
     def show(self, request: IRequest) -> Deferred[Answer]:
         shown = self._archive.show(self._recording)
         return shown.addCallbacks(Answer, _notFound)
 
 
-class Stop(Endpoint):
+class Action(Endpoint):
     """
-    C{/api/recordings/<id>/stop}: end it now.
+    What is done to a running recording: a POST, in the name of who asks.
     """
 
-    methods: ClassVar[Mapping[str, str]] = {"POST": "stop"}
+    methods: ClassVar[Mapping[str, str]] = {"POST": "post"}
 
     def __init__(self, control: INodeControl, archive: Archive, recording: str) -> None:
         super().__init__()
         self._control, self._archive, self._recording = control, archive, recording
 
-    async def _stop(self, who: str) -> Answer:
+    def act(self, who: str, request: IRequest) -> Deferred[Manifest]:
+        """
+        @return: fires with the recording's manifest, or fails as
+            L{INodeControl.stopRecording} does.
+        """
+        raise NotImplementedError
+
+    async def _answered(self, who: str, request: IRequest) -> Answer:
         try:
-            return Answer(await self._control.stopRecording(self._recording, who))
+            return Answer(await self.act(who, request))
         except NotRunning:
             pass
         except NoSuchRecording:
@@ -136,26 +143,37 @@ class Stop(Endpoint):
         detail = f"Recording {self._recording} is not running."
         raise Refusal(409, "not-running", detail)
 
-    def stop(self, request: IRequest) -> Deferred[Answer]:
+    def post(self, request: IRequest) -> Deferred[Answer]:
         address = request.getClientAddress()
         who = getattr(address, "host", None) or "local"
-        return Deferred.fromCoroutine(self._stop(who))
+        return Deferred.fromCoroutine(self._answered(who, request))
 
 
-class Unsupported(Endpoint):
+class Stop(Action):
     """
-    An action that is named, so that a client learns why it cannot be had.
+    C{/api/recordings/<id>/stop}: end it now.
     """
 
-    methods: ClassVar[Mapping[str, str]] = {"POST": "refuse"}
+    def act(self, who: str, request: IRequest) -> Deferred[Manifest]:
+        return self._control.stopRecording(self._recording, who)
 
-    def __init__(self, action: str) -> None:
-        super().__init__()
-        self._action = action
 
-    def refuse(self, request: IRequest) -> Answer:
-        detail = f"This version records every packet of a call: it cannot {self._action}."
-        raise Refusal(501, "not-implemented", detail)
+class Pause(Action):
+    """
+    C{/api/recordings/<id>/pause}: keep nothing of it from now on.
+    """
+
+    def act(self, who: str, request: IRequest) -> Deferred[Manifest]:
+        return self._control.pauseRecording(self._recording, who, readReason(request))
+
+
+class Resume(Action):
+    """
+    C{/api/recordings/<id>/resume}: keep what comes again.
+    """
+
+    def act(self, who: str, request: IRequest) -> Deferred[Manifest]:
+        return self._control.resumeRecording(self._recording, who, readReason(request))
 
 
 class Nodes(Endpoint):

@@ -57,5 +57,23 @@ class INodeControl(Interface):
             L{NoSuchRecording} or L{NotRunning}.
         """
 
+    def pauseRecording(recording: str, who: str, reason: str | None) -> Deferred[dict[str, Any]]:
+        """
+        Keep nothing of a running recording from now on; its peer is not told.  It is no
+        error to ask for it again.
+
+        @param who: asks for it, for the recording's events; C{reason} is why.
+        @return: as of L{stopRecording}, once nothing is written any more and another
+            node that goes on with the recording would know, as far as the store can be
+            reached.
+        """
+
+    def resumeRecording(recording: str, who: str, reason: str | None) -> Deferred[dict[str, Any]]:
+        """
+        Undo L{pauseRecording}.  It is no error to ask for it where nothing is paused.
+
+        @return: likewise, once what comes is kept.
+        """
+
 
 __all__ = ["INodeControl", "NoSuchRecording", "NotRunning"]

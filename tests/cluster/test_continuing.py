@@ -13,6 +13,7 @@ from twisted.logger import capturedLogs
 
 from siprec.ids import NodeID
 from siprec.sdp.parse import BadSDP
+from siprec.session.model import OperatorPause
 from siprec.session.recordings import Recordings
 from siprec.sip.interfaces import FlowGone
 from siprec.sip.message import Request
@@ -122,6 +123,17 @@ class TakeOverTests(ContinuationTestCase):
         self.clock.advance(3601)
         self.successResultOf(self.take(known=False))
         self.assertEqual(len(self.b.calls), 1)
+
+    def test_longButPaused(self) -> None:
+        """
+        Of a paused call nothing is in the journals: it may live.
+        """
+        self.clock.advance(3601)
+        paused = OperatorPause(START, "x")
+        self.successResultOf(self.take(known=False, pause=paused))
+        [call] = self.b.calls
+        assert call.live is not None
+        self.assertEqual((call.live.recording.pause, call.live.taps.muted), (paused, True))
 
     def test_longAndGone(self) -> None:
         """

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any, TypeVar
 
 from attrs import define, field
@@ -20,7 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, readBody
+from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool, readBody
 
 from siprec.session.archive import newest
 from siprec.session.manifest import Manifest
@@ -242,9 +243,21 @@ class NodeProcess:
         """
         @return: status and body.
         """
+        return await self._ask(path, method)
+
+    async def post(self, path: str, content: bytes) -> tuple[int, bytes]:
+        """
+        @param content: the body of the request.
+        @return: status and body.
+        """
+        return await self._ask(path, b"POST", content)
+
+    async def _ask(self, path: str, method: bytes, content: bytes = b"") -> tuple[int, bytes]:
         pool = HTTPConnectionPool(reactor, persistent=False)
         agent = Agent(reactor, connectTimeout=5, pool=pool)
-        response = await agent.request(method, f"http://{self.host}:{self.http}{path}".encode())
+        body = FileBodyProducer(BytesIO(content)) if content else None
+        url = f"http://{self.host}:{self.http}{path}".encode()
+        response = await agent.request(method, url, bodyProducer=body)
         return response.code, await readBody(response)
 
     async def getJSON(self, path: str) -> Any:

@@ -135,6 +135,39 @@ class CaptureThreadTests(SynchronousTestCase):
         self.reactor.waitFor(self.capture.stopService())
         self.capture.protect(stream, None)
 
+    def test_mute(self) -> None:
+        """
+        A stream is muted from the first packet on, or later, and heard again; the Deferred
+        fires once that holds.
+        """
+        self.start()
+        pair = LocalPair.make(self)
+        stream = self.capture.attach(pair, str(self.directory / "1-0.rtpdump"), None, True)
+        pair.toRTP.send(rtp(1))
+        self.reactor.waitFor(self.capture.mute(stream, False))
+        self.assertEqual(stream.discarded, 1)
+        pair.toRTP.send(rtp(2))
+        done = self.capture.detach(stream, 0.3)
+        self.reactor.waitFor(self.capture.mute(stream, True))
+        pair.toRTP.send(rtp(3))
+        self.reactor.advance(0.3)
+        self.reactor.waitFor(done)
+        # Whether a visit came between them is chance.
+        self.assertEqual(stream.packets + stream.discarded, 3)
+        self.assertNotIn((rtp(3), False), packetsOf(stream.path) if stream.packets else [])
+        self.successResultOf(self.capture.mute(stream, True))
+
+    def test_muteStopped(self) -> None:
+        """
+        When the capture is stopping, or has stopped, nobody waits.
+        """
+        self.start()
+        stream, _ = self.attach()
+        ended = self.capture.stopService()
+        self.successResultOf(self.capture.mute(stream, True))
+        self.reactor.waitFor(ended)
+        self.successResultOf(self.capture.mute(stream, False))
+
     def test_noPackets(self) -> None:
         """
         J7: a stream without a packet leaves no file, and that is no error.

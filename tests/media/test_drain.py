@@ -12,6 +12,7 @@ from typing import cast
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.media.batch import Receiver
+from siprec.media.discarding import LATE
 from siprec.media.drain import Drain
 from siprec.media.journal import readJournal
 from siprec.media.keys import MasterKey
@@ -427,3 +428,104 @@ class DrainTests(SynchronousTestCase):
         pair.toRTP.send(rtp(2))
         self.visit()
         self.assertEqual([each for each, _ in packetsOf(stream.path)], [rtp(1), rtp(2)])
+
+    def test_muted(self) -> None:
+        """
+        Nothing of a muted stream is kept, RTCP that was in hand neither, but its sockets are
+        emptied; the stream beside it is whole.
+        """
+        stream, pair = self.stream()
+        other, beside = self.stream("1-1.rtpdump")
+        pair.toRTCP.send(b"\x80\xc8in hand")
+        self.visit()
+        self.drain.mute(stream)
+        for number in range(5):
+            pair.toRTP.send(rtp(number))
+            beside.toRTP.send(rtp(number, 9))
+        pair.toRTCP.send(b"\x80\xc9secret")
+        self.visit()
+        self.visit()
+        self.assertFalse(os.path.exists(stream.path))
+        self.assertEqual([each for each, _ in packetsOf(other.path)], [rtp(n, 9) for n in range(5)])
+        self.assertEqual((stream.packets, stream.controlPackets, stream.discarded), (0, 0, 6))
+        self.assertRaises(BlockingIOError, pair.rtp.recv, 1)
+        self.assertRaises(BlockingIOError, pair.rtcp.recv, 1)
+        self.assertIsNone(stream.firstArrival)
+        assert stream.lastHeard is not None
+
+    def test_unmuted(self) -> None:
+        """
+        What waits when the stream is heard again had come before, and is discarded; what comes
+        then is kept, but for what was sent before.
+        """
+        stream, pair = self.stream()
+        pair.toRTP.send(rtp(1))
+        self.visit()
+        self.drain.mute(stream)
+        self.drain.mute(stream)
+        pair.toRTP.send(rtp(2))
+        self.visit()
+        pair.toRTP.send(rtp(3))
+        pair.toRTCP.send(b"\x80\xc9secret")
+        self.drain.unmute(stream)
+        pair.toRTP.send(rtp(2))
+        pair.toRTP.send(rtp(4))
+        pair.toRTCP.send(b"\x80\xc9open")
+        self.visit()
+        self.visit()
+        self.now = LATE
+        pair.toRTP.send(rtp(3))
+        self.visit()
+        self.assertEqual(
+            [each for each, _ in packetsOf(stream.path)],
+            [rtp(1), rtp(4), b"\x80\xc9open", rtp(3)],
+        )
+        self.assertEqual(stream.discarded, 4)
+        self.drain.unmute(stream)
+
+    def test_mutedAgain(self) -> None:
+        """
+        A stream that is muted again before all that was late has come is muted.
+        """
+        stream, pair = self.stream()
+        self.drain.mute(stream)
+        self.drain.unmute(stream)
+        self.drain.mute(stream)
+        pair.toRTP.send(rtp(9))
+        self.visit()
+        self.assertEqual(stream.discarded, 1)
+        self.assertFalse(os.path.exists(stream.path))
+
+    def test_finishedMuted(self) -> None:
+        """
+        The last packets of a muted stream are not kept either.
+        """
+        stream, pair = self.stream()
+        self.drain.mute(stream)
+        pair.toRTP.send(rtp(1))
+        pair.toRTCP.send(b"\x80\xc9secret")
+        self.drain.finish(stream)
+        self.drain.unmute(stream)
+        self.assertEqual(list(self.directory.iterdir()), [])
+        self.assertEqual(stream.discarded, 2)
+
+    def test_E8_muted(self) -> None:
+        """
+        SRTP of a muted stream is opened all the same: its rollover counter goes on, and what is
+        sent again afterwards is a replay.
+        """
+        suite = "AES_CM_128_HMAC_SHA1_80"
+        sender = CryptoSession(suite, keyOf(suite), inbound=False)
+        stream, pair = self.stream()
+        stream.protect(Protection((MasterKey(suite, keyOf(suite)),)))
+        self.drain.mute(stream)
+        heard = sender.protect(rtp(0xFFFF))
+        for each in (heard, sender.protect(rtp(0x10000))):
+            pair.toRTP.send(each)
+        self.visit()
+        self.drain.unmute(stream)
+        pair.toRTP.send(heard)
+        pair.toRTP.send(sender.protect(rtp(0x10001)))
+        self.visit()
+        self.assertEqual(packetsOf(stream.path), [(rtp(0x10001), False)])
+        self.assertEqual((stream.replayed, stream.unauthenticated), (1, 0))

@@ -10,6 +10,7 @@ from typing import cast
 from attrs import define, field
 from twisted.trial.unittest import SynchronousTestCase
 
+from siprec.media.discarding import Discards
 from siprec.media.drain import Drain
 from siprec.media.loop import CaptureLoop
 from siprec.media.stream import CapturedStream, JournalFile
@@ -50,6 +51,19 @@ class FakeDrain:
                 raise ZeroDivisionError(stream.path)
         self.visited += slice
         return begin + len(slice)
+
+    def mute(self, stream: CapturedStream) -> None:
+        """
+        As of L{Drain}.
+        """
+        stream.discard(Discards())
+
+    def unmute(self, stream: CapturedStream) -> None:
+        """
+        As of L{Drain}.
+        """
+        assert stream in self.streams, "only what is visited can be emptied"
+        stream.discard(Discards(self.world.now))
 
     def finish(self, stream: CapturedStream) -> None:
         """
@@ -349,3 +363,56 @@ class LoopTests(SynchronousTestCase):
                 job()
             self.world.jobs.clear()
             self.loop.obey()
+
+    def test_muted(self) -> None:
+        """
+        A muted stream has no file when its first packet comes, and is emptied at once when it
+        is heard again.
+        """
+        pair, path = LocalPair.make(self), self.mktemp()
+        stream = CapturedStream(path, pair, JournalFile(path))
+        self.loop.add(stream)
+        self.loop.mute(stream, True)
+        self.assertEqual(self.drain.streams, [])
+        pair.toRTP.send(b"x")
+        self.loop.cycle(self.world.now)
+        self.assertEqual(self.drain.streams, [stream])
+        self.assertFalse(os.path.exists(path))
+        self.loop.mute(stream, False)
+        assert stream.discards is not None
+        self.assertEqual(stream.discards.until, self.world.now)
+        before = stream.discards
+        self.loop.mute(stream, False)
+        self.assertIs(stream.discards, before)
+
+    def test_unmutedBeforeFirst(self) -> None:
+        """
+        What has come on a stream that no visit was paid to is discarded, too; one whose file
+        is being opened meanwhile is not visited twice.
+        """
+        streams = []
+        for _ in range(2):
+            pair, path = LocalPair.make(self), self.mktemp()
+            streams.append(CapturedStream(path, pair, JournalFile(path)))
+            self.loop.add(streams[-1])
+        first, second = streams
+        cast(LocalPair, first.pair).toRTP.send(b"x")
+        self.loop.cycle(self.world.now)
+        opening = self.world.jobs[0]
+        for each in streams:
+            self.loop.mute(each, True)
+            self.loop.mute(each, False)
+        self.assertEqual(self.drain.streams, streams)
+        opening()
+        self.loop.obey()
+        self.assertEqual(self.drain.streams, streams)
+        self.assertEqual((first.file, second.file), (-1, -1))
+
+    def test_mutedGone(self) -> None:
+        """
+        A stream that is finished is left alone.
+        """
+        [stream] = self.add(1)
+        self.loop.finish(stream)
+        self.loop.mute(stream, True)
+        self.assertIsNone(stream.discards)

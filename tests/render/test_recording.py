@@ -194,6 +194,22 @@ class RenderTests(RecordingCase):
             [("01.000", "01.020", "loss"), ("02.000", "03.540", "pause")],
         )
 
+    def test_J3_operatorPause(self) -> None:
+        """
+        What an operator paused, while the peer went on, is a pause of every stream and no
+        loss, however long it was; what comes after it is at its place to the sample.
+        """
+        whole = talk(4000)
+        late = [each for each in talk(4000) if each.sequence - whole[0].sequence >= 3900]
+        legs = [[*whole[:100], *late], [*whole[:100], *whole[150:200]]]
+        pauses = [(2.0, "recordingPaused", 0), (78.0, "recordingResumed", 0)]
+        found = self.render(*legs, events=pauses, end=80.0)
+        self.assertEqual([each["lost"] for each in found["streams"]], [0, 0])
+        self.assertEqual({each["cause"] for each in found["gaps"]}, {"pause"})
+        [gap] = [each for each in found["gaps"] if each["stream"] == 0]
+        self.assertEqual((gap["start"][14:23], gap["end"][14:23]), ("00:02.000", "01:18.000"))
+        self.assertNotIn("sequenceRestarted", [each["type"] for each in found["events"]])
+
     def test_A16_pauseWithoutJump(self) -> None:
         """
         A pause after which the numbers go on as if nothing had been is silence just the

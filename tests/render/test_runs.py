@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from unittest.mock import patch
 
 import numpy as np
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from siprec.media.rtp import RTPTable
 from siprec.render import runs
 from siprec.render.runs import Run, nearest
 from siprec.render.sequence import Sequencer
@@ -18,6 +20,16 @@ from tests.render.tables import feed, one, table
 
 def _holes(run: Run) -> list[tuple[int, int]]:
     return [(hole.first, hole.last) for hole in run.missing]
+
+
+def timed(
+    numbers: Sequence[int], times: Sequence[float], stamps: Sequence[int] | None = None
+) -> RTPTable:
+    """
+    @param times: when they came, in seconds.
+    @return: packets.
+    """
+    return evolve(table(numbers, stamps), arrival=(np.array(times) * 1e9).astype(np.int64))
 
 
 class OneRunTests(SynchronousTestCase):
@@ -92,6 +104,34 @@ class OneRunTests(SynchronousTestCase):
         """
         run, _ = one([1, 2, 3001])
         self.assertEqual(run.lost, 2998)
+
+    def test_E5_longJump(self) -> None:
+        """
+        A larger one is, too, where nothing came for as long and the timestamp has gone as far;
+        however often the numbers have wrapped meanwhile.
+        """
+        for number in (5000, 200_000):
+            for cut in (2, 3):
+                sequencer = Sequencer()
+                numbers, times = [1, 2, number, number + 1], [0.0, 0.02, 60.0, 60.02]
+                feed(sequencer, timed(numbers[:cut], times[:cut]))
+                feed(sequencer, timed(numbers[cut:], times[cut:]))
+                [run] = sequencer.runs
+                self.assertEqual((run.low, run.high, run.lost), (1, number + 1, number - 3))
+
+    def test_E6_otherTimestamp(self) -> None:
+        """
+        If it has not, or has gone back, or packets came all the while, it is another sequence.
+        """
+        for stamp, seconds in (
+            (160 * 5000 + 1, 60.0),
+            (160 * 4999, 60.0),
+            (0, 60.0),
+            (160 * 5000, 9.0),
+        ):
+            sequencer = Sequencer()
+            feed(sequencer, timed([1, 2, 5000], [0.0, 0.02, seconds], [160, 320, stamp]))
+            self.assertEqual(len(sequencer.runs), 2)
 
     def test_manyHoles(self) -> None:
         """

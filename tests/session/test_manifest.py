@@ -28,8 +28,8 @@ from tests.session.recordings import NODE, START, START_TEXT, session
 # The contract with everybody who reads recordings.
 KEYS = {
     *("schema", "id", "state", "callID", "sessions", "startTime", "endTime", "duration"),
-    *("nodes", "participants", "streams", "segments", "gaps", "events", "sip", "vendor"),
-    *("metadata", "audio", "endReason", "timeline"),
+    *("nodes", "participants", "streams", "segments", "gaps", "events", "paused", "sip"),
+    *("vendor", "metadata", "audio", "endReason", "timeline"),
 }
 STREAM_KEYS = {
     *("index", "label", "channel", "participant", "codec", "payloadType", "clockRate", "ssrcs"),

@@ -19,18 +19,22 @@ class PauseTests(SynchronousTestCase):
     """
 
     def pauses(
-        self, *events: tuple[float, str], direction: str = "recvonly", active: bool = True
+        self,
+        *events: tuple[float, str],
+        direction: str = "recvonly",
+        active: bool = True,
+        stream: int | None = 1,
     ) -> list[tuple[float, float | None]]:
         """
-        @param events: of stream 1, in seconds after the start.
+        @param events: of stream 1, or of all, in seconds after the start.
         @return: its pauses, in the same way.
         """
         written: list[dict[str, Any]] = [
-            {"time": formatTime(START + at), "type": type, "stream": 1} for at, type in events
+            {"time": formatTime(START + at), "type": type, "stream": stream} for at, type in events
         ]
         written.append({"time": START_TEXT, "type": "streamPaused", "stream": 0})
-        stream = {"index": 1, "direction": direction, "active": active}
-        manifest = {"startTime": START_TEXT, "events": written, "streams": [stream]}
+        entry = {"index": 1, "direction": direction, "active": active}
+        manifest = {"startTime": START_TEXT, "events": written, "streams": [entry]}
         return [
             (begin - START, None if end is None else end - START)
             for begin, end in pausesOf(manifest, 1)
@@ -90,4 +94,28 @@ class PauseTests(SynchronousTestCase):
         self.assertEqual(
             self.pauses((1.0, "streamPaused"), (2.0, "streamResumed"), (3.0, "streamResumed")),
             [(1.0, 2.0)],
+        )
+
+    def test_operator(self) -> None:
+        """
+        What an operator pauses is every stream; beside a pause of the peer's it is one.  It
+        begins with the stream, if that was added meanwhile.
+        """
+        paused, resumed = "recordingPaused", "recordingResumed"
+        self.assertEqual(
+            self.pauses((1.0, paused), (2.0, resumed), (4.0, paused), stream=None),
+            [(1.0, 2.0), (4.0, None)],
+        )
+        self.assertEqual(
+            self.pauses(
+                (1.0, paused), (2.0, "streamPaused"), (3.0, resumed), (4.0, "streamResumed")
+            ),
+            [(1.0, 4.0)],
+        )
+        self.assertEqual(
+            self.pauses(
+                *((1.0, paused), (2.0, resumed), (3.0, paused), (4.0, "streamAdded")),
+                (5.0, resumed),
+            ),
+            [(4.0, 5.0)],
         )

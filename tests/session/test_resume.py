@@ -13,7 +13,8 @@ from twisted.internet.defer import Deferred
 from siprec.media.capture import CaptureStopped
 from siprec.media.ports import NoFreePorts
 from siprec.session.live import LiveRecording, StreamRequest
-from siprec.session.model import CallSnapshot
+from siprec.session.model import CallSnapshot, OperatorPause
+from siprec.session.pausing import pause, resume
 from siprec.session.recordings import NoRoom
 from siprec.session.resume import MediaPlan, Resumption
 from siprec.testing.fakes import FakeCapture, FakePortPool
@@ -167,6 +168,37 @@ class SegmentTests(ResumeTestCase):
         self.assertTrue(first.end and second.end and first.end <= second.end)
         self.assertFalse(live.recording.streams[2].active)
         self.assertEqual(live.bindStream(StreamRequest(2, "3", (PCMU,))).index, 3)
+
+    def test_paused(self) -> None:
+        """
+        What an operator had paused is paused in the new process from the first packet on.
+        """
+        self.change(pause=OperatorPause(START + 1, "x"))
+        live = self.resume()
+        self.assertEqual([each.muted for each in self.capture.attached], [True, True])
+        self.successResultOf(resume(live, "y", None))
+        self.assertEqual([each.muted for each in self.capture.attached], [False, False])
+
+    def test_pausedOnDisk(self) -> None:
+        """
+        So it is where only the manifest says so, as the store was away.
+        """
+        self.successResultOf(pause(self.live, "x", "card"))
+        live = self.resume()
+        self.assertEqual([each.muted for each in self.capture.attached], [True, True])
+        self.assertEqual(live.recording.pause, self.live.recording.pause)
+
+    def test_resumedOnDisk(self) -> None:
+        """
+        And the other way round.
+        """
+        self.successResultOf(pause(self.live, "x", "card"))
+        self.snapshot = CallSnapshot(self.live.recording, dialog(), START)
+        self.clock.advance(0.5)
+        self.successResultOf(resume(self.live, "x", None))
+        live = self.resume()
+        self.assertEqual([each.muted for each in self.capture.attached], [False, False])
+        self.assertIsNone(live.recording.pause)
 
     def test_otherRoot(self) -> None:
         """

@@ -184,3 +184,28 @@ class ShareTests(TapsCase):
         self.ports.stuck = self.ports.taken[0]
         self.taps.unshare()
         self.assertEqual(self.states(), ["shared", ""])
+
+
+class MuteTests(TapsCase):
+    """
+    Nothing is kept of any stream.
+    """
+
+    def test_mute(self) -> None:
+        """
+        All captures are muted, those to come too, until it is undone.
+        """
+        self.successResultOf(self.taps.mute(True))
+        self.taps.allocate(2, HOST)
+        self.taps.attach(2, "/r/1-2.rtpdump")
+        self.assertEqual([each.muted for each in self.capture.attached], [True, True, True])
+        self.successResultOf(self.taps.mute(False))
+        self.taps.allocate(3, HOST)
+        self.taps.attach(3, "/r/1-3.rtpdump")
+        self.assertEqual([each.muted for each in self.capture.attached], [False] * 4)
+
+    def test_nothing(self) -> None:
+        """
+        Where nothing is captured it holds at once.
+        """
+        self.successResultOf(Taps(self.ports, self.capture).mute(True))

@@ -109,6 +109,8 @@ class TimelineTests(SynchronousTestCase):
             ("callTransferred", "transfer"),
             ("sdpChanged", "sdp"),
             ("labelChanged", "sdp"),
+            ("recordingPaused", "pause"),
+            ("recordingResumed", "resume"),
             ("dtmf", "dtmf"),
             ("resumed", "node"),
             ("bye", "end"),

@@ -4,16 +4,19 @@ A node for the shell, without network.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
 from siprec.config import Settings, loadSettings
 from siprec.media.loop import CaptureCounters
 from siprec.metrics import Metrics
 from siprec.recorder import Recorder
+from siprec.session.live import LiveRecording
+from siprec.session.pausing import pause, resume
 from siprec.session.recordings import Recordings
 from siprec.shell.interfaces import ICaptureState, IShellNode
 from siprec.web.interfaces import NotRunning
@@ -109,3 +112,28 @@ class ShellNode:
         See L{IShellNode}.
         """
         raise NotRunning(recording)
+
+    def pauseRecording(
+        self, recording: str, who: str, reason: str | None
+    ) -> Deferred[dict[str, Any]]:
+        """
+        See L{IShellNode}.
+        """
+        return self._change(recording, lambda live: pause(live, who, reason))
+
+    def resumeRecording(
+        self, recording: str, who: str, reason: str | None
+    ) -> Deferred[dict[str, Any]]:
+        """
+        See L{IShellNode}.
+        """
+        return self._change(recording, lambda live: resume(live, who, reason))
+
+    def _change(
+        self, recording: str, step: Callable[[LiveRecording], Deferred[None]]
+    ) -> Deferred[dict[str, Any]]:
+        call = self.recorder.callOf(recording)
+        if call is None or call.live is None:
+            return fail(NotRunning(recording))
+        live = call.live
+        return step(live).addCallback(lambda _: live.manifest())

@@ -117,6 +117,41 @@ class CommandTests(RecorderTestCase):
         ):
             self.assertIn(part, text)
 
+    def test_pauseAndResume(self) -> None:
+        """
+        A recording is paused in the name of who is logged in, and resumed; both show it.
+        """
+        self.names = namespace(self.node, self.house.now, "ann (SHA256:x)")
+        self.src.call()
+        [identity] = self.house.service.recordings
+        told = self.run_("pause", identity[-6:], "card")
+        self.assertIn("is paused since 2026-01-05T09:00:00.000000Z by manhole: ann", told)
+        self.assertIn(" paused ", self.run_("sessions"))
+        text = self.run_("session", identity)
+        self.assertIn("since 2026-01-05 09:00:00 UTC by manhole: ann (SHA256:x): card", text)
+        self.assertTrue(all(each.muted for each in self.house.capture.attached))
+        self.assertEqual(self.run_("resume", identity), f"{identity} is recorded")
+        self.assertNotIn("paused", self.run_("sessions"))
+        self.assertFalse(any(each.muted for each in self.house.capture.attached))
+
+    def test_notPaused(self) -> None:
+        """
+        What cannot be paused is said: it does not run here, or not any more, or the reason
+        cannot be told.
+        """
+        self.assertIn("no recording 'x' runs here", self.run_("pause", "x"))
+        self.house.renderer.waiting = []
+        self.src.call()
+        [identity] = self.house.service.recordings
+        self.assertIn("printable", self.run_("pause", identity, "\x1b"))
+        self.assertIn("by manhole", self.run_("pause", identity))
+        self.assertIn("no reason given", self.run_("session", identity))
+        self.src.bye()
+        self.assertEqual(self.run_("pause", identity), f"{identity} does not run here any more")
+        self.house.wait(1)
+        for done in self.house.renderer.waiting:
+            done.callback({"duration": 0, "streams": [], "gaps": [], "events": [], "audio": None})
+
     def test_sessionWithoutDialog(self) -> None:
         """
         Once the dialog is over, nothing is said of it, nor of streams that
@@ -229,7 +264,7 @@ class CommandTests(RecorderTestCase):
         self.assertEqual(before, after)
         self.assertFalse(self.house.service.draining)
         unsafe = [n for n, c in self.names.items() if "NOT read-only" in getattr(c, "text", "")]
-        self.assertEqual(unsafe, ["drain"])
+        self.assertEqual(unsafe, ["pause", "resume", "drain"])
 
     def test_help(self) -> None:
         """
@@ -240,7 +275,7 @@ class CommandTests(RecorderTestCase):
             [line.split()[0] for line in text.splitlines()],
             [
                 *("type", "capture()", "drain()", "help(about)", "node", "nodes()"),
-                *("session(id)", "sessions()", "stats()", "store"),
+                *("pause(id,", "resume(id,", "session(id)", "sessions()", "stats()", "store"),
             ],
         )
         for line in text.splitlines()[1:]:
@@ -251,12 +286,14 @@ class CommandTests(RecorderTestCase):
 
     def test_choices(self) -> None:
         """
-        C{session} is completed with the ids of what is recorded.
+        C{session} is completed with the ids of what is recorded, as are C{pause} and
+        C{resume}.
         """
         self.src.invite()
-        command = self.names["session"]
-        assert isinstance(command, Command)
-        self.assertEqual(list(command.choices()), list(self.house.service.recordings))
+        for name in ("session", "pause", "resume"):
+            command = self.names[name]
+            assert isinstance(command, Command)
+            self.assertEqual(list(command.choices()), list(self.house.service.recordings))
 
     def test_node(self) -> None:
         """

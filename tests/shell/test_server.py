@@ -44,7 +44,7 @@ class ServerTests(SynchronousTestCase):
             self.clock,
             Key(Ed25519PrivateKey.generate()),
             AuthorizedKeys("/nonexistent"),
-            lambda typed: Opening(dict, "welcome", typed),
+            lambda typed, who: Opening(dict, "welcome", typed),
         )
         self.factory.doStart()
         self.addCleanup(self.factory.doStop)

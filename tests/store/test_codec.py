@@ -260,6 +260,15 @@ class SchemaTests(SynchronousTestCase):
         del plain["correlations"], plain["snapshot"]["recording"]["correlations"]
         self.assertEqual(decode(msgpack.packb([1, plain])), data)
 
+    def test_schema4(self) -> None:
+        """
+        A record of schema 4 knows no pauses of operators.
+        """
+        data = makeData(snapshot=makeSnapshot())
+        _, plain = msgpack.unpackb(encode(data))
+        del plain["snapshot"]["recording"]["pause"]
+        self.assertEqual(decode(msgpack.packb([4, plain])), data)
+
     def test_newer(self) -> None:
         """
         A record of a newer schema is refused, as is one whose number makes no

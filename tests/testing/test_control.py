@@ -69,6 +69,20 @@ class FakeControlTests(SynchronousTestCase):
         self.failureResultOf(self.control.stopRecording("a", "me"), NoSuchRecording)
         self.failureResultOf(self.control.stopRecording("b", "me"), NotRunning)
 
+    def test_pause(self) -> None:
+        """
+        A recording can be paused and resumed; others fail as the interface says.
+        """
+        paused = self.successResultOf(self.control.pauseRecording("a", "me", "why"))
+        self.assertEqual(paused, {"id": "a", "paused": {"who": "me", "reason": "why"}})
+        resumed = self.successResultOf(self.control.resumeRecording("a", "you", None))
+        self.assertEqual(resumed, {"id": "a", "paused": None})
+        self.assertEqual(self.control.paused, [("a", "me", "why")])
+        self.assertEqual(self.control.resumed, [("a", "you", None)])
+        for change in (self.control.pauseRecording, self.control.resumeRecording):
+            self.failureResultOf(change("b", "me", None), NotRunning)
+            self.failureResultOf(change("c", "me", None), NoSuchRecording)
+
     def test_broken(self) -> None:
         """
         Every question can be made to fail.

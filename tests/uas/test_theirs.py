@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 
 from siprec.metadata.masking import Mask
 from siprec.session.model import CallSnapshot, FinalResponse
+from siprec.session.pausing import pause, resume
 from siprec.sip.message import Response
 from siprec.testing.offer import makeMetadata
 from siprec.uas import theirs
@@ -219,3 +220,17 @@ class DigitTests(RecorderTestCase):
         self.src.bye()
         [event] = [each for each in self.house.manifest["events"] if each["type"] == "dtmf"]
         self.assertEqual((event["digit"], event["masked"]), (None, True))
+
+    def test_paused(self) -> None:
+        """
+        While nothing is kept they are not told either.
+        """
+        self.src.call()
+        [live] = self.house.service.recordings.values()
+        self.successResultOf(pause(live, "x", None))
+        self.assertEqual(self.press(b"5"), 200)
+        self.successResultOf(resume(live, "x", None))
+        self.press(b"6")
+        self.src.bye()
+        digits = [each["digit"] for each in self.house.manifest["events"] if "digit" in each]
+        self.assertEqual(digits, ["6"])

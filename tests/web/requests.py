@@ -58,7 +58,9 @@ class SiteTestCase(SynchronousTestCase):
         self.addCleanup(self.assertEqual, self.clock.getDelayedCalls(), [])
         self.addCleanup(self.site.doStop)
 
-    def send(self, method: str, path: str) -> tuple[HTTPChannel, StringTransport]:
+    def send(
+        self, method: str, path: str, body: bytes = b""
+    ) -> tuple[HTTPChannel, StringTransport]:
         """
         @return: the connection on which the request was sent.
         """
@@ -66,15 +68,16 @@ class SiteTestCase(SynchronousTestCase):
         assert protocol is not None
         transport = StringTransport(peerAddress=IPv4Address("TCP", "192.0.2.7", 40000))
         protocol.makeConnection(transport)
-        head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        protocol.dataReceived(head.encode())
+        head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        length = f"Content-Length: {len(body)}\r\n" if body else ""
+        protocol.dataReceived(f"{head}{length}\r\n".encode() + body)
         return protocol, transport
 
-    def request(self, method: str, path: str) -> Reply:
+    def request(self, method: str, path: str, body: bytes = b"") -> Reply:
         """
         @return: the response, which must have been sent already.
         """
-        transport = self.send(method, path)[1]
+        transport = self.send(method, path, body)[1]
         reply = parseReply(transport.value())
         self.assertEqual(reply.headers["cache-control"], "no-store")
         if reply.body:
@@ -90,10 +93,10 @@ class SiteTestCase(SynchronousTestCase):
         self.assertEqual(reply.headers["content-type"], "application/json")
         return reply.json
 
-    def post(self, path: str, status: int) -> Any:
+    def post(self, path: str, status: int, body: bytes = b"") -> Any:
         """
         @return: the JSON of a POST that gives C{status}.
         """
-        reply = self.request("POST", path)
+        reply = self.request("POST", path, body)
         self.assertEqual(reply.status, status, reply.body)
         return reply.json

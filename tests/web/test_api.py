@@ -197,12 +197,38 @@ class ActionTests(APITestCase):
 
     def test_pauseAndResume(self) -> None:
         """
-        Pausing is named and refused, rather than silently not done.
+        A running recording is paused and resumed in the name of the peer's address, for a
+        reason that is in the body, if there is one; its manifest comes back.
         """
+        path = f"/api/recordings/{self.ids[2]}"
+        self.control.running[self.ids[2]] = {"id": self.ids[2]}
+        found = self.post(f"{path}/pause", 200, b'{"reason": "card"}')
+        self.assertEqual(found["paused"], {"who": "192.0.2.7", "reason": "card"})
+        self.assertIsNone(self.post(f"{path}/resume", 200)["paused"])
+        self.assertEqual(self.control.paused, [(self.ids[2], "192.0.2.7", "card")])
+        self.assertEqual(self.control.resumed, [(self.ids[2], "192.0.2.7", None)])
+
+    def test_badReason(self) -> None:
+        """
+        With a body that says something else nothing happens.
+        """
+        self.control.running[self.ids[2]] = {"id": self.ids[2]}
         for action in ("pause", "resume"):
-            found = self.post(f"/api/recordings/{self.ids[2]}/{action}", 501)
-            self.assertEqual(found["error"], "not-implemented")
-            self.assertIn(action, found["detail"])
+            found = self.post(f"/api/recordings/{self.ids[2]}/{action}", 400, b"[]")
+            self.assertEqual(found["error"], "bad-body")
+        self.assertEqual((self.control.paused, self.control.resumed), ([], []))
+
+    def test_pauseEnded(self) -> None:
+        """
+        What is over cannot be paused or resumed: 409; what there is not: 404.
+        """
+        self.control.ended.add(self.ids[0])
+        for action in ("pause", "resume"):
+            for recording in self.ids[:2]:
+                found = self.post(f"/api/recordings/{recording}/{action}", 409)
+                self.assertEqual(found["error"], "not-running")
+            found = self.post(f"/api/recordings/{NOBODY}/{action}", 404)
+            self.assertEqual(found["error"], "no-such-recording")
 
     def test_nodes(self) -> None:
         """
