@@ -131,6 +131,12 @@ class ICapture(Interface):
         before may already be treated so.
         """
 
+    def withhold(nothing: bool) -> None:
+        """
+        Write nothing of what comes on any stream from now on, but count it as
+        unwritten; or write again.
+        """
+
     def detach(stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:
         """
         End it after C{linger} seconds more.  The sockets stay open; only when the

@@ -26,6 +26,7 @@ __all__ = [
     "journalEnd",
     "parseHeader",
     "readJournal",
+    "soundEnd",
     "startFor",
 ]
 
@@ -266,3 +267,34 @@ def journalEnd(path: str | os.PathLike[str]) -> tuple[JournalHeader | None, int]
             rest = buffer[end:]
             more = more and bool(fresh)
         return header, position
+
+
+def soundEnd(path: str | os.PathLike[str], untilNs: int) -> int:
+    """
+    Where what a crash has left of a journal stops making sense.  A torn record is
+    damage, and so are zeros; but what a power cut leaves may also look like records.
+
+    @param untilNs: no packet can have come after this, nanoseconds since the epoch.
+    @return: the end of the last record before which all are whole and can be true;
+        0 if not even the header is whole.
+    @raise BadJournal: it is no rtpdump file.
+    @raise OSError: if it cannot be read.
+    """
+    with open(path, "rb") as file:
+        header = _open(file)
+        if header is None:
+            return 0
+        rest, position, more = b"", header.size, True
+        while more:
+            fresh = file.read(1 << 20)
+            buffer = rest + fresh
+            records, end, more = _walk(buffer)
+            table = _table(buffer, records, header.startNs)
+            wire = _field(table.data, records + 2, 2)
+            bad = (table.arrival > untilNs) | ((wire > 0) & (wire < table.length))
+            if bad.any():
+                return position + int(records[bad.argmax()])
+            position += end
+            rest = buffer[end:]
+            more = more and bool(fresh)
+        return position

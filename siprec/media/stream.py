@@ -26,7 +26,7 @@ _CELL = np.dtype(
         for name in (
             *("file", "position", "startNs", "firstNs", "lastNs", "packets", "octets"),
             *("controlPackets", "truncated", "unwritten", "rtpDrops", "rtcpDrops"),
-            "secured",
+            *("secured", "synced"),
         )
     ]
 )
@@ -119,8 +119,12 @@ class JournalFile:
             descriptor = os.open(self.path, flags, 0o640)
         try:
             header, end = None, 0
-            if os.fstat(descriptor).st_size:
+            size = os.fstat(descriptor).st_size
+            if size:
                 header, end = journalEnd(self.path)
+            if size > end:
+                # What is left of a write that was cut short must not follow the next.
+                os.ftruncate(descriptor, end)
             return descriptor, end, 0 if header is None else header.startNs
         except BadJournal as error:
             os.close(descriptor)
@@ -189,6 +193,7 @@ class CapturedStream:
     @ivar position: where the next write goes; 0: the file is to be opened or its
         header still to be written.
     @ivar startNs: what the offsets of the records count from.
+    @ivar synced: the position up to which it was handed to the disk.
     @ivar protection: what opens its packets; C{None}: they come in the clear.
     """
 
@@ -214,6 +219,7 @@ class CapturedStream:
     rtpDrops = _Number()
     rtcpDrops = _Number()
     secured = _Number()
+    synced = _Number()
 
     def protect(self, protection: Protection | None) -> None:
         """
@@ -269,5 +275,5 @@ class CapturedStream:
         """
         @return: the descriptor, which is the caller's to close now; below 0: none.
         """
-        descriptor, self.file, self.position = self.file, -1, 0
+        descriptor, self.file, self.position, self.synced = self.file, -1, 0, 0
         return descriptor

@@ -16,7 +16,7 @@ from siprec.session.abandoned import ABANDONED
 from siprec.session.disk import Disk
 from siprec.session.equipment import Equipment
 from siprec.session.files import RecordingFiles
-from siprec.session.interfaces import RendererStopped
+from siprec.session.interfaces import RendererStopped, isFull
 from siprec.session.live import LiveRecording
 from siprec.session.manifest import Manifest, isWhole, nodeChangeSeconds, withRendering
 
@@ -27,6 +27,9 @@ log = Logger()
 #: How long media is still captured after the end of a call, in seconds
 #: (CONFORMANCE E1).
 LINGER = 0.3
+
+# The most looks at the disk from one attempt to make the audio to the next.
+_MOST_LOOKS = 32
 
 
 @define(eq=False, repr=False)
@@ -94,10 +97,18 @@ class Finisher:
                 return
         files = live.files
         assert files is not None, "only what has files is finished"
-        if await self._written(live, files):
+        # The manifest after the rendering is synced: that takes a disk's time, and until
+        # then the marker tells the next start to go on with it.
+        if await self._written(live, files, live.manifest, durable=False):
             await self._render(live, files)
 
-    async def _written(self, live: LiveRecording, files: RecordingFiles) -> bool:
+    async def _written(
+        self,
+        live: LiveRecording,
+        files: RecordingFiles,
+        describe: Callable[[], Manifest],
+        durable: bool,
+    ) -> bool:
         """
         Write the manifest of a call that is over, however long it takes: on a
         full disk until there is room, or until the node stops.  Then the
@@ -105,9 +116,7 @@ class Finisher:
         """
         while True:
             try:
-                # The one after the rendering is synced: that takes a disk's time, and
-                # until then the marker tells the next start to go on with it.
-                await files.finish(live.manifest(), durable=False)
+                await files.finish(describe(), durable=durable)
                 return True
             except OSError as error:
                 if not any(each["type"] == "manifestLate" for each in live.recording.events):
@@ -117,11 +126,36 @@ class Finisher:
             if not await self._disk.nextLook():
                 return False
 
+    async def _rendered(self, live: LiveRecording) -> dict[str, Any]:
+        """
+        Make the audio, on a full disk when there is room.
+
+        @raise RendererStopped: the node stops before that.
+        @raise Exception: it cannot be made, for another reason.
+        """
+        looks = 1
+        while True:
+            try:
+                return await self._equipment.renderer.render(live.recording.directory)
+            except Exception as error:
+                if not isFull(error):
+                    raise
+                log.error(
+                    "{recording}: no room for its audio: {why}",
+                    recording=live.recording.id,
+                    why=str(error),
+                )
+            # It may be room for others that there is, and not for this one.
+            for _ in range(looks):
+                if not await self._disk.nextLook():
+                    raise RendererStopped(live.recording.directory)
+            looks = min(2 * looks, _MOST_LOOKS)
+
     async def _render(self, live: LiveRecording, files: RecordingFiles) -> None:
         recording, clock, metrics = live.recording, self._equipment.clock, self._equipment.metrics
         started = clock.seconds()
         try:
-            rendering = await self._equipment.renderer.render(recording.directory)
+            rendering = await self._rendered(live)
         except RendererStopped:
             # The marker stays: the next start does it.
             log.info("{recording}: left to be rendered", recording=recording.id)
@@ -138,7 +172,8 @@ class Finisher:
             state = "complete" if isWhole(found) else "incomplete"
             manifest = withRendering(found, rendering, state)
         metrics.renderSeconds.observe(clock.seconds() - started)
-        await files.finish(manifest)
+        if not await self._written(live, files, lambda: manifest, durable=True):
+            return
         await self._tell(recording.directory, manifest)
         await self._equipment.workers.run(self._equipment.running.remove, recording.id)
         metrics.recordings.labels(manifest["state"]).inc()

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 from twisted.logger import Logger
 
 from siprec.ids import NodeID, RecordingID
@@ -27,6 +27,7 @@ from siprec.session.manifest import JOURNAL_ERROR, Manifest
 from siprec.session.model import CallSnapshot, DialogInfo
 from siprec.session.protecting import withCounters
 from siprec.session.resume import SAME_PLACE, MediaPlan, Resumption
+from siprec.session.shortage import Shortage
 from siprec.session.tally import Tally
 
 __all__ = ["NoRoom", "Recordings"]
@@ -41,7 +42,9 @@ class Recordings(Service):
 
     @ivar minFree: octets of free disk below which no new recording is begun.
     @ivar exclude: patterns of header names that must not be kept; C{mask} for the rest.
-    @ivar disk: knows how much room there is.
+    @ivar disk: knows how much room there is, and C{shortage} what to do about that.
+    @ivar syncing: runs with it, to hand manifests to the disk; see
+        L{siprec.session.syncing}.
     @ivar window: for how many seconds a recording that ends for one of the reasons in
         L{siprec.session.abandoned.ABANDONED} waits for another session of its call.
     @ivar recordings: what is being recorded or finished, by id.
@@ -61,6 +64,8 @@ class Recordings(Service):
     onFinished: Callable[[str, Manifest], Deferred[None]] | None = field(default=None, init=False)
     _abandoned: Abandoned = field(init=False)
     _finisher: Finisher = field(init=False)
+    shortage: Shortage = field(init=False)
+    syncing: Service = field(factory=Service, init=False)
     _tally: Tally = field(factory=Tally, init=False)
     _beginning: int = field(default=0, init=False)
     _idle: list[Deferred[None]] = field(factory=list, init=False)
@@ -68,6 +73,12 @@ class Recordings(Service):
     @disk.default
     def _makeDisk(self) -> Disk:
         return Disk(self.root, self._equipment.clock)
+
+    @shortage.default
+    def _makeShortage(self) -> Shortage:
+        shortage = Shortage(self._equipment.capture, lambda: list(self.recordings.values()))
+        self.disk.onLook = lambda: shortage.look(self.disk.free, self.minFree)
+        return shortage
 
     @_abandoned.default
     def _makeAbandoned(self) -> Abandoned:
@@ -97,6 +108,7 @@ class Recordings(Service):
         """
         super().startService()
         self.disk.startService()
+        self.syncing.startService()
 
     @property
     def diskFree(self) -> int | None:
@@ -127,7 +139,8 @@ class Recordings(Service):
         whoever owns their dialogs.
         """
         super().stopService()
-        return self.disk.stopService()
+        ends = [maybeDeferred(each.stopService) for each in (self.disk, self.syncing)]
+        return gatherResults(ends).addCallback(lambda _: None)
 
     def media(self, name: str) -> int:
         """
@@ -154,7 +167,8 @@ class Recordings(Service):
         if self.diskFree is None:
             reasons.append(f"the recordings directory {self.root} cannot be read")
         elif self.full:
-            reasons.append(f"only {self.diskFree} octets are free in {self.root}")
+            stopped = ": nothing is recorded" if self.shortage.stopped else ""
+            reasons.append(f"only {self.diskFree} octets are free in {self.root}{stopped}")
         if not self._equipment.ports.free:
             reasons.append("every RTP port is taken")
         return reasons
@@ -251,6 +265,7 @@ class Recordings(Service):
         try:
             live = await beginning
             self.recordings[live.recording.id] = live
+            self.shortage.begun(live)
         finally:
             self._beginning -= 1
             self._checkIdle()

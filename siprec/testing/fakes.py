@@ -223,6 +223,7 @@ class FakeCapture:
     @ivar attached: the streams at work.
     @ivar detached: those that ended, with the time each lingered, or might have.
     @ivar quiet: those of them that were to end when it was quiet, with how long.
+    @ivar withholding: nothing is written.
     @ivar waiting: if a list, detaching does not end by itself: a test fires
         the Deferreds that are put here.
     """
@@ -232,6 +233,7 @@ class FakeCapture:
     detached: list[tuple[FakeCapturedStream, float]] = field(factory=list)
     quiet: list[tuple[FakeCapturedStream, float]] = field(factory=list)
     waiting: list[Deferred[ICapturedStream]] | None = None
+    withholding: bool = False
 
     def attach(
         self, pair: IPortPair, path: str, protection: Protection | None = None
@@ -251,6 +253,12 @@ class FakeCapture:
         """
         assert isinstance(stream, FakeCapturedStream)
         stream.protection = protection
+
+    def withhold(self, nothing: bool) -> None:
+        """
+        See L{ICapture.withhold}.
+        """
+        self.withholding = nothing
 
     def detach(self, stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:
         """

@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from siprec.session import manifest as manifests
 from siprec.session.files import (
     RecordingFiles,
     createRecording,
@@ -237,6 +238,38 @@ class FilesTests(SynchronousTestCase):
         Undo L{breakDirectory}.
         """
         os.rename(f"{self.directory}.away", self.directory)
+
+    def test_unsynced(self) -> None:
+        """
+        Until it was handed to the disk a manifest would not outlive a power cut; once one
+        was, it is only replaced by another one that does.
+        """
+        synced: list[str] = []
+        self.patch(manifests.os, "fsync", lambda number: synced.append("fsync"))
+        self.assertTrue(self.files.unsynced)
+        self.change()
+        self.workers.work()
+        self.assertEqual(synced, [])
+        self.files.syncing()
+        self.assertFalse(self.files.unsynced)
+        self.change()
+        self.workers.work()
+        self.assertEqual(synced, ["fsync"])
+        self.assertTrue(self.files.unsynced)
+        done = self.files.finish(self.describe())
+        self.workers.work()
+        self.successResultOf(done)
+        self.assertFalse(self.files.unsynced)
+
+    def test_documentInTheWay(self) -> None:
+        """
+        A document that cannot be written leaves nothing behind.
+        """
+        os.makedirs(f"{self.directory}/metadata-2.xml/in the way")
+        self.files.writeDocument("metadata-2.xml", b"<x/>")
+        self.workers.work()
+        self.assertEqual(len(self.errors), 1)
+        self.assertNotIn("metadata-2.xml.new", os.listdir(self.directory))
 
     def test_discard(self) -> None:
         """
