@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.python.failure import Failure
 
 from siprec.session.interfaces import IWorkers
+from siprec.session.leavings import removeUnfinished
 from siprec.session.manifest import NAME, UNFINISHED, Manifest, syncDirectory, writeManifest
 from siprec.session.model import RecordingSession
 from siprec.session.running import RunningRecordings
@@ -101,6 +102,8 @@ def _update(
                 os.fsync(file.fileno())
     writeManifest(directory, manifest, durable=durable, whole=whole)
     if durable:
+        # Those of a process that had this recording before, and died.
+        removeUnfinished(directory)
         syncDirectory(os.path.dirname(directory))
 
 

@@ -261,6 +261,22 @@ class FilesTests(SynchronousTestCase):
         self.successResultOf(done)
         self.assertFalse(self.files.unsynced)
 
+    def test_unfinished(self) -> None:
+        """
+        The last manifest of all takes away what an earlier process had not finished.
+        """
+        names = (".audio.wav.1-a.unfinished", "metadata-9.xml.new")
+        for name in names:
+            with open(f"{self.directory}/{name}", "w"):
+                pass
+        self.change()
+        self.workers.work()
+        self.assertLess(set(names), set(os.listdir(self.directory)))
+        done = self.files.finish(self.describe())
+        self.workers.work()
+        self.successResultOf(done)
+        self.assertEqual(os.listdir(self.directory), ["recording.json"])
+
     def test_documentInTheWay(self) -> None:
         """
         A document that cannot be written leaves nothing behind.
