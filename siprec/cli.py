@@ -12,6 +12,8 @@ from contextlib import suppress
 
 from siprec import __version__
 from siprec.config import ConfigError
+from siprec.listen.command import ListenError, listen
+from siprec.listen.command import addArguments as addListening
 from siprec.plot import PlotError, plot
 from siprec.render.form import FORMATS, LAYOUTS, Form
 from siprec.render.outputs import namesOf
@@ -102,9 +104,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shown.add_argument("directory", help="the recording's directory")
     shown.add_argument("--plot", metavar="FILE.png", help="also draw the waveform into that file")
     addArguments(commands.add_parser("trace", help="show the SIP messages of a running node"))
+    addListening(commands.add_parser("listen", help="play a call that is being recorded"))
     options = parser.parse_args(arguments)
     try:
-        if options.command == "trace":
+        if options.command == "listen":
+            listen(options, _warn, lambda: sys.stdout.buffer)
+        elif options.command == "trace":
             TraceCommand(options, _print, _warn, lambda: sys.stdout.buffer).run()
         elif options.command == "show":
             _print(_show(options.directory, options.plot))
@@ -113,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given = {name: value for name, value in form.items() if value is not None}
             _print(_render(options.directory, options.split, given))
     except KeyboardInterrupt:
-        return 0  # it is how a trace ends
+        return 0  # it is how a trace ends, or listening
     except BrokenPipeError:
         # Whoever reads has seen enough; nothing more may be written at the exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -122,6 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         OSError,
         BadManifest,
         ConfigError,
+        ListenError,
         PlotError,
         RenderError,
         TraceError,

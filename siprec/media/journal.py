@@ -22,6 +22,7 @@ __all__ = [
     "BadJournal",
     "JournalHeader",
     "PacketTable",
+    "cutRecords",
     "fileHeader",
     "journalEnd",
     "parseHeader",
@@ -214,6 +215,17 @@ def _table(buffer: bytes, records: NDArray[np.int64], startNs: int) -> PacketTab
     rtcp |= (length >= 2) & (view[heads] >> 6 == 2) & (kind >= 192) & (kind <= 223)
     arrival = startNs + _field(view, records + 4, 4) * _MS
     return PacketTable(arrival, start, length, rtcp, view)
+
+
+def cutRecords(buffer: bytes, startNs: int) -> tuple[PacketTable, int]:
+    """
+    Take the whole records from what begins with one.
+
+    @param startNs: of the journal's header.
+    @return: their packets, and where the last of them ends.
+    """
+    records, end, _ = _walk(buffer)
+    return _table(buffer, records, startNs), end
 
 
 def _open(file: BinaryIO) -> JournalHeader | None:
