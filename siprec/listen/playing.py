@@ -211,5 +211,6 @@ def _near(difference: int, bits: int) -> int:
 def _resampled(samples: NDArray[np.int16], have: int, want: int) -> NDArray[np.int16]:
     if have == want or not len(samples):
         return samples
-    places = np.arange(len(samples) * want // have) * (have / want)
-    return np.interp(places, np.arange(len(samples)), samples).astype(np.int16)
+    places: NDArray[np.float64] = np.arange(len(samples) * want // have) * (have / want)
+    found: NDArray[np.int16] = np.interp(places, np.arange(len(samples)), samples).astype(np.int16)
+    return found

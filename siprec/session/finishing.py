@@ -13,14 +13,23 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from siprec.session.abandoned import ABANDONED
+from siprec.session.beginning import directoryOf
 from siprec.session.disk import Disk
 from siprec.session.equipment import Equipment
 from siprec.session.files import RecordingFiles
 from siprec.session.interfaces import RendererStopped, isFull
 from siprec.session.live import LiveRecording
-from siprec.session.manifest import Manifest, isWhole, nodeChangeSeconds, withRendering
+from siprec.session.manifest import (
+    BadManifest,
+    Manifest,
+    isWhole,
+    nodeChangeSeconds,
+    readManifest,
+    withRendering,
+)
+from siprec.session.model import RecordingSession
 
-__all__ = ["LINGER", "Finisher"]
+__all__ = ["LINGER", "Finisher", "finishedManifest"]
 
 log = Logger()
 
@@ -30,6 +39,20 @@ LINGER = 0.3
 
 # The most looks at the disk from one attempt to make the audio to the next.
 _MOST_LOOKS = 32
+
+
+def finishedManifest(directory: str, segments: int) -> Manifest | None:
+    """
+    @param segments: how many its record has.
+    @return: the manifest of a recording that a process finished, and whose record it could
+        not remove any more; C{None}: it is not finished.  Blocks.
+    """
+    try:
+        manifest = readManifest(directory)
+    except (OSError, BadManifest):
+        return None  # whoever finishes it tells
+    final = manifest["state"] in ("complete", "incomplete")
+    return manifest if final and len(manifest["segments"]) >= segments else None
 
 
 @define(eq=False, repr=False)
@@ -73,6 +96,26 @@ class Finisher:
             ).addCallback(lambda _: self._forget(live, self._finishing.pop(live)))
         return done
 
+    async def settle(self, recording: RecordingSession) -> bool:
+        """
+        A process has died that had this recording: where it had been finished by then,
+        nothing of it must change any more.
+
+        @return: whether it is so, and there is nothing left to do.
+        @raise OSError: its marker cannot be removed.
+        """
+        equipment = self._equipment
+        # The same directory may be mounted elsewhere on another machine.
+        directory = directoryOf(equipment.root, recording.id, recording.startTime)
+        manifest = await equipment.workers.run(finishedManifest, directory, len(recording.segments))
+        if manifest is None:
+            return False
+        log.info("{recording}: was finished before", recording=recording.id)
+        await self._tell(directory, manifest)
+        await self._forgetSnapshot(recording)
+        await equipment.workers.run(equipment.running.remove, recording.id)
+        return True
+
     async def _finish(self, live: LiveRecording, reason: str) -> None:
         try:
             await self._complete(live, reason)
@@ -80,13 +123,13 @@ class Finisher:
             # The dialog is over whatever became of the files; but where another
             # one goes on with the recording, the record is its own.
             if live.files is not None:
-                await self._forgetSnapshot(live)
+                await self._forgetSnapshot(live.recording)
 
-    async def _forgetSnapshot(self, live: LiveRecording) -> None:
+    async def _forgetSnapshot(self, recording: RecordingSession) -> None:
         try:
-            await self._equipment.store.delete(live.recording.id)
+            await self._equipment.store.delete(recording.id)
         except Exception:
-            log.failure("{recording}: snapshot not deleted", recording=live.recording.id)
+            log.failure("{recording}: snapshot not deleted", recording=recording.id)
 
     async def _complete(self, live: LiveRecording, reason: str) -> None:
         await live.stopCapture(LINGER, reason)

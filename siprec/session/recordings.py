@@ -48,6 +48,7 @@ class Recordings(Service):
     @ivar window: for how many seconds a recording that ends for one of the reasons in
         L{siprec.session.abandoned.ABANDONED} waits for another session of its call.
     @ivar recordings: what is being recorded or finished, by id.
+    @ivar ending: what another process had, and L{end} finishes.
     @ivar draining: set when no new recording may be begun.
     @ivar onFinished: called with directory and manifest of each recording that was
         finished, or C{None}; its marker stays until that has fired.  It must not fail.
@@ -59,6 +60,7 @@ class Recordings(Service):
     window: float = 0.0
     mask: Mask = NO_MASK
     recordings: dict[RecordingID, LiveRecording] = field(factory=dict, init=False)
+    ending: set[RecordingID] = field(factory=set, init=False)
     draining: bool = field(default=False, init=False)
     disk: Disk = field(init=False)
     onFinished: Callable[[str, Manifest], Deferred[None]] | None = field(default=None, init=False)
@@ -257,8 +259,14 @@ class Recordings(Service):
         @raise NoRoom: its files cannot be had; what is on the disk stays,
             marked as unfinished.
         """
-        live = await self._begun(Resumption(self._resources(), snapshot, epoch).end())
-        await self.finish(live, snapshot.recording.endReason or reason)
+        self.ending.add(snapshot.recording.id)
+        try:
+            if await self._finisher.settle(snapshot.recording):
+                return
+            live = await self._begun(Resumption(self._resources(), snapshot, epoch).end())
+            await self.finish(live, snapshot.recording.endReason or reason)
+        finally:
+            self.ending.discard(snapshot.recording.id)
 
     async def _begun(self, beginning: Coroutine[Any, Any, LiveRecording]) -> LiveRecording:
         self._beginning += 1

@@ -152,7 +152,7 @@ class Folders:
 
     def _state(self, folder: str) -> str | None:
         manifest = self._read(folder)
-        return None if manifest is None else manifest["state"]
+        return None if manifest is None else str(manifest["state"])
 
     def _read(self, folder: str) -> Manifest | None:
         """

@@ -83,7 +83,10 @@ class SyncTests(SynchronousTestCase):
         self.addCleanup(os.close, descriptor)
         os.write(descriptor, b"x")
         startWriting(descriptor)
-        syncJournals([(self.stream(descriptor), descriptor)], self.fail)
+        syncJournals(
+            [(self.stream(descriptor), descriptor)], lambda *failure: self.failures.append(failure)
+        )
+        self.assertEqual(self.failures, [])
 
 
 class PaceTests(SynchronousTestCase):

@@ -163,7 +163,7 @@ class WriteTests(SynchronousTestCase):
         arguments = self.directory, "audio.wav", self.tracks, 8000
         error = self.assertRaises(AudioError, writeAudio, *arguments)
         self.assertIn("System error", str(error))
-        self.patch(audio.os, "pwrite", write)
+        self.patch(os, "pwrite", write)
         error = self.assertRaises(AudioError, writeAudio, *arguments)
         self.assertIn("No space left", str(error))
         self.assertEqual(os.listdir(self.directory), [])

@@ -10,7 +10,6 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from siprec.session import manifest as manifests
 from siprec.session.files import (
     RecordingFiles,
     createRecording,
@@ -245,7 +244,7 @@ class FilesTests(SynchronousTestCase):
         was, it is only replaced by another one that does.
         """
         synced: list[str] = []
-        self.patch(manifests.os, "fsync", lambda number: synced.append("fsync"))
+        self.patch(os, "fsync", lambda number: synced.append("fsync"))
         self.assertTrue(self.files.unsynced)
         self.change()
         self.workers.work()
