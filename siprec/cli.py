@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from siprec import __version__
 from siprec.config import ConfigError
+from siprec.export import ExportError, exportPcap
 from siprec.listen.command import ListenError, listen
 from siprec.listen.command import addArguments as addListening
 from siprec.plot import PlotError, plot
@@ -66,6 +67,21 @@ def _show(directory: str, picture: str | None) -> str:
     return show(manifest, emphasis=sys.stdout.isatty())
 
 
+def _export(directory: str, path: str) -> None:
+    """
+    @param path: of a pcap file; C{-}: the standard output.
+    """
+    if path == "-":
+        exportPcap(directory, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return
+    # What people said is not for everybody.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        count = exportPcap(directory, file)
+    _print(f"{path}: {count} packets")
+
+
 def _print(text: str) -> None:
     # Names of people come in any script, the terminal may know one.
     encoding = sys.stdout.encoding or "utf-8"
@@ -104,6 +120,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shown.add_argument("directory", help="the recording's directory")
     shown.add_argument("--plot", metavar="FILE.png", help="also draw the waveform into that file")
     addArguments(commands.add_parser("trace", help="show the SIP messages of a running node"))
+    exported = commands.add_parser("export", help="write the packets for other programs")
+    exported.add_argument("directory", help="the recording's directory")
+    exported.add_argument(
+        "--pcap", metavar="FILE", required=True, help="the file to make; -: standard output"
+    )
     addListening(commands.add_parser("listen", help="play a call that is being recorded"))
     options = parser.parse_args(arguments)
     try:
@@ -111,6 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             listen(options, _warn, lambda: sys.stdout.buffer)
         elif options.command == "trace":
             TraceCommand(options, _print, _warn, lambda: sys.stdout.buffer).run()
+        elif options.command == "export":
+            _export(options.directory, options.pcap)
         elif options.command == "show":
             _print(_show(options.directory, options.plot))
         else:
@@ -127,6 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         OSError,
         BadManifest,
         ConfigError,
+        ExportError,
         ListenError,
         PlotError,
         RenderError,

@@ -1,7 +1,7 @@
 """
 The journal: every packet of a stream as it came, in the rtpdump format.
 
-The format is that of rtptools (C{rtpdump -F dump}), which Wireshark reads too: a
+The format is that of rtptools (C{rtpdump -F dump}), which Wireshark 4.2 reads too: a
 text line, a header with the start time, then one record per packet with its
 arrival in whole milliseconds after that start.  All numbers are big-endian.
 """
