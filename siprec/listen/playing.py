@@ -211,6 +211,6 @@ def _near(difference: int, bits: int) -> int:
 def _resampled(samples: NDArray[np.int16], have: int, want: int) -> NDArray[np.int16]:
     if have == want or not len(samples):
         return samples
-    places: NDArray[np.float64] = np.arange(len(samples) * want // have) * (have / want)
+    places = np.linspace(0, len(samples), len(samples) * want // have, endpoint=False)
     found: NDArray[np.int16] = np.interp(places, np.arange(len(samples)), samples).astype(np.int16)
     return found

@@ -97,7 +97,7 @@ class KillingTests(StateTestCase):
         """
         @return: the path of a configuration in which much happens at a time.
         """
-        path = os.path.abspath(self.mktemp())
+        path: str = os.path.abspath(self.mktemp())
         with open(path, "w") as file:
             file.write("[recordings]\nfsync = 0.5\nworkers = 2\n")
         return path
