@@ -43,6 +43,7 @@ from siprec.session.recordings import Recordings
 from siprec.session.recovery import Recovery
 from siprec.session.running import RunningRecordings
 from siprec.session.service import SessionService
+from siprec.session.syncing import Syncing
 from siprec.session.workers import Workers
 from siprec.sip.flow import unseen
 from siprec.sip.interfaces import IMessageReceiver, ISipTransport
@@ -90,6 +91,7 @@ class _Assembly:
             reactor,
             settings.media.pollInterval,
             onError=lambda stream, error: self.recordings.journalFailed(stream, error),
+            sync=settings.recordings.fsync,
         )
         self.renderer = Renderer(reactor, reactor, settings.recordings.workers)
         self.renderer.split = settings.recordings.split
@@ -114,6 +116,13 @@ class _Assembly:
             ),
             minFree=settings.recordings.minFree,
             window=settings.cluster.stitchWindow,
+        )
+        self.recordings.syncing = Syncing(
+            reactor,
+            self.workers,
+            self.running,
+            lambda: self.recordings.recordings.values(),
+            settings.recordings.fsync,
         )
         self.state.recordings = self.recordings
         self.recovery = Recovery(self.running, self.renderer, self.workers, now, self.metrics)

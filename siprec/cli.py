@@ -12,6 +12,9 @@ from contextlib import suppress
 
 from siprec import __version__
 from siprec.config import ConfigError
+from siprec.export import ExportError, exportPcap
+from siprec.listen.command import ListenError, listen
+from siprec.listen.command import addArguments as addListening
 from siprec.plot import PlotError, plot
 from siprec.render.form import FORMATS, LAYOUTS, Form
 from siprec.render.outputs import namesOf
@@ -64,6 +67,21 @@ def _show(directory: str, picture: str | None) -> str:
     return show(manifest, emphasis=sys.stdout.isatty())
 
 
+def _export(directory: str, path: str) -> None:
+    """
+    @param path: of a pcap file; C{-}: the standard output.
+    """
+    if path == "-":
+        exportPcap(directory, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return
+    # What people said is not for everybody.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        count = exportPcap(directory, file)
+    _print(f"{path}: {count} packets")
+
+
 def _print(text: str) -> None:
     # Names of people come in any script, the terminal may know one.
     encoding = sys.stdout.encoding or "utf-8"
@@ -102,10 +120,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shown.add_argument("directory", help="the recording's directory")
     shown.add_argument("--plot", metavar="FILE.png", help="also draw the waveform into that file")
     addArguments(commands.add_parser("trace", help="show the SIP messages of a running node"))
+    exported = commands.add_parser("export", help="write the packets for other programs")
+    exported.add_argument("directory", help="the recording's directory")
+    exported.add_argument(
+        "--pcap", metavar="FILE", required=True, help="the file to make; -: standard output"
+    )
+    addListening(commands.add_parser("listen", help="play a call that is being recorded"))
     options = parser.parse_args(arguments)
     try:
-        if options.command == "trace":
+        if options.command == "listen":
+            listen(options, _warn, lambda: sys.stdout.buffer)
+        elif options.command == "trace":
             TraceCommand(options, _print, _warn, lambda: sys.stdout.buffer).run()
+        elif options.command == "export":
+            _export(options.directory, options.pcap)
         elif options.command == "show":
             _print(_show(options.directory, options.plot))
         else:
@@ -113,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given = {name: value for name, value in form.items() if value is not None}
             _print(_render(options.directory, options.split, given))
     except KeyboardInterrupt:
-        return 0  # it is how a trace ends
+        return 0  # it is how a trace ends, or listening
     except BrokenPipeError:
         # Whoever reads has seen enough; nothing more may be written at the exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -122,6 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         OSError,
         BadManifest,
         ConfigError,
+        ExportError,
+        ListenError,
         PlotError,
         RenderError,
         TraceError,

@@ -168,7 +168,8 @@ class ClusterSettings:
 @frozen
 class RecordingsSettings:
     """
-    Recordings on disk.  C{directory} is absolute; C{minFree} is in bytes;
+    Recordings on disk.  C{directory} is absolute; C{minFree} is in bytes,
+    C{fsync} in seconds, 0: never;
     C{split} is C{none} or C{session}; C{maskDtmf}: digits are not told; C{format} and
     C{layout} are as in L{siprec.render.form}; C{keepUndecodable}: codecs that nobody
     decodes are taken.
@@ -182,6 +183,7 @@ class RecordingsSettings:
     split: str
     maskDtmf: bool
     minFree: int
+    fsync: float
     workers: int
 
 

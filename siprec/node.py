@@ -232,7 +232,8 @@ class Node(NodeControl, Service):
         if self.cluster is not None:
             orphans = await self.cluster.ours(orphans)
         # Those that are being finished from their records are known already.
-        left = [each for each in orphans if each.id not in self.sessions.recordings]
+        known = self.sessions.recordings.keys() | self.sessions.ending
+        left = [each for each in orphans if each.id not in known]
         await self.recovery.run(left)
 
     def _becomeNode(self) -> list[Orphan]:

@@ -280,6 +280,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Free disk space in bytes, or as 256MiB, below which no new call is taken.",
     ),
     Setting(
+        "recordings.fsync",
+        None,
+        5.0,
+        upToSeconds(3600),
+        "Longest time in seconds until what running calls write is on the disk; 0: any.",
+    ),
+    Setting(
         "recordings.workers",
         None,
         1,

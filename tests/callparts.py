@@ -113,6 +113,7 @@ class SessionsPart:
     exclude: tuple[str, ...] = ()
     mask: Mask = NO_MASK
     recordings: dict[str, Any] = field(factory=dict)
+    ending: set[str] = field(factory=set)
     waiting: list[Deferred[None]] = field(factory=list)
     broken: set[str] = field(factory=set)
 

@@ -338,3 +338,55 @@ class TraceTests(CommandTestCase):
 
         self.patch(TraceCommand, "run", interrupt)
         self.assertEqual(self.run_("trace"), (0, "", ""))
+
+
+class ExportTests(CommandTestCase):
+    """
+    C{siprec export}.
+    """
+
+    def test_file(self) -> None:
+        """
+        A file that only its owner reads, and how many packets are in it.
+        """
+        self.record()
+        path = os.path.abspath(self.mktemp())
+        status, output, _ = self.run_("export", self.directory, "--pcap", path)
+        self.assertEqual((status, output), (0, f"{path}: 75 packets\n"))
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+
+    def test_output(self) -> None:
+        """
+        The same on the standard output.
+        """
+        self.record()
+        output = io.TextIOWrapper(io.BytesIO())
+        with contextlib.redirect_stdout(output):
+            self.assertEqual(cli.main(("export", self.directory, "--pcap", "-")), 0)
+        buffer = output.detach()
+        assert isinstance(buffer, io.BytesIO)
+        self.assertEqual(len(buffer.getvalue()), 24 + 75 * (16 + 28 + 172))
+
+    def test_nothing(self) -> None:
+        """
+        Without journals it says so.
+        """
+        self.record()
+        for name in os.listdir(self.directory):
+            if name.endswith(".rtpdump"):
+                os.unlink(os.path.join(self.directory, name))
+        path = os.path.abspath(self.mktemp())
+        self.assertIn("no journals", self.error("export", self.directory, "--pcap", path))
+
+
+class ListenTests(CommandTestCase):
+    """
+    C{siprec listen}.
+    """
+
+    def test_over(self) -> None:
+        """
+        A recording that is over is refused.
+        """
+        self.record()
+        self.assertIn("the recording is complete", self.error("listen", self.directory))

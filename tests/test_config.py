@@ -109,6 +109,7 @@ class LoadSettingsTests(SynchronousTestCase):
                     "split": "none",
                     "maskDtmf": False,
                     "minFree": 256 << 20,
+                    "fsync": 5.0,
                     "workers": 1,
                 },
                 "metadata": {"exclude": (), "mask": (), "snapshotRequest": "lost"},

@@ -19,6 +19,7 @@ from siprec.ids import NodeID
 from siprec.media.ports import NoFreePorts
 from siprec.recorder import Recorder
 from siprec.session.beginning import NoRoom
+from siprec.session.finishing import finishedManifest
 from siprec.session.interfaces import IWorkers
 from siprec.session.model import CallSnapshot, DialogInfo, NodeLease, SessionData
 from siprec.session.recordings import Recordings
@@ -180,6 +181,9 @@ class Continuation:
     async def _isOver(self, snapshot: CallSnapshot) -> bool:
         recording = snapshot.recording
         if recording.state != "recording":
+            return True
+        segments = len(recording.segments)
+        if await self._workers.run(finishedManifest, recording.directory, segments):
             return True
         now = self._now()
         if recording.pause is not None or now - snapshot.lastActivity <= self.timeout:

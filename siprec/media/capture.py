@@ -24,11 +24,14 @@ from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair
 from siprec.media.loop import CaptureCounters, CaptureLoop
 from siprec.media.srtp import Protection
 from siprec.media.stream import CapturedStream, JournalFile
+from siprec.media.syncing import Pace, Sync, syncJournals
 from siprec.media.writing import Writer, chooseWriter
 
 __all__ = ["CaptureStopped", "CaptureThread", "CapturedStream", "ICaptureReactor"]
 
-_CLOSERS = 2  # threads that sync and close journals: fsync may take a disk's time
+# Threads that sync journals, most of them those that are to be closed: it may take a
+# disk's time; and threads that open and look for journals, which must not wait for that.
+_CLOSERS, _OPENERS = 3, 2
 
 
 class ICaptureReactor(IReactorTime, IReactorFromThreads):
@@ -51,11 +54,13 @@ class CaptureThread(Service):
 
     A journal is synced and closed in a small thread pool of its own, because fsync in
     the capture thread would keep it from the sockets and the reactor's pool is for
-    name resolution.
+    name resolution.  Those that grow are synced there too, now and then.
 
     @ivar _interval: seconds between two visits to a socket.
     @ivar _slice: the longest time, in seconds, that the interpreter lock is held.
     @ivar _check: seconds between two looks at whether the journals were removed.
+    @ivar _sync: seconds between two times that journals are handed to the disk; 0: when
+        they are closed, and before that when the system likes.
     @ivar _onError: called in the reactor thread at the first failure of each stream,
         which goes on being drained all the same.
     """
@@ -67,6 +72,7 @@ class CaptureThread(Service):
     _receiver: Receiver = field(factory=Receiver, kw_only=True)
     _makeWriter: Callable[[int], Writer] = field(default=chooseWriter, kw_only=True)
     _check: float = field(default=5.0, kw_only=True)
+    _sync: float = field(default=0.0, kw_only=True)
     counters: CaptureCounters = field(factory=CaptureCounters, init=False)
     _running: "_Running | None" = field(default=None, init=False)
     _attached: dict[CapturedStream, list[Deferred[ICapturedStream]]] = field(
@@ -81,6 +87,8 @@ class CaptureThread(Service):
         """
         super().startService()
         pool = ThreadPool(0, _CLOSERS, "journals")
+        openers = ThreadPool(0, _OPENERS, "openings")
+        pace = Pace(self._sync)
         drain = Drain(self._receiver, self._makeWriter(self._receiver.slots), self._report)
         loop = CaptureLoop(
             drain,
@@ -89,8 +97,10 @@ class CaptureThread(Service):
             self._slice * 0.6,
             lambda stream, file: pool.callInThread(self._settle, stream, file, True),
             partial(self._removed, pool),
-            pool.callInThread,
+            openers.callInThread,
             check=self._check,
+            pace=pace,
+            sync=lambda journals: pool.callInThread(self._syncAll, pace, journals),
             counters=self.counters,
         )
         # The kernel takes the time of packets while any socket wants it, and needs a
@@ -98,8 +108,9 @@ class CaptureThread(Service):
         stamping = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         askForControl(stamping)
         thread = Thread(target=self._run, args=(loop,), name="capture", daemon=True)
-        self._running = _Running(loop, pool, thread, stamping)
+        self._running = _Running(loop, pool, openers, thread, stamping)
         pool.start()
+        openers.start()
         thread.start()
 
     def stopService(self) -> Deferred[None]:
@@ -156,6 +167,13 @@ class CaptureThread(Service):
         done: Deferred[None] = Deferred()
         self._running.loop.post(partial(self._mute, self._running.loop, stream, muted, done))
         return done
+
+    def withhold(self, nothing: bool) -> None:
+        """
+        See L{ICapture}.
+        """
+        if self._running is not None:
+            self._running.loop.post(partial(self._running.loop.withhold, nothing))
 
     def detach(self, stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:
         """
@@ -230,7 +248,9 @@ class CaptureThread(Service):
         running = self._running
         if running is None or self._attached or running.thread.is_alive():
             return
-        running.pool.stop()  # its threads have nothing left to do: this does not wait
+        # What is being synced is synced by the closing, too: this waits for that at most.
+        running.pool.stop()
+        running.openers.stop()
         running.stamping.close()
         running.loop.drain.close()
         self._running = None
@@ -264,6 +284,17 @@ class CaptureThread(Service):
             self._report(stream, error)
         pool.callInThread(self._settle, stream, descriptor, False)
 
+    def _syncAll(self, pace: Pace, journals: Sync) -> None:
+        try:
+            syncJournals(journals, self._notSynced)
+        finally:
+            pace.ended()
+            self.counters.longestSync = pace.longest
+
+    def _notSynced(self, stream: CapturedStream, error: OSError) -> None:
+        if stream.failed(error):
+            self._report(stream, error)
+
     def _settle(self, stream: CapturedStream, descriptor: int, last: bool) -> None:
         try:
             if descriptor >= 0:
@@ -288,5 +319,6 @@ class _Running:
 
     loop: CaptureLoop
     pool: ThreadPool
+    openers: ThreadPool
     thread: Thread
     stamping: socket.socket

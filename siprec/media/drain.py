@@ -46,6 +46,7 @@ class Drain:
     Knows no threads: whoever calls is the one that may touch the streams' journals.
 
     @ivar streams: those being visited, in order.
+    @ivar withholding: what comes is counted, and not written.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Drain:
         if receiver.slots < LIMIT:
             raise ValueError(f"{receiver.slots} slots: at least {LIMIT} are needed")
         self.streams: list[CapturedStream] = []
+        self.withholding = False
         self._sockets: list[socket.socket] = []
         self._rows = np.zeros(0, _INT)
         self._cells = Cells(64)
@@ -134,6 +136,22 @@ class Drain:
             if stream.discarded == before and not full:
                 break
         stream.discards.until = self._monotonic() + LATE
+
+    def unsynced(self) -> list[tuple[CapturedStream, int]]:
+        """
+        @return: the streams whose journals have grown since the last call, with the
+            descriptors of these.
+        """
+        cells, rows = self._cells.data, self._rows
+        grown = np.flatnonzero(cells["position"][rows] > cells["synced"][rows])
+        rows = rows[grown]
+        cells["synced"][rows] = cells["position"][rows]
+        files = cells["file"][rows].tolist()
+        return [
+            (self.streams[place], file)
+            for place, file in zip(grown.tolist(), files, strict=True)
+            if file >= 0
+        ]
 
     def close(self) -> None:
         """
@@ -291,6 +309,9 @@ class Drain:
 
     def _flush(self, runs: Runs) -> None:
         self._count(runs)
+        if self.withholding:
+            np.add.at(self._cells.data["unwritten"], runs.rows, runs.counts)
+            return
         blocked, heads = self._open(runs)
         self._layout.describe(runs, self._cells.data["startNs"][runs.rows])
         plan = self._layout.plan(runs)

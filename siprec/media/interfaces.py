@@ -146,6 +146,12 @@ class ICapture(Interface):
             stream that is gone already fires at once.
         """
 
+    def withhold(nothing: bool) -> None:
+        """
+        Write nothing of what comes on any stream from now on, but count it as
+        unwritten; or write again.
+        """
+
     def detach(stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:
         """
         End it after C{linger} seconds more.  The sockets stay open; only when the

@@ -1,7 +1,7 @@
 """
 The journal: every packet of a stream as it came, in the rtpdump format.
 
-The format is that of rtptools (C{rtpdump -F dump}), which Wireshark reads too: a
+The format is that of rtptools (C{rtpdump -F dump}), which Wireshark 4.2 reads too: a
 text line, a header with the start time, then one record per packet with its
 arrival in whole milliseconds after that start.  All numbers are big-endian.
 """
@@ -22,10 +22,12 @@ __all__ = [
     "BadJournal",
     "JournalHeader",
     "PacketTable",
+    "cutRecords",
     "fileHeader",
     "journalEnd",
     "parseHeader",
     "readJournal",
+    "soundEnd",
     "startFor",
 ]
 
@@ -215,6 +217,17 @@ def _table(buffer: bytes, records: NDArray[np.int64], startNs: int) -> PacketTab
     return PacketTable(arrival, start, length, rtcp, view)
 
 
+def cutRecords(buffer: bytes, startNs: int) -> tuple[PacketTable, int]:
+    """
+    Take the whole records from what begins with one.
+
+    @param startNs: of the journal's header.
+    @return: their packets, and where the last of them ends.
+    """
+    records, end, _ = _walk(buffer)
+    return _table(buffer, records, startNs), end
+
+
 def _open(file: BinaryIO) -> JournalHeader | None:
     header = parseHeader(file.read(_LONGEST_LINE + 32))
     if header is not None:
@@ -266,3 +279,34 @@ def journalEnd(path: str | os.PathLike[str]) -> tuple[JournalHeader | None, int]
             rest = buffer[end:]
             more = more and bool(fresh)
         return header, position
+
+
+def soundEnd(path: str | os.PathLike[str], untilNs: int) -> int:
+    """
+    Where what a crash has left of a journal stops making sense.  A torn record is
+    damage, and so are zeros; but what a power cut leaves may also look like records.
+
+    @param untilNs: no packet can have come after this, nanoseconds since the epoch.
+    @return: the end of the last record before which all are whole and can be true;
+        0 if not even the header is whole.
+    @raise BadJournal: it is no rtpdump file.
+    @raise OSError: if it cannot be read.
+    """
+    with open(path, "rb") as file:
+        header = _open(file)
+        if header is None:
+            return 0
+        rest, position, more = b"", header.size, True
+        while more:
+            fresh = file.read(1 << 20)
+            buffer = rest + fresh
+            records, end, more = _walk(buffer)
+            table = _table(buffer, records, header.startNs)
+            wire = _field(table.data, records + 2, 2)
+            bad = (table.arrival > untilNs) | ((wire > 0) & (wire < table.length))
+            if bad.any():
+                return position + int(records[bad.argmax()])
+            position += end
+            rest = buffer[end:]
+            more = more and bool(fresh)
+        return position

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from siprec.media.drain import Drain
 from siprec.media.stream import CapturedStream
+from siprec.media.syncing import Pace, Sync
 from siprec.media.watch import Watch
 
 __all__ = ["CaptureCounters", "CaptureLoop"]
@@ -31,12 +32,16 @@ class CaptureCounters:
     @ivar overruns: cycles that took longer than the interval.
     @ivar failures: exceptions that should not have been; each is in the log.
     @ivar longestSlice: seconds, with the writing.
+    @ivar longestSync: seconds until all journals that had grown were on the disk.
+    @ivar withholding: nothing is written now, as there is no room for it.
     """
 
     cycles: int = 0
     overruns: int = 0
     failures: int = 0
     longestSlice: float = 0.0
+    longestSync: float = 0.0
+    withholding: bool = False
 
 
 @define(eq=False, repr=False)
@@ -49,6 +54,9 @@ class CaptureLoop:
     @ivar _check: seconds between two looks at whether the journals are still where
         they were.
     @ivar _background: runs a function in some thread that may block.
+    @ivar _pace: when the journals are to be handed to the disk.
+    @ivar _sync: has that done to some of them, in some other thread, and tells
+        C{_pace} when it is; it must not block.
     """
 
     drain: Drain
@@ -59,6 +67,8 @@ class CaptureLoop:
     _background: Callable[[Callable[[], None]], None]
     _monotonic: Callable[[], float] = time.monotonic
     _check: float = 5.0
+    _pace: Pace = field(factory=lambda: Pace(0.0))
+    _sync: Callable[[Sync], None] = lambda journals: None
     counters: CaptureCounters = field(factory=CaptureCounters)
     _streams: dict[CapturedStream, None] = field(factory=dict, init=False)
     _waiting: dict[CapturedStream, list[int]] = field(factory=dict, init=False)
@@ -140,6 +150,8 @@ class CaptureLoop:
         if now >= self._nextCheck and not self._checking:
             self._checking, self._nextCheck = True, now + self._check
             self._background(partial(self._findLost, list(self.drain.streams)))
+        if self._pace.due(now):
+            self._sync(self.drain.unsynced())
 
     def _awaitFirst(self) -> None:
         """
@@ -236,6 +248,12 @@ class CaptureLoop:
                 self._unwatch(stream)
                 self.drain.add(stream)
             self.drain.unmute(stream)
+
+    def withhold(self, nothing: bool) -> None:
+        """
+        Write nothing of what comes from now on, or write again.
+        """
+        self.drain.withholding = self.counters.withholding = nothing
 
     def finish(self, stream: CapturedStream) -> None:
         """

@@ -27,7 +27,7 @@ _CELL = np.dtype(
         for name in (
             *("file", "position", "startNs", "firstNs", "lastNs", "packets", "octets"),
             *("controlPackets", "truncated", "unwritten", "rtpDrops", "rtcpDrops"),
-            *("secured", "muted", "heardNs", "discarded"),
+            *("secured", "muted", "heardNs", "discarded", "synced"),
         )
     ]
 )
@@ -120,8 +120,12 @@ class JournalFile:
             descriptor = os.open(self.path, flags, 0o640)
         try:
             header, end = None, 0
-            if os.fstat(descriptor).st_size:
+            size = os.fstat(descriptor).st_size
+            if size:
                 header, end = journalEnd(self.path)
+            if size > end:
+                # What is left of a write that was cut short must not follow the next.
+                os.ftruncate(descriptor, end)
             return descriptor, end, 0 if header is None else header.startNs
         except BadJournal as error:
             os.close(descriptor)
@@ -190,6 +194,7 @@ class CapturedStream:
     @ivar position: where the next write goes; 0: the file is to be opened or its
         header still to be written.
     @ivar startNs: what the offsets of the records count from.
+    @ivar synced: the position up to which it was handed to the disk.
     @ivar protection: what opens its packets; C{None}: they come in the clear.
     @ivar discards: what is not kept of them; C{None}: all is.
     """
@@ -220,6 +225,7 @@ class CapturedStream:
     muted = _Number()
     heardNs = _Number()
     discarded = _Number()
+    synced = _Number()
 
     def protect(self, protection: Protection | None) -> None:
         """
@@ -296,5 +302,5 @@ class CapturedStream:
         """
         @return: the descriptor, which is the caller's to close now; below 0: none.
         """
-        descriptor, self.file, self.position = self.file, -1, 0
+        descriptor, self.file, self.position, self.synced = self.file, -1, 0, 0
         return descriptor

@@ -38,6 +38,7 @@ __all__ = [
 WAV_LIMIT = (1 << 32) - 4096
 
 _BLOCK = 1 << 18  # frames that are put together at once
+_ROOM = 1 << 20  # octets without which a disk is full
 _STALE = 3600.0  # seconds after which an unfinished file has nobody any more
 _UNFINISHED = ".unfinished"
 
@@ -190,7 +191,11 @@ def writeWhole(directory: str, name: str, fill: Callable[[BinaryIO], None]) -> s
         _removeStale(directory, name)
         try:
             with open(temporary, "x+b") as file:
-                fill(file)
+                try:
+                    fill(file)
+                except soundfile.SoundFileError:
+                    _checkRoom(file)
+                    raise
                 file.flush()
                 os.fsync(file.fileno())
                 file.seek(0)
@@ -220,6 +225,18 @@ def _fill(
             for channel, track in enumerate(tracks):
                 together[:, channel] = track.read(position, count)
             sound.write(together)
+
+
+def _checkRoom(file: BinaryIO) -> None:
+    """
+    Libsndfile says "System error", whatever it was.
+
+    @raise OSError: there is no room for more.
+    """
+    left, end = _ROOM, os.fstat(file.fileno()).st_size
+    while left:
+        count = os.pwrite(file.fileno(), bytes(left), end)
+        left, end = left - count, end + count
 
 
 def _removeStale(directory: str, name: str) -> None:

@@ -5,6 +5,7 @@ How much room there is for recordings.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from attrs import define, field
 from twisted.application.service import Service
@@ -27,12 +28,14 @@ class Disk(Service):
     @ivar root: the recordings directory, absolute.
     @ivar free: octets that are free for this program; C{None} where that cannot
         be found out, or has not been yet.
+    @ivar onLook: called after each look.
     """
 
     root: str
     _clock: IReactorTime
     free: int | None = field(default=None, init=False)
     _rounds: Rounds = field(init=False)
+    onLook: Callable[[], None] = field(default=lambda: None, init=False)
     _waiting: list[Deferred[bool]] = field(factory=list, init=False)
 
     @_rounds.default
@@ -75,6 +78,7 @@ class Disk(Service):
             self.free = None
         else:
             self.free = found.f_bavail * found.f_frsize
+        self.onLook()
         self._tell(again=True)
 
     def _tell(self, again: bool) -> None:

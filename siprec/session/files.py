@@ -13,7 +13,8 @@ from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.python.failure import Failure
 
 from siprec.session.interfaces import IWorkers
-from siprec.session.manifest import NAME, Manifest, syncDirectory, writeManifest
+from siprec.session.leavings import removeUnfinished
+from siprec.session.manifest import NAME, UNFINISHED, Manifest, syncDirectory, writeManifest
 from siprec.session.model import RecordingSession
 from siprec.session.running import RunningRecordings
 
@@ -77,12 +78,19 @@ def removeUnused(directory: str) -> bool:
 
 
 def _write(path: str, data: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(data)
+    temporary = f"{path}{UNFINISHED}"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
 
 
 def _update(
-    directory: str, documents: Mapping[str, bytes], manifest: Manifest, durable: bool
+    directory: str, documents: Mapping[str, bytes], manifest: Manifest, durable: bool, whole: bool
 ) -> None:
     # The manifest names the documents, so they come first.
     for name, data in documents.items():
@@ -92,8 +100,10 @@ def _update(
             # One that somebody has deleted meanwhile is not ours to miss.
             with suppress(FileNotFoundError), open(os.path.join(directory, each["file"])) as file:
                 os.fsync(file.fileno())
-    writeManifest(directory, manifest, durable=durable)
+    writeManifest(directory, manifest, durable=durable, whole=whole)
     if durable:
+        # Those of a process that had this recording before, and died.
+        removeUnfinished(directory)
         syncDirectory(os.path.dirname(directory))
 
 
@@ -109,6 +119,7 @@ class RecordingFiles:
     @ivar describe: gives the manifest as it is at the time of the write.
     @ivar isNew: whether the directory was made for a recording that another node
         had, and has what that one recorded on a disk of its own.
+    @ivar unsynced: whether a power cut would lose what was written last.
     """
 
     directory: str
@@ -116,6 +127,8 @@ class RecordingFiles:
     _describe: Callable[[], Manifest]
     _onError: Callable[[Failure], None]
     isNew: bool = False
+    unsynced: bool = field(default=True, init=False)
+    _kept: bool = field(default=False, init=False)
     _turn: DeferredLock = field(factory=DeferredLock, init=False)
     _pending: bool = field(default=False, init=False)
     _unwritten: dict[str, bytes] = field(factory=dict, init=False)
@@ -144,6 +157,12 @@ class RecordingFiles:
         """
         return self._turn.run(self._write, manifest, durable)
 
+    def syncing(self) -> None:
+        """
+        What was written until now is about to be handed to the disk.
+        """
+        self.unsynced, self._kept = False, True
+
     def discard(self) -> Deferred[bool]:
         """
         The recording does not go on here after all: remove its directory, after all
@@ -166,6 +185,8 @@ class RecordingFiles:
         def written(_: None) -> None:
             for name in documents:
                 del self._unwritten[name]
+            self.unsynced = not durable
+            self._kept = self._kept or durable
 
-        done = self._workers.run(_update, self.directory, documents, manifest, durable)
+        done = self._workers.run(_update, self.directory, documents, manifest, durable, self._kept)
         return done.addCallback(written)

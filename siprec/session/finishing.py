@@ -13,20 +13,46 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from siprec.session.abandoned import ABANDONED
+from siprec.session.beginning import directoryOf
 from siprec.session.disk import Disk
 from siprec.session.equipment import Equipment
 from siprec.session.files import RecordingFiles
-from siprec.session.interfaces import RendererStopped
+from siprec.session.interfaces import RendererStopped, isFull
 from siprec.session.live import LiveRecording
-from siprec.session.manifest import Manifest, isWhole, nodeChangeSeconds, withRendering
+from siprec.session.manifest import (
+    BadManifest,
+    Manifest,
+    isWhole,
+    nodeChangeSeconds,
+    readManifest,
+    withRendering,
+)
+from siprec.session.model import RecordingSession
 
-__all__ = ["LINGER", "Finisher"]
+__all__ = ["LINGER", "Finisher", "finishedManifest"]
 
 log = Logger()
 
 #: How long media is still captured after the end of a call, in seconds
 #: (CONFORMANCE E1).
 LINGER = 0.3
+
+# The most looks at the disk from one attempt to make the audio to the next.
+_MOST_LOOKS = 32
+
+
+def finishedManifest(directory: str, segments: int) -> Manifest | None:
+    """
+    @param segments: how many its record has.
+    @return: the manifest of a recording that a process finished, and whose record it could
+        not remove any more; C{None}: it is not finished.  Blocks.
+    """
+    try:
+        manifest = readManifest(directory)
+    except (OSError, BadManifest):
+        return None  # whoever finishes it tells
+    final = manifest["state"] in ("complete", "incomplete")
+    return manifest if final and len(manifest["segments"]) >= segments else None
 
 
 @define(eq=False, repr=False)
@@ -70,6 +96,26 @@ class Finisher:
             ).addCallback(lambda _: self._forget(live, self._finishing.pop(live)))
         return done
 
+    async def settle(self, recording: RecordingSession) -> bool:
+        """
+        A process has died that had this recording: where it had been finished by then,
+        nothing of it must change any more.
+
+        @return: whether it is so, and there is nothing left to do.
+        @raise OSError: its marker cannot be removed.
+        """
+        equipment = self._equipment
+        # The same directory may be mounted elsewhere on another machine.
+        directory = directoryOf(equipment.root, recording.id, recording.startTime)
+        manifest = await equipment.workers.run(finishedManifest, directory, len(recording.segments))
+        if manifest is None:
+            return False
+        log.info("{recording}: was finished before", recording=recording.id)
+        await self._tell(directory, manifest)
+        await self._forgetSnapshot(recording)
+        await equipment.workers.run(equipment.running.remove, recording.id)
+        return True
+
     async def _finish(self, live: LiveRecording, reason: str) -> None:
         try:
             await self._complete(live, reason)
@@ -77,13 +123,13 @@ class Finisher:
             # The dialog is over whatever became of the files; but where another
             # one goes on with the recording, the record is its own.
             if live.files is not None:
-                await self._forgetSnapshot(live)
+                await self._forgetSnapshot(live.recording)
 
-    async def _forgetSnapshot(self, live: LiveRecording) -> None:
+    async def _forgetSnapshot(self, recording: RecordingSession) -> None:
         try:
-            await self._equipment.store.delete(live.recording.id)
+            await self._equipment.store.delete(recording.id)
         except Exception:
-            log.failure("{recording}: snapshot not deleted", recording=live.recording.id)
+            log.failure("{recording}: snapshot not deleted", recording=recording.id)
 
     async def _complete(self, live: LiveRecording, reason: str) -> None:
         await live.stopCapture(LINGER, reason)
@@ -94,10 +140,18 @@ class Finisher:
                 return
         files = live.files
         assert files is not None, "only what has files is finished"
-        if await self._written(live, files):
+        # The manifest after the rendering is synced: that takes a disk's time, and until
+        # then the marker tells the next start to go on with it.
+        if await self._written(live, files, live.manifest, durable=False):
             await self._render(live, files)
 
-    async def _written(self, live: LiveRecording, files: RecordingFiles) -> bool:
+    async def _written(
+        self,
+        live: LiveRecording,
+        files: RecordingFiles,
+        describe: Callable[[], Manifest],
+        durable: bool,
+    ) -> bool:
         """
         Write the manifest of a call that is over, however long it takes: on a
         full disk until there is room, or until the node stops.  Then the
@@ -105,9 +159,7 @@ class Finisher:
         """
         while True:
             try:
-                # The one after the rendering is synced: that takes a disk's time, and
-                # until then the marker tells the next start to go on with it.
-                await files.finish(live.manifest(), durable=False)
+                await files.finish(describe(), durable=durable)
                 return True
             except OSError as error:
                 if not any(each["type"] == "manifestLate" for each in live.recording.events):
@@ -117,11 +169,36 @@ class Finisher:
             if not await self._disk.nextLook():
                 return False
 
+    async def _rendered(self, live: LiveRecording) -> dict[str, Any]:
+        """
+        Make the audio, on a full disk when there is room.
+
+        @raise RendererStopped: the node stops before that.
+        @raise Exception: it cannot be made, for another reason.
+        """
+        looks = 1
+        while True:
+            try:
+                return await self._equipment.renderer.render(live.recording.directory)
+            except Exception as error:
+                if not isFull(error):
+                    raise
+                log.error(
+                    "{recording}: no room for its audio: {why}",
+                    recording=live.recording.id,
+                    why=str(error),
+                )
+            # It may be room for others that there is, and not for this one.
+            for _ in range(looks):
+                if not await self._disk.nextLook():
+                    raise RendererStopped(live.recording.directory)
+            looks = min(2 * looks, _MOST_LOOKS)
+
     async def _render(self, live: LiveRecording, files: RecordingFiles) -> None:
         recording, clock, metrics = live.recording, self._equipment.clock, self._equipment.metrics
         started = clock.seconds()
         try:
-            rendering = await self._equipment.renderer.render(recording.directory)
+            rendering = await self._rendered(live)
         except RendererStopped:
             # The marker stays: the next start does it.
             log.info("{recording}: left to be rendered", recording=recording.id)
@@ -138,7 +215,8 @@ class Finisher:
             state = "complete" if isWhole(found) else "incomplete"
             manifest = withRendering(found, rendering, state)
         metrics.renderSeconds.observe(clock.seconds() - started)
-        await files.finish(manifest)
+        if not await self._written(live, files, lambda: manifest, durable=True):
+            return
         await self._tell(recording.directory, manifest)
         await self._equipment.workers.run(self._equipment.running.remove, recording.id)
         metrics.recordings.labels(manifest["state"]).inc()

@@ -4,6 +4,8 @@ What the session service needs of the rest of the house.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -18,6 +20,16 @@ class RendererStopped(Exception):
     """
     The node is stopping; what was not rendered is, when it starts again.
     """
+
+
+def isFull(error: Exception) -> bool:
+    """
+    @return: whether something could not be written as there is no room for it.  What
+        failed in another process is known by its text only.
+    """
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return os.strerror(errno.ENOSPC) in str(error) or os.strerror(errno.EDQUOT) in str(error)
 
 
 class IWorkers(Interface):

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from siprec.session.lacking import causeOf, tailOf
 from siprec.session.model import RecordingSession, StreamInfo
 from siprec.session.timeline import PAUSE, metadataOf, timelineOf
 from siprec.session.times import formatTime, parseTime
@@ -23,6 +24,7 @@ __all__ = [
     "PAUSE",
     "RECOVERED",
     "SCHEMA",
+    "UNFINISHED",
     "BadManifest",
     "Manifest",
     "describe",
@@ -39,6 +41,9 @@ __all__ = [
 
 #: The manifest's file name inside a recording's directory.
 NAME = "recording.json"
+
+#: What the name of a file ends in that is being written.
+UNFINISHED = ".new"
 
 #: Version of the layout below.
 SCHEMA = 1
@@ -219,7 +224,10 @@ def withRendering(
         "state": state,
         "duration": rendering["duration"],
         "streams": [{**each, **found.get(each["index"], {})} for each in manifest["streams"]],
-        "gaps": [_explained(each, manifest["segments"]) for each in rendering["gaps"]],
+        "gaps": [
+            *(_explained(each, manifest) for each in rendering["gaps"]),
+            *tailOf(manifest),
+        ],
         "events": sorted(events, key=lambda event: str(event["time"])),
         "audio": rendering["audio"],
     }
@@ -235,14 +243,18 @@ def _missing(segments: Sequence[Mapping[str, Any]], names: Collection[str]) -> l
     return found
 
 
-def _explained(gap: Mapping[str, Any], segments: Sequence[Mapping[str, Any]]) -> Manifest:
+def _explained(gap: Mapping[str, Any], manifest: Mapping[str, Any]) -> Manifest:
     """
-    @return: the gap; its cause is C{nodeChange} if nobody captured then.
+    @return: the gap; its cause is C{nodeChange} if nobody captured then, or that of
+        what came not being written.
     """
     if gap["cause"] == PAUSE:
         return dict(gap)
     begin, end = parseTime(gap["start"]), parseTime(gap["end"])
-    for before, after in pairwise(segments):
+    cause = causeOf(manifest, begin, end)
+    if cause is not None:
+        return {**gap, "cause": cause}
+    for before, after in pairwise(manifest["segments"]):
         if not before["end"]:
             continue
         left, taken = parseTime(before["end"]), parseTime(after["start"])
@@ -276,12 +288,13 @@ def nodeChangeSeconds(manifest: Mapping[str, Any]) -> float:
     )
 
 
-def readManifest(directory: str) -> Manifest:
+def readManifest(directory: str, name: str = NAME) -> Manifest:
     """
+    @param name: of the file.
     @raise OSError: there is none, or it cannot be read.
     @raise BadManifest: it is not JSON of our schema.
     """
-    with open(os.path.join(directory, NAME), "rb") as file:
+    with open(os.path.join(directory, name), "rb") as file:
         raw = file.read()
     try:
         manifest = json.loads(raw)
@@ -292,15 +305,19 @@ def readManifest(directory: str) -> Manifest:
     return manifest
 
 
-def writeManifest(directory: str, manifest: Mapping[str, Any], *, durable: bool = True) -> None:
+def writeManifest(
+    directory: str, manifest: Mapping[str, Any], *, durable: bool = True, whole: bool = False
+) -> None:
     """
     Replace the manifest in one step: a reader sees the old or the new one.
 
     @param durable: also survive a power cut (fsync of file and directory).
+    @param whole: only replace the old one by one that survives a power cut, so that
+        one of both does.
     @raise OSError: it could not be written; the old one is still there.
     """
     path = os.path.join(directory, NAME)
-    temporary = f"{path}.new"
+    temporary = f"{path}{UNFINISHED}"
     # Bytes of a header that were no UTF-8 stand as surrogates in the text; JSON
     # has an escape for those, so that nothing is lost and the file stays valid.
     # In lines for people once it is finished.  Until then it is written over and over,
@@ -311,7 +328,7 @@ def writeManifest(directory: str, manifest: Mapping[str, Any], *, durable: bool 
     try:
         with open(temporary, "wb") as file:
             file.write(data + b"\n")
-            if durable:
+            if durable or whole:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(temporary, path)

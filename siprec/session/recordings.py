@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred, succeed
 from twisted.logger import Logger
 
 from siprec.ids import NodeID, RecordingID
@@ -27,6 +27,7 @@ from siprec.session.manifest import JOURNAL_ERROR, Manifest
 from siprec.session.model import CallSnapshot, DialogInfo
 from siprec.session.protecting import withCounters
 from siprec.session.resume import SAME_PLACE, MediaPlan, Resumption
+from siprec.session.shortage import Shortage
 from siprec.session.tally import Tally
 
 __all__ = ["NoRoom", "Recordings"]
@@ -41,10 +42,13 @@ class Recordings(Service):
 
     @ivar minFree: octets of free disk below which no new recording is begun.
     @ivar exclude: patterns of header names that must not be kept; C{mask} for the rest.
-    @ivar disk: knows how much room there is.
+    @ivar disk: knows how much room there is, and C{shortage} what to do about that.
+    @ivar syncing: runs with it, to hand manifests to the disk; see
+        L{siprec.session.syncing}.
     @ivar window: for how many seconds a recording that ends for one of the reasons in
         L{siprec.session.abandoned.ABANDONED} waits for another session of its call.
     @ivar recordings: what is being recorded or finished, by id.
+    @ivar ending: what another process had, and L{end} finishes.
     @ivar draining: set when no new recording may be begun.
     @ivar onFinished: called with directory and manifest of each recording that was
         finished, or C{None}; its marker stays until that has fired.  It must not fail.
@@ -56,11 +60,14 @@ class Recordings(Service):
     window: float = 0.0
     mask: Mask = NO_MASK
     recordings: dict[RecordingID, LiveRecording] = field(factory=dict, init=False)
+    ending: set[RecordingID] = field(factory=set, init=False)
     draining: bool = field(default=False, init=False)
     disk: Disk = field(init=False)
     onFinished: Callable[[str, Manifest], Deferred[None]] | None = field(default=None, init=False)
     _abandoned: Abandoned = field(init=False)
     _finisher: Finisher = field(init=False)
+    shortage: Shortage = field(init=False)
+    syncing: Service = field(factory=Service, init=False)
     _tally: Tally = field(factory=Tally, init=False)
     _beginning: int = field(default=0, init=False)
     _idle: list[Deferred[None]] = field(factory=list, init=False)
@@ -68,6 +75,12 @@ class Recordings(Service):
     @disk.default
     def _makeDisk(self) -> Disk:
         return Disk(self.root, self._equipment.clock)
+
+    @shortage.default
+    def _makeShortage(self) -> Shortage:
+        shortage = Shortage(self._equipment.capture, lambda: list(self.recordings.values()))
+        self.disk.onLook = lambda: shortage.look(self.disk.free, self.minFree)
+        return shortage
 
     @_abandoned.default
     def _makeAbandoned(self) -> Abandoned:
@@ -97,6 +110,7 @@ class Recordings(Service):
         """
         super().startService()
         self.disk.startService()
+        self.syncing.startService()
 
     @property
     def diskFree(self) -> int | None:
@@ -127,7 +141,8 @@ class Recordings(Service):
         whoever owns their dialogs.
         """
         super().stopService()
-        return self.disk.stopService()
+        ends = [maybeDeferred(each.stopService) for each in (self.disk, self.syncing)]
+        return gatherResults(ends).addCallback(lambda _: None)
 
     def media(self, name: str) -> int:
         """
@@ -161,7 +176,8 @@ class Recordings(Service):
         if self.diskFree is None:
             reasons.append(f"the recordings directory {self.root} cannot be read")
         elif self.full:
-            reasons.append(f"only {self.diskFree} octets are free in {self.root}")
+            stopped = ": nothing is recorded" if self.shortage.stopped else ""
+            reasons.append(f"only {self.diskFree} octets are free in {self.root}{stopped}")
         if not self._equipment.ports.free:
             reasons.append("every RTP port is taken")
         return reasons
@@ -250,14 +266,21 @@ class Recordings(Service):
         @raise NoRoom: its files cannot be had; what is on the disk stays,
             marked as unfinished.
         """
-        live = await self._begun(Resumption(self._resources(), snapshot, epoch).end())
-        await self.finish(live, snapshot.recording.endReason or reason)
+        self.ending.add(snapshot.recording.id)
+        try:
+            if await self._finisher.settle(snapshot.recording):
+                return
+            live = await self._begun(Resumption(self._resources(), snapshot, epoch).end())
+            await self.finish(live, snapshot.recording.endReason or reason)
+        finally:
+            self.ending.discard(snapshot.recording.id)
 
     async def _begun(self, beginning: Coroutine[Any, Any, LiveRecording]) -> LiveRecording:
         self._beginning += 1
         try:
             live = await beginning
             self.recordings[live.recording.id] = live
+            self.shortage.begun(live)
         finally:
             self._beginning -= 1
             self._checkIdle()

@@ -16,7 +16,13 @@ from twisted.logger import Logger
 from siprec.media.journal import BadJournal
 from siprec.media.tail import lastArrival as lastOf
 from siprec.metrics import Metrics
-from siprec.session.interfaces import IRenderer, IWorkers, RendererStopped
+from siprec.session.interfaces import IRenderer, IWorkers, RendererStopped, isFull
+from siprec.session.leavings import (
+    cutJournals,
+    lastManifest,
+    removeUnfinished,
+    unlistedDocuments,
+)
 from siprec.session.manifest import (
     RECOVERED,
     BadManifest,
@@ -25,7 +31,6 @@ from siprec.session.manifest import (
     describeStream,
     formatTime,
     parseTime,
-    readManifest,
     withRendering,
     writeManifest,
 )
@@ -114,6 +119,8 @@ def _end(manifest: Manifest, orphan: Orphan, now: float) -> None:
     """
     journals = journalsOf(orphan.directory)
     _addUnlisted(manifest, journals)
+    manifest["metadata"] += unlistedDocuments(orphan.directory, manifest)
+    cut = _cut(manifest, orphan.directory, journals)
     # The id knows the time of the start to the millisecond only.
     start = parseTime(manifest["startTime"])
     end = formatTime(max(lastArrival(orphan.directory) or start, start))
@@ -127,7 +134,19 @@ def _end(manifest: Manifest, orphan: Orphan, now: float) -> None:
             segment["end"] = manifest["endTime"]
     died = {"time": formatTime(now), "type": RECOVERED, "node": orphan.node}
     manifest["events"].append(died)
+    for each in cut:
+        manifest["events"].append({"time": formatTime(now), "type": "journalCut", **each})
     manifest["state"] = "finishing"
+
+
+def _cut(
+    manifest: Manifest, directory: str, journals: Mapping[str, tuple[int, int]]
+) -> list[dict[str, Any]]:
+    """
+    Cut the journals of the segments that nobody has closed.
+    """
+    unended = {number for number, each in enumerate(manifest["segments"], 1) if not each["end"]}
+    return cutJournals(directory, [name for name, at in journals.items() if at[0] in unended])
 
 
 def close(orphan: Orphan, now: float) -> Manifest | None:
@@ -140,7 +159,7 @@ def close(orphan: Orphan, now: float) -> Manifest | None:
     if not os.path.isdir(orphan.directory):
         return None
     try:
-        manifest = readManifest(orphan.directory)
+        manifest = lastManifest(orphan.directory)
     except (FileNotFoundError, BadManifest) as error:
         log.error("{recording}: {why}", recording=orphan.id, why=str(error))
         manifest = emptyManifest(orphan)
@@ -151,6 +170,7 @@ def close(orphan: Orphan, now: float) -> Manifest | None:
     if manifest["state"] == "recording" or unended:
         _end(manifest, orphan, now)
         writeManifest(orphan.directory, manifest)
+    removeUnfinished(orphan.directory)
     return manifest
 
 
@@ -204,6 +224,9 @@ class Recovery:
         except RendererStopped:
             raise
         except Exception as error:
+            if isFull(error):
+                # What is marked still is tried again at the next start.
+                raise
             log.failure("{recording}: not rendered", recording=orphan.id)
             self._metrics.renders.labels("failed").inc()
             now = formatTime(self._now())

@@ -23,6 +23,7 @@ from twisted.logger import Logger
 
 from siprec.ids import NodeID, RecordingID, nodeID
 from siprec.session.archive import NoSuchRecording, locate, recordingID
+from siprec.session.manifest import syncDirectory
 from siprec.session.model import NodeLease
 
 log = Logger()
@@ -91,6 +92,19 @@ class RunningRecordings:
         """
         for node in list(self._locks):
             self._unlock(node)
+
+    def sync(self) -> None:
+        """
+        Have the marks of this node survive a power cut.
+
+        @raise OSError: they cannot be.
+        """
+        folder = self._path(self.node)
+        for name in os.listdir(folder):
+            with suppress(FileNotFoundError), open(os.path.join(folder, name), "rb") as file:
+                os.fsync(file.fileno())
+        for path in (folder, self._path(), self.root):
+            syncDirectory(path)
 
     def add(self, recording: RecordingID, directory: str) -> None:
         """

@@ -48,6 +48,8 @@ _KINDS: Mapping[str, str] = {
     "recovered": "node",
     "mediaMoved": "node",
     "mediaAtOldAddress": "node",
+    "captureStopped": "disk",
+    "captureResumed": "disk",
     "bye": "end",
 }
 
@@ -66,7 +68,7 @@ def timelineOf(
     @return: entries in the order of time, each with C{at} (seconds from the recording's
         start; negative before it), C{time}, C{type} and C{source}.  Types are C{join},
         C{leave}, C{hold}, C{resume}, C{transfer}, C{session}, C{pause}, C{sdp}, C{ssrc},
-        C{gap}, C{dtmf}, C{node} and C{end}; sources C{metadata}, C{event} and C{gap}.
+        C{gap}, C{dtmf}, C{node}, C{disk} and C{end}; sources C{metadata}, C{event} and C{gap}.
         The first two say as C{event} what they are made of, and have its facts; a gap
         has C{stream}, C{cause} and C{duration}.
     """

@@ -133,6 +133,8 @@ class Commands:
                 ("visits that took too long", counters.overruns),
                 ("failures", counters.failures),
                 ("longest slice in ms", counters.longestSlice * 1000),
+                ("longest sync in ms", counters.longestSync * 1000),
+                ("nothing is written", "the disk is full" if counters.withholding else "no"),
             )
         )
         return Report((("", fares), ("", streams)))

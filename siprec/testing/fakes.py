@@ -233,6 +233,7 @@ class FakeCapture:
     @ivar attached: the streams at work.
     @ivar detached: those that ended, with the time each lingered, or might have.
     @ivar quiet: those of them that were to end when it was quiet, with how long.
+    @ivar withholding: nothing is written.
     @ivar waiting: if a list, detaching does not end by itself: a test fires
         the Deferreds that are put here.
     @ivar muting: if a list, the same for muting.
@@ -244,6 +245,7 @@ class FakeCapture:
     quiet: list[tuple[FakeCapturedStream, float]] = field(factory=list)
     waiting: list[Deferred[ICapturedStream]] | None = None
     muting: list[Deferred[None]] | None = None
+    withholding: bool = False
 
     def attach(
         self,
@@ -279,6 +281,12 @@ class FakeCapture:
         done: Deferred[None] = Deferred()
         self.muting.append(done)
         return done
+
+    def withhold(self, nothing: bool) -> None:
+        """
+        See L{ICapture.withhold}.
+        """
+        self.withholding = nothing
 
     def detach(self, stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:
         """

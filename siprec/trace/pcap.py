@@ -17,7 +17,7 @@ from attrs import define, field
 
 from siprec.trace.wire import TracedMessage
 
-__all__ = ["PcapWriter"]
+__all__ = ["End", "PcapWriter", "datagram", "endOf"]
 
 # The classic format, in microseconds; each packet begins with its IP header.
 _MAGIC, _VERSION, _SNAP_LENGTH, _RAW_IP = 0xA1B2C3D4, (2, 4), 262144, 101
@@ -33,6 +33,33 @@ _CONNECTIONS = 4096
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _End = tuple[_Address, int]
+
+#: An address and a port.
+End = _End
+
+
+def endOf(host: str, port: int, version: int | None = None) -> End:
+    """
+    @param version: of IP, in which it is to be written; C{None}: its own.
+    @return: the address, of zeros if C{host} is none.
+    """
+    address = _address(host) or ipaddress.IPv4Address(0)
+    return (_asV6(address) if version == 6 else address), port
+
+
+def datagram(micros: int, source: End, target: End, data: bytes) -> bytes:
+    """
+    @param micros: when it came, microseconds since the epoch.
+    @param target: with an address of the same version as C{source}.
+    @return: the record of a datagram, cut where no packet is longer.
+    """
+    data = data[: _DATAGRAM[source[0].version]]
+    return _record(micros, _ip(_UDP, source[0], target[0], _udp(source, target, data)))
+
+
+def _record(micros: int, packet: bytes) -> bytes:
+    size = len(packet)
+    return struct.pack("<IIII", *divmod(micros, 1_000_000), size, size) + packet
 
 
 @define(eq=False, repr=False)
@@ -56,13 +83,10 @@ class PcapWriter:
         local, remote = _ends(message)
         source, target = (local, remote) if message.sent else (remote, local)
         bodies = self._bodies(message, source, target)
-        seconds, micros = divmod(round(message.time * 1_000_000), 1_000_000)
-        records = []
-        for protocol, body in bodies:
-            packet = _ip(protocol, source[0], target[0], body)
-            size = len(packet)
-            records.append(struct.pack("<IIII", seconds, micros, size, size) + packet)
-        return b"".join(records)
+        micros = round(message.time * 1_000_000)
+        return b"".join(
+            _record(micros, _ip(protocol, source[0], target[0], body)) for protocol, body in bodies
+        )
 
     def _bodies(
         self, message: TracedMessage, source: _End, target: _End

@@ -13,6 +13,7 @@ from twisted.logger import capturedLogs
 
 from siprec.ids import NodeID
 from siprec.sdp.parse import BadSDP
+from siprec.session.manifest import writeManifest
 from siprec.session.model import OperatorPause
 from siprec.session.recordings import Recordings
 from siprec.sip.interfaces import FlowGone
@@ -257,6 +258,21 @@ class TroubleTests(ContinuationTestCase):
         self.assertEqual(len(self.flushLoggedErrors(BadSDP)), 1)
         self.assertEqual((self.b.calls, self.b.ports.taken, self.owners()), ([], [], []))
         self.assertEqual(self.manifest["endReason"], "nodeDied")
+
+    def test_finishedBefore(self) -> None:
+        """
+        A recording that is finished on the disk does not go on, whatever its record says:
+        the process died before it could remove that.
+        """
+        snapshot = self.data.snapshot
+        assert snapshot is not None
+        final = {**self.manifest, "state": "complete"}
+        writeManifest(snapshot.recording.directory, final)
+        going = Deferred.fromCoroutine(self.b.continuation.goOn(snapshot, 1))
+        self.assertIsNone(self.successResultOf(going))
+        self.wait(1)
+        self.assertEqual((self.b.calls, self.owners()), ([], []))
+        self.assertEqual(self.manifest, final)
 
     def test_unforeseen(self) -> None:
         """

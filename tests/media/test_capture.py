@@ -5,17 +5,20 @@ Tests of L{siprec.media.capture}.
 import errno
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from siprec.media import capture
 from siprec.media.batch import Receiver
 from siprec.media.capture import CapturedStream, CaptureStopped, CaptureThread, ICaptureReactor
 from siprec.media.interfaces import ICapture
 from siprec.media.keys import MasterKey
 from siprec.media.libsrtp import CryptoSession
 from siprec.media.srtp import Protection
+from siprec.media.syncing import Sync
 from tests.media.fakes import CuttingWriter, LocalPair, ThreadedClock, packetsOf
 from tests.media.reference import rtp
 from tests.media.test_libsrtp import keyOf
@@ -34,7 +37,7 @@ class CaptureThreadTests(SynchronousTestCase):
         self.directory.mkdir()
         self.capture = self.make()
 
-    def make(self, check: float = 60.0) -> CaptureThread:
+    def make(self, check: float = 60.0, sync: float = 0.0) -> CaptureThread:
         """
         @return: a capture that visits a hundred times a second.
         """
@@ -45,6 +48,7 @@ class CaptureThreadTests(SynchronousTestCase):
             receiver=Receiver(1024),
             makeWriter=lambda capacity: self.writer,
             check=check,
+            sync=sync,
         )
 
     def start(self) -> None:
@@ -353,6 +357,50 @@ class CaptureThreadTests(SynchronousTestCase):
         self.reactor.waitFor(done)
         self.assertEqual([error.filename for _, error in self.errors], [stream.path])
         self.assertIn("removed", stream.error or "")
+
+    def test_synced(self) -> None:
+        """
+        What grows is handed to the disk while it grows; if that fails it is told, and the
+        capture goes on.
+        """
+        failed = OSError(errno.EIO, "broken")
+
+        def sync(journals: Sync, tell: Callable[[CapturedStream, OSError], None]) -> None:
+            for stream, _ in journals:
+                tell(stream, failed)
+                tell(stream, failed)
+
+        self.patch(capture, "syncJournals", sync)
+        self.capture = self.make(sync=0.01)
+        self.start()
+        stream, pair = self.attach()
+        pair.toRTP.send(b"\x80\x00one")
+        self.reactor.runUntil(lambda: self.errors)
+        while not self.capture.counters.longestSync:
+            os.sched_yield()
+        self.assertEqual(self.errors, [(stream, failed)])
+        self.speak(stream, pair, b"\x80\x00two")
+
+    def test_withhold(self) -> None:
+        """
+        What comes meanwhile is not written; before the start and after the end it means
+        nothing.
+        """
+        self.capture.withhold(True)
+        self.start()
+        stream, pair = self.attach()
+        self.capture.withhold(True)
+        self.speak(stream, pair, b"\x80\x00one")
+        self.assertEqual(stream.unwritten, 1)
+        self.assertTrue(self.capture.counters.withholding)
+        self.capture.withhold(False)
+        while self.capture.counters.withholding:
+            os.sched_yield()
+        self.speak(stream, pair, b"\x80\x00two")
+        done = self.capture.detach(stream, 0)
+        self.reactor.advance(0)
+        self.reactor.waitFor(done)
+        self.assertEqual(packetsOf(stream.path), [(b"\x80\x00two", False)])
 
     def test_syncFails(self) -> None:
         """

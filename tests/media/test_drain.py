@@ -73,6 +73,37 @@ class DrainTests(SynchronousTestCase):
         """
         self.assertRaises(ValueError, Drain, Receiver(512), self.writer, self.failures.append)
 
+    def test_unsynced(self) -> None:
+        """
+        Journals that have grown are told once, with their descriptors.
+        """
+        (first, pair), _ = self.stream(), self.stream("1-1.rtpdump")
+        self.assertEqual(self.drain.unsynced(), [])
+        for _ in range(2):
+            pair.toRTP.send(rtp(1))
+            self.visit()
+            self.assertEqual(self.drain.unsynced(), [(first, first.file)])
+            self.assertEqual(self.drain.unsynced(), [])
+
+    def test_withholding(self) -> None:
+        """
+        While nothing is to be written, what comes is counted as unwritten and makes no
+        file; what comes later is written.
+        """
+        stream, pair = self.stream()
+        self.drain.withholding = True
+        pair.toRTP.send(rtp(1))
+        pair.toRTCP.send(SENDER_REPORT)
+        self.visit()
+        self.visit()
+        self.assertEqual((stream.packets, stream.controlPackets, stream.unwritten), (1, 1, 2))
+        self.assertEqual(list(self.directory.iterdir()), [])
+        self.drain.withholding = False
+        pair.toRTP.send(rtp(2))
+        self.visit()
+        self.assertEqual(packetsOf(stream.path), [(rtp(2), False)])
+        self.assertIsNone(stream.error)
+
     def test_firstPacket(self) -> None:
         """
         There is no file before the first packet; then it has header and packets.

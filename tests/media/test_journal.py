@@ -17,6 +17,7 @@ from siprec.media.journal import (
     journalEnd,
     parseHeader,
     readJournal,
+    soundEnd,
     startFor,
 )
 
@@ -263,3 +264,28 @@ class EndTests(SynchronousTestCase):
         path = self.mktemp()
         Path(path).write_bytes(b"#!rtp")
         self.assertEqual(journalEnd(path), (None, 0))
+
+    def test_sound(self) -> None:
+        """
+        What makes sense ends before the first record that cannot be true: it came after
+        the end of all, or is longer than its packet was on the wire.
+        """
+        path = self.mktemp()
+        good = fileHeader(START, "192.0.2.7", 20000) + record(b"\x80\x00first", 0)
+        late, long = record(b"\x80\x00late", 5000), b"\0\x14\0\x01\0\0\0\0" + bytes(12)
+        more = record(b"\x80\xc9rtcp", 100, rtcp=True)
+        until = START + 4_000_000_000
+        for tail, kept in (
+            (b"", 0),
+            (more, len(more)),
+            (more + late + more, len(more)),
+            (more + long + more, len(more)),
+            (more + more[:5], len(more)),
+            (bytes(100), 0),
+        ):
+            Path(path).write_bytes(good + tail)
+            self.assertEqual(soundEnd(path, until), len(good) + kept)
+        Path(path).write_bytes(good[:9])
+        self.assertEqual(soundEnd(path, until), 0)
+        Path(path).write_bytes(b"something else")
+        self.assertRaises(BadJournal, soundEnd, path, until)

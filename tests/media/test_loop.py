@@ -14,6 +14,7 @@ from siprec.media.discarding import Discards
 from siprec.media.drain import Drain
 from siprec.media.loop import CaptureLoop
 from siprec.media.stream import CapturedStream, JournalFile
+from siprec.media.syncing import Pace, Sync
 from tests.media.fakes import LocalPair
 
 
@@ -24,6 +25,8 @@ class FakeDrain:
 
     @ivar broken: streams that cannot be visited, or finished.
     @ivar visited: all visits.
+    @ivar grown: the journals to be synced.
+    @ivar withholding: as of L{Drain}.
     """
 
     world: "World"
@@ -31,6 +34,14 @@ class FakeDrain:
     broken: list[CapturedStream] = field(factory=list)
     visited: list[CapturedStream] = field(factory=list)
     budgets: list[float] = field(factory=list)
+    grown: list[tuple[CapturedStream, int]] = field(factory=list)
+    withholding: bool = False
+
+    def unsynced(self) -> list[tuple[CapturedStream, int]]:
+        """
+        As of L{Drain}.
+        """
+        return self.grown
 
     def add(self, stream: CapturedStream) -> None:
         """
@@ -142,6 +153,31 @@ class LoopTests(SynchronousTestCase):
         self.loop.obey()
         self.loop.counters = self.loop.counters.__class__()
         return streams
+
+    def test_synced(self) -> None:
+        """
+        When it is time, the journals that have grown are handed over; a second time is
+        not before the first has ended.
+        """
+        pace, synced = Pace(5.0), list[Sync]()
+        self.loop._pace, self.loop._sync = pace, synced.append
+        for _ in range(3):
+            self.loop.cycle(self.world.now)
+            self.world.now += 3.0
+        self.assertEqual(len(synced), 1)
+        pace.ended()
+        self.loop.cycle(self.world.now)
+        self.assertEqual(synced, [self.drain.grown] * 2)
+
+    def test_withhold(self) -> None:
+        """
+        The drain is told to write nothing, and who looks at the counters sees it.
+        """
+        for nothing in (True, False):
+            self.loop.withhold(nothing)
+            self.assertEqual(
+                (self.drain.withholding, self.loop.counters.withholding), (nothing, nothing)
+            )
 
     def close(self, stream: CapturedStream) -> None:
         """

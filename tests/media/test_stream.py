@@ -52,6 +52,15 @@ class JournalFileTests(SynchronousTestCase):
         self.path.write_bytes(HEADER + RECORD + RECORD[:5])
         self.assertEqual(self.open()[1:], (len(HEADER) + 10, 1_000_000_000))
 
+    def test_tornTail(self) -> None:
+        """
+        What follows the last whole record is cut off, so that nothing of it is ever
+        taken for what came later.
+        """
+        self.path.write_bytes(HEADER + RECORD + bytes(50) + RECORD)
+        self.assertEqual(self.open()[1], len(HEADER) + 10)
+        self.assertEqual(self.path.read_bytes(), HEADER + RECORD)
+
     def test_nothingWhole(self) -> None:
         """
         One without a whole header is begun anew.

@@ -145,6 +145,29 @@ class WriteTests(SynchronousTestCase):
         with open(os.path.join(self.directory, "audio.wav"), "rb") as file:
             self.assertEqual(hashlib.sha256(file.read()).hexdigest(), digest)
 
+    def test_noRoom(self) -> None:
+        """
+        Where the library does not say that the disk is full, it is found out; where it
+        is not, that is not said.
+        """
+
+        def broken(*_: object) -> None:
+            raise soundfile.SoundFileError("System error.")
+
+        def write(descriptor: int, data: bytes, position: int) -> int:
+            if position > 1000:
+                raise OSError(28, "No space left on device")
+            return os.write(descriptor, data[:2000])
+
+        self.patch(audio, "_fill", broken)
+        arguments = self.directory, "audio.wav", self.tracks, 8000
+        error = self.assertRaises(AudioError, writeAudio, *arguments)
+        self.assertIn("System error", str(error))
+        self.patch(os, "pwrite", write)
+        error = self.assertRaises(AudioError, writeAudio, *arguments)
+        self.assertIn("No space left", str(error))
+        self.assertEqual(os.listdir(self.directory), [])
+
     def test_noDirectory(self) -> None:
         """
         A folder that is not there is an error that names the file.

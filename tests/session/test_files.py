@@ -238,6 +238,54 @@ class FilesTests(SynchronousTestCase):
         """
         os.rename(f"{self.directory}.away", self.directory)
 
+    def test_unsynced(self) -> None:
+        """
+        Until it was handed to the disk a manifest would not outlive a power cut; once one
+        was, it is only replaced by another one that does.
+        """
+        synced: list[str] = []
+        self.patch(os, "fsync", lambda number: synced.append("fsync"))
+        self.assertTrue(self.files.unsynced)
+        self.change()
+        self.workers.work()
+        self.assertEqual(synced, [])
+        self.files.syncing()
+        self.assertFalse(self.files.unsynced)
+        self.change()
+        self.workers.work()
+        self.assertEqual(synced, ["fsync"])
+        self.assertTrue(self.files.unsynced)
+        done = self.files.finish(self.describe())
+        self.workers.work()
+        self.successResultOf(done)
+        self.assertFalse(self.files.unsynced)
+
+    def test_unfinished(self) -> None:
+        """
+        The last manifest of all takes away what an earlier process had not finished.
+        """
+        names = (".audio.wav.1-a.unfinished", "metadata-9.xml.new")
+        for name in names:
+            with open(f"{self.directory}/{name}", "w"):
+                pass
+        self.change()
+        self.workers.work()
+        self.assertLess(set(names), set(os.listdir(self.directory)))
+        done = self.files.finish(self.describe())
+        self.workers.work()
+        self.successResultOf(done)
+        self.assertEqual(os.listdir(self.directory), ["recording.json"])
+
+    def test_documentInTheWay(self) -> None:
+        """
+        A document that cannot be written leaves nothing behind.
+        """
+        os.makedirs(f"{self.directory}/metadata-2.xml/in the way")
+        self.files.writeDocument("metadata-2.xml", b"<x/>")
+        self.workers.work()
+        self.assertEqual(len(self.errors), 1)
+        self.assertNotIn("metadata-2.xml.new", os.listdir(self.directory))
+
     def test_discard(self) -> None:
         """
         A directory that was made for nothing is removed after all writes that are

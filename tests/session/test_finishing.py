@@ -4,10 +4,12 @@ Tests of L{siprec.session.finishing}.
 
 from __future__ import annotations
 
+import errno
 import os
 
 from twisted.internet.defer import Deferred, succeed
 
+from siprec.render.child import RenderFailed
 from siprec.session.finishing import LINGER
 from siprec.session.interfaces import RendererStopped
 from siprec.session.manifest import Manifest
@@ -184,3 +186,53 @@ class FinisherTests(ServiceTestCase):
         self.assertEqual(self.finish(live)["state"], "complete")
         self.assertEqual(self.service.recordings, {})
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+
+    def test_noRoomForAudio(self) -> None:
+        """
+        Audio for which there is no room is made when there is; it is looked for more
+        and more seldom.
+        """
+        live = self.begin()
+        self.speak(live)
+        self.renderer.failure = RenderFailed("/r", "[Errno 28] No space left on device")
+        done = self.service.finish(live, "bye")
+        self.clock.pump([1.0] * 300)
+        self.assertNoResult(done)
+        self.assertEqual(len(self.renderer.directories), 9)
+        self.assertEqual(self.manifest(live)["state"], "finishing")
+        self.renderer.failure = None
+        self.clock.pump([1.0] * 64)
+        self.successResultOf(done)
+        self.assertEqual(self.manifest(live)["state"], "complete")
+
+    def test_noRoomUntilStop(self) -> None:
+        """
+        When the node stops first, the next start does it.
+        """
+        live = self.begin()
+        self.renderer.failure = OSError(errno.ENOSPC, "full")
+        done = self.service.finish(live, "bye")
+        self.service.stopService()
+        self.successResultOf(done)
+        self.assertEqual(self.manifest(live)["state"], "finishing")
+        self.assertEqual(self.markers(), [live.recording.id])
+
+    def test_noRoomForLastManifest(self) -> None:
+        """
+        The manifest after the audio waits for room as well.
+        """
+        live = self.begin()
+        self.renderer.waiting = []
+        done = self.service.finish(live, "bye")
+        os.makedirs(f"{live.recording.directory}/recording.json.new")
+        self.renderer.waiting[0].callback(
+            {"duration": 0.0, "streams": [], "gaps": [], "events": [], "audio": None}
+        )
+        self.clock.pump([1.0] * 5)
+        self.assertNoResult(done)
+        os.rmdir(f"{live.recording.directory}/recording.json.new")
+        self.clock.pump([1.0] * 3)
+        self.successResultOf(done)
+        self.assertEqual(self.manifest(live)["state"], "complete")
+        self.assertEqual(self.markers(), [])
+        self.flushLoggedErrors(OSError)

@@ -4,6 +4,7 @@ Tests of L{siprec.session.recovery}.
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Any
 
@@ -366,6 +367,21 @@ class TroubleTests(RecoveryTestCase):
         self.assertEqual(self.markers(), [])
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
         self.assertEqual(metric(self.metrics, 'siprec_renders_total{result="failed"}'), 1)
+
+    def test_diskFull(self) -> None:
+        """
+        Audio for which there is no room is left to the next start.
+        """
+        directory = self.leave()
+        self.renderer.failure = OSError(errno.ENOSPC, "full")
+        self.assertEqual(self.recovered(directory)["state"], "finishing")
+        self.assertEqual(self.markers(), [identity()])
+        self.renderer.failure = ValueError("Disk quota exceeded")
+        self.recover()
+        self.assertEqual(self.markers(), [identity()])
+        self.renderer.failure = None
+        self.assertEqual(self.recovered(directory)["state"], "incomplete")
+        self.assertEqual(len(self.flushLoggedErrors()), 2)
 
     def test_nodeStops(self) -> None:
         """

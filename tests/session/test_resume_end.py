@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
 from siprec.session.beginning import NoRoom
 from siprec.session.manifest import Manifest
@@ -69,6 +69,35 @@ class EndTests(ResumeTestCase):
     """
     The call is over; what there is of it is brought up to date and finished.
     """
+
+    def test_finishedBefore(self) -> None:
+        """
+        Where the process died when all was done but the removal of its record and its
+        marker, that is done, whoever wants to know is told, and nothing else changes.
+        """
+        told: list[str] = []
+
+        def finished(directory: str, manifest: Manifest) -> Deferred[None]:
+            told.append(manifest["state"])
+            return succeed(None)
+
+        first = self.end()
+        self.assertIn(first["state"], ("complete", "incomplete"))
+        directory = self.snapshot.recording.directory
+        with open(f"{directory}/recording.json", "rb") as file:
+            before = file.read()
+        self.successResultOf(self.store.save(self.snapshot.key, self.snapshot))
+        self.running.add(self.snapshot.recording.id, directory)
+        self.service.onFinished = finished
+        rendered = len(self.renderer.directories)
+        ending = Deferred.fromCoroutine(self.service.end(self.snapshot, 7, "nodeDied"))
+        self.successResultOf(ending)
+        with open(f"{directory}/recording.json", "rb") as file:
+            self.assertEqual(file.read(), before)
+        self.assertEqual(told, [first["state"]])
+        self.assertEqual(len(self.renderer.directories), rendered)
+        self.assertEqual((self.markers(), self.service.ending), ([], set()))
+        self.assertEqual(self.successResultOf(self.store.list()), [])
 
     def end(self, reason: str = "nodeDied") -> Manifest:
         """

@@ -1,0 +1,3 @@
+"""
+Hearing a call while it runs.
+"""
