@@ -84,9 +84,8 @@ class Sequencer:
         for ssrc, rows in _bySource(table.ssrc):
             sequence, timestamp = table.sequence[rows], table.timestamp[rows]
             parts: dict[int, list[tuple[int, _Ints]]] = {}
-            for number, at, extended in self._assign(
-                ssrc, sequence, timestamp, table.arrival[rows]
-            ):
+            columns = sequence, timestamp, table.arrival[rows], ticks[rows]
+            for number, at, extended in self._assign(ssrc, *columns):
                 parts.setdefault(number, []).append((at, extended))
             for number, pieces in parts.items():
                 places = [np.arange(at, at + len(extended)) for at, extended in pieces]
@@ -102,6 +101,7 @@ class Sequencer:
         sequence: NDArray[np.uint16],
         timestamp: NDArray[np.uint32],
         arrival: _Ints,
+        ticks: _Ints,
     ) -> Iterator[tuple[int, int, _Ints]]:
         """
         @return: the number of a run, the first row that belongs to it, and the
@@ -116,9 +116,11 @@ class Sequencer:
             if count:
                 yield runs[0].number, at, extended
                 at += count
+                last = timestamp[at - 1], ticks[at - 1], arrival[at - 1]
+                runs[0].note(int(extended[-1]), *map(int, last))
             if count < len(block):
                 number, stamp = int(sequence[at]), int(timestamp[at])
-                if (found := self._find(runs, number, stamp)) is not None:
+                if (found := self._find(runs, number, stamp, int(arrival[at]))) is not None:
                     yield found[0].number, at, np.array([found[1]], np.int64)
                 elif self._mayBegin(ssrc, number):
                     run = self._begin(runs, ssrc, number, stamp, int(arrival[at]))
@@ -127,9 +129,11 @@ class Sequencer:
                     self.ignored += 1
                 at += 1
 
-    def _find(self, runs: list[Run], sequence: int, timestamp: int) -> tuple[Run, int] | None:
+    def _find(
+        self, runs: list[Run], sequence: int, timestamp: int, arrival: int
+    ) -> tuple[Run, int] | None:
         for run in runs[:_CANDIDATES]:
-            extended = run.accepts(sequence, timestamp)
+            extended = run.accepts(sequence, timestamp, arrival)
             if extended is not None:
                 if run.confirmed:
                     runs.remove(run)

@@ -13,10 +13,11 @@ from itertools import pairwise
 from typing import Any
 
 from siprec.session.model import RecordingSession, StreamInfo
-from siprec.session.timeline import PAUSE, metadataOf, timelineOf
+from siprec.session.timeline import HOLD, PAUSE, metadataOf, timelineOf
 from siprec.session.times import formatTime, parseTime
 
 __all__ = [
+    "HOLD",
     "JOURNAL_ERROR",
     "NAME",
     "NODE_CHANGE",
@@ -231,7 +232,7 @@ def _explained(gap: Mapping[str, Any], segments: Sequence[Mapping[str, Any]]) ->
     """
     @return: the gap; its cause is C{nodeChange} if nobody captured then.
     """
-    if gap["cause"] == PAUSE:
+    if gap["cause"] in (PAUSE, HOLD):
         return dict(gap)
     begin, end = parseTime(gap["start"]), parseTime(gap["end"])
     for before, after in pairwise(segments):

@@ -10,10 +10,11 @@ from typing import Any
 
 from siprec.session.times import parseTime
 
-__all__ = ["MOST_GAPS", "PAUSE", "metadataOf", "timelineOf"]
+__all__ = ["HOLD", "MOST_GAPS", "PAUSE", "metadataOf", "timelineOf"]
 
-#: The cause of a gap in which the peer had nothing to send.
-PAUSE = "pause"
+#: The causes of a gap in which the peer had nothing to send: it was told by C{inactive},
+#: or by a null address.
+PAUSE, HOLD = "pause", "hold"
 
 #: How many gaps of one stream are in the timeline, the longest ones; C{gaps} has all.
 MOST_GAPS = 100
@@ -29,7 +30,7 @@ _KINDS: Mapping[str, str] = {
     "sessionEnded": "session",
     "streamPaused": PAUSE,
     "streamResumed": "resume",
-    "streamHeld": "hold",
+    "streamHeld": HOLD,
     "streamReleased": "resume",
     "streamAdded": "sdp",
     "streamRemoved": "sdp",
