@@ -59,6 +59,7 @@ class G711Tests(SynchronousTestCase):
         whole = _decode("PCMU", data)
         self.assertEqual(_decode("PCMU", data[:20], data[20:40], data[40:]), whole)
         self.assertEqual(_decode("PCMU", data[:7], b"", data[7:40], data[40:]), whole)
+        self.assertEqual(_decode("PCMU", data[:7], data[7:59]), whole[:59])
         self.assertEqual(_decode("PCMU"), [])
 
     def test_unknown(self) -> None:

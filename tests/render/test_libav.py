@@ -80,6 +80,16 @@ class ToneTests(SynchronousTestCase):
         """
         self.assertTone("GSM", 8000, sample("tone.gsm", 33))
 
+    def test_iLBC(self) -> None:
+        """
+        iLBC with frames of 30 ms, as PJSIP encodes a tone of 500 Hz.
+        """
+        frames = sample("tone.ilbc", 50)
+        samples, _ = _decode(libavDecoder("ILBC", 8000), frames)
+        self.assertEqual(len(samples), 240 * len(frames))
+        self.assertApproximates(pitch(samples, 8000), 500, 1)
+        self.assertGreater(float(np.sqrt((samples[2400:].astype(float) ** 2).mean())), 6000)
+
     def test_opus(self) -> None:
         """
         Opus is decoded to one channel.
