@@ -19,7 +19,8 @@ _CN = Format(13, "CN", 8000)
 
 
 def _jitter(seed: int, longest: float) -> list[float]:
-    return np.random.default_rng(seed).uniform(0, longest, 997).tolist()
+    delays: list[float] = np.random.default_rng(seed).uniform(0, longest, 997).tolist()
+    return delays
 
 
 def _report(moment: float, timestamp: int, ssrc: int = 0x1A2B3C4D) -> bytes:
