@@ -155,7 +155,39 @@ _FLOWS = Section(
 
 _MEDIA = Section(
     "E Media",
-    (Rule("E3", "digits (RFC 4733, and INFO): once each, chained ones, lost ends"),),
+    (
+        Rule("E1", "ports in pairs, ``a=rtcp``, RTCP beside RTP or on its port, all by arrival"),
+        Rule(
+            "E2",
+            "codecs and their clocks; payload types that change in mid-call; one rate for all",
+            "G.723, G.726 and EVS are kept as they came, and not decoded",
+        ),
+        Rule("E3", "digits (RFC 4733, and INFO): once each, chained ones, lost ends"),
+        Rule("E4", "DTX and comfort noise: silence as long as it was, and no loss"),
+        Rule(
+            "E5",
+            "sequence numbers (RFC 3550 appendix A.1): wraps, order, duplicates, loss, resync",
+            "of Opus a lost packet is concealed, but not taken from the next one (FEC): "
+            "FFmpeg does not give it",
+        ),
+        Rule("E6", "SSRC: changes, restarts, collisions; one is heard at a time, in its time"),
+        Rule("E8", "SRTP with keys in the description (RFC 4568)"),
+        Rule("E9", "DTLS-SRTP (RFC 5763)", "it is refused, so that clients send otherwise"),
+        Rule("E10", "ICE-lite", "what offers ICE is answered without it"),
+        Rule(
+            "E11",
+            "media of the described address only, or of the first consistent one behind NAT",
+            "whatever comes to the ports of a call is kept",
+        ),
+        Rule("E12", "media before the answer and after the end"),
+        Rule(
+            "E13",
+            "the time line: legs in step within 20 ms, whatever networks and clocks do",
+            "sender reports are kept and not used: the arrivals tell the clocks well enough, "
+            "and reports that were forwarded tell of others",
+        ),
+        Rule("E14", "signs of life of a call without media"),
+    ),
 )
 
 _TRANSACTIONS = Section(

@@ -8,12 +8,23 @@ make larger.
 """
 
 from collections import deque
+from itertools import pairwise
 
 import numpy as np
 from attrs import define, field
 from numpy.typing import NDArray
 
-__all__ = ["ABSURD", "DRIFT", "GROUP", "RESTART", "SECOND", "SUSTAINED", "offsets", "segments"]
+__all__ = [
+    "ABSURD",
+    "DRIFT",
+    "GROUP",
+    "RESTART",
+    "SECOND",
+    "STEP",
+    "SUSTAINED",
+    "offsets",
+    "segments",
+]
 
 _Ints = NDArray[np.int64]
 _MS = 1_000_000
@@ -23,6 +34,9 @@ SECOND = 1_000_000_000
 #: begins a new segment.
 RESTART = 200 * _MS
 SUSTAINED = SECOND
+#: A timestamp that jumps by this, or by more, and is not followed by the arrivals,
+#: begins a new segment at once.
+STEP = 20 * _MS
 #: A deviation beyond this is not jitter but a timestamp that is wrong by itself.
 ABSURD = 2 * SECOND
 #: Drift is corrected when it is beyond this: ordinary calls stay as they were sent,
@@ -36,7 +50,13 @@ _CORRECTION = 400e-6
 # Clocks differ by 100 ppm, rarely more; what rises faster is the network, which must
 # not be followed, because its delay goes away again.
 _SKEW = 200e-6
-_HORIZON = 6  # groups on each side
+# What a long call says of its clock it says well: that wanders by no more.
+_WANDER = 40e-6
+_LONG = 600.0 * SECOND
+# Fewer packets at a time are no proof: one may have a wrong timestamp.
+_FEW = 3
+_ENOUGH = 10
+_NEVER = np.iinfo(np.int64).max
 
 
 @define(eq=False, repr=False)
@@ -50,6 +70,8 @@ class _Segments:
     arrival: list[int]
     lowest: list[int]
     clock: list[int]
+    jumped: list[int]
+    count: list[int]
     number: list[int] = field(factory=list, init=False)
     aside: set[int] = field(factory=set, init=False)
     _count: int = field(default=0, init=False)
@@ -76,9 +98,10 @@ class _Segments:
         return self._count - 1
 
     def _join(self, each: int) -> None:
-        while self._recent and self._recent[-1][1] >= self.lowest[each]:
-            self._recent.pop()
-        self._recent.append((self.arrival[each], self.lowest[each]))
+        if self.count[each] >= _FEW or not self._recent:
+            while self._recent and self._recent[-1][1] >= self.lowest[each]:
+                self._recent.pop()
+            self._recent.append((self.arrival[each], self.lowest[each]))
         self.number.append(self._current)
 
     def _level(self, each: int) -> int:
@@ -87,17 +110,41 @@ class _Segments:
         return self._recent[0][1]
 
     def _goOn(self, each: int) -> None:
-        deviation = self.lowest[each] - self._level(each)
+        level = self._level(each)
+        if self._jumps(each, level):
+            self._restart(each)
+            return
+        deviation = self.lowest[each] - level
         # In a segment's first second a lower minimum is the end of its jitter.
         young = self.arrival[each] - self._begin < SUSTAINED and -ABSURD <= deviation < 0
         if abs(deviation) <= RESTART or young:
             self._join(each)
         elif self._sustained(each, deviation):
             self._restart(each)
-        elif abs(deviation) <= ABSURD:
+        elif 0 < deviation <= ABSURD:
             self.number.append(self._current)
         else:
+            # Nothing comes before it is sent.
             self._setAside(each)
+
+    def _jumps(self, start: int, level: int) -> bool:
+        """
+        @return: whether the timestamps went another way than the time did at the begin
+            of a bin; at a pause both jump.
+        """
+        jumped, count, least = self.jumped[start], 0, _NEVER
+        if abs(jumped) < STEP:
+            return False
+        for each in range(start, len(self.lowest)):
+            if each > start and (
+                abs(self.jumped[each]) >= STEP
+                or self.arrival[each] - self.arrival[start] > 2 * SUSTAINED
+            ):
+                break
+            count += self.count[each]
+            least = min(least, self.lowest[each])
+        change = least - level
+        return count >= _ENOUGH and abs(change + jumped) < abs(change)
 
     def _setAside(self, each: int) -> None:
         if self._lastAside is None or abs(self.lowest[each] - self._lastAside[1]) > RESTART:
@@ -120,28 +167,45 @@ class _Segments:
         return False
 
 
-def segments(arrival: _Ints, lowest: _Ints, clock: _Ints) -> tuple[_Ints, set[int]]:
+def segments(
+    arrival: _Ints,
+    lowest: _Ints,
+    clock: _Ints,
+    jumped: _Ints | None = None,
+    count: _Ints | None = None,
+) -> tuple[_Ints, set[int]]:
     """
     @param arrival: of the first packet of each bin; one bin at least.
     @param clock: of its timestamps, in hertz; another one is another segment.
+    @param jumped: how far the first timestamp of each bin is beyond where the bin
+        before makes it be expected; C{None}: nowhere.
+    @param count: packets in each bin; C{None}: enough.
     @return: the number of each bin's segment, from 0; and which segments are absurd
         packets only, which the stream did not go on from.
     """
-    found = _Segments(arrival.tolist(), lowest.tolist(), clock.tolist())
+    jumps = [0] * len(arrival) if jumped is None else jumped.tolist()
+    counts = [_ENOUGH] * len(arrival) if count is None else count.tolist()
+    found = _Segments(arrival.tolist(), lowest.tolist(), clock.tolist(), jumps, counts)
     found.run()
     return np.array(found.number, np.int64), found.aside
 
 
-def offsets(arrival: _Ints, lowest: _Ints, quiet: NDArray[np.bool_]) -> tuple[_Ints, int]:
+def offsets(
+    arrival: _Ints, lowest: _Ints, quiet: NDArray[np.bool_], count: _Ints | None = None
+) -> tuple[_Ints, int]:
     """
     The offset of each bin of one segment: constant, unless the sender's clock drifts.
 
     @param quiet: which bins begin after a pause.
+    @param count: packets in each bin; C{None}: enough.
     @return: what to add to a timestamp, and how many times that changes.
     """
     since = np.maximum.accumulate(arrival - arrival[0])
     starts = np.flatnonzero(np.diff(since // GROUP, prepend=-1))
     least = np.minimum.reduceat(lowest, starts)
+    if count is not None:
+        proven = np.minimum.reduceat(np.where(count < _FEW, _NEVER, lowest), starts)
+        least = np.where(proven < _NEVER, proven, least)
     times = since[starts].astype(np.float64)
     line = _line(times, (least - least[0]).astype(np.float64))
     offset = np.empty(len(lowest), np.int64)
@@ -167,9 +231,37 @@ def _line(times: NDArray[np.float64], least: NDArray[np.float64]) -> NDArray[np.
     @return: the highest line below all minima that is nowhere steeper than a clock
         can be.
     """
-    line = least.copy()
-    for distance in range(1, min(_HORIZON, len(least) - 1) + 1):
-        allowed = _SKEW * (times[distance:] - times[:-distance])
-        np.minimum(line[:-distance], least[distance:] + allowed, out=line[:-distance])
-        np.minimum(line[distance:], least[:-distance] + allowed, out=line[distance:])
-    return line
+    skew, allowed = 0.0, _SKEW
+    if times[-1] > _LONG:
+        skew, allowed = _skew(times, least), _WANDER
+    flat = (least - skew * times).tolist()
+    rises = (allowed * np.diff(times)).tolist()
+    for each, rise in enumerate(rises):
+        flat[each + 1] = min(flat[each + 1], flat[each] + rise)
+    for each in range(len(rises) - 1, -1, -1):
+        flat[each] = min(flat[each], flat[each + 1] + rises[each])
+    return np.array(flat) + skew * times
+
+
+def _skew(times: NDArray[np.float64], least: NDArray[np.float64]) -> float:
+    """
+    @return: the slope of the straight line below all minima that is nearest to them:
+        the edge of their lower hull in the middle of the time.
+    """
+    hull: list[tuple[float, float]] = []
+    for time, low in zip(times.tolist(), least.tolist(), strict=True):
+        while len(hull) > 1 and _turns(hull[-2], hull[-1], (time, low)):
+            hull.pop()
+        hull.append((time, low))
+    middle = float(times.mean())
+    (begin, low), (end, high) = next(
+        edge for edge in pairwise(hull) if edge[0][0] <= middle <= edge[1][0]
+    )
+    return min(max((high - low) / (end - begin), -_SKEW), _SKEW)
+
+
+def _turns(one: tuple[float, float], two: tuple[float, float], three: tuple[float, float]) -> bool:
+    """
+    @return: whether the second point is above the line between the others.
+    """
+    return (two[1] - one[1]) * (three[0] - one[0]) >= (three[1] - one[1]) * (two[0] - one[0])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 from numpy.typing import NDArray
 
 from siprec.render.codec import Decoder, Independent, Payloads, Voice
@@ -57,6 +57,13 @@ class G711:
     name: str = "PCMU"
     silence: int = 0xFF
     tag: int = 7
+    # The two samples of each two octets: half as much to look up.
+    _pairs: NDArray[np.int32] = field(init=False, repr=False)
+
+    @_pairs.default
+    def _makePairs(self) -> NDArray[np.int32]:
+        octets = np.arange(1 << 16, dtype=np.uint16).view(np.uint8)
+        return self.table.take(octets).view(np.int32)
 
     def samples(self, payloads: Payloads) -> _Ints:
         """
@@ -74,8 +81,10 @@ class G711:
         """
         See L{PlainDecoder.decode}.
         """
-        samples: NDArray[np.int16] = self.table.take(payloads.gather())
-        return samples
+        codes = payloads.gather()
+        if len(codes) % 2:
+            return self.table.take(codes)
+        return self._pairs.take(codes.view(np.uint16)).view(np.int16)
 
     def codes(self, payloads: Payloads) -> NDArray[np.uint8]:
         """

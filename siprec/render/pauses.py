@@ -5,11 +5,14 @@ Silence that the peer had announced: what is missing in it was never sent
 All places are samples of the recording.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from attrs import frozen
 
-__all__ = ["Pause", "isPaused", "silences"]
+from siprec.session.times import parseTime
+
+__all__ = ["Pause", "holdsOf", "isPaused", "silences"]
 
 
 @frozen
@@ -20,6 +23,26 @@ class Pause:
 
     begin: int
     end: int
+
+
+def holdsOf(manifest: Mapping[str, Any], index: int) -> list[tuple[float, float | None]]:
+    """
+    @param index: of a stream.
+    @return: begin and end of each time in which it was held by a null address, in seconds
+        since the epoch; C{None}: it was never released.
+    @raise ValueError: a time is none.
+    """
+    found: list[tuple[float, float | None]] = []
+    begin: float | None = None
+    mine = [each for each in manifest["events"] if each.get("stream") == index]
+    for event in sorted(mine, key=lambda each: parseTime(each["time"])):
+        time = parseTime(event["time"])
+        if event["type"] == "streamHeld" and begin is None:
+            begin = time
+        elif event["type"] == "streamReleased" and begin is not None:
+            found.append((begin, time))
+            begin = None
+    return found if begin is None else [*found, (begin, None)]
 
 
 def isPaused(begin: int, end: int, pauses: Sequence[Pause], slack: int) -> bool:

@@ -15,13 +15,14 @@ from siprec.render.clocks import corrections
 from siprec.render.events import MAX_EVENTS, digitEvents, eventsOf, moment
 from siprec.render.form import PLAIN, Form
 from siprec.render.outputs import Outputs, channelOf, commonLaw
-from siprec.render.pauses import Pause, isPaused, silences
+from siprec.render.pauses import Pause, holdsOf, isPaused, silences
 from siprec.render.runs import MAX_GAPS
 from siprec.render.seams import SegmentTimes, seams, uncaptured
 from siprec.render.sessions import Span, spansOf
 from siprec.render.stream import Stream
 from siprec.render.timeline import gaps
 from siprec.session.manifest import (
+    HOLD,
     NODE_CHANGE,
     PAUSE,
     BadManifest,
@@ -39,6 +40,8 @@ MAX_SECONDS = 31 * 86400
 _RATE = 8000  # of a file in which nothing was decoded
 _JOURNAL = re.compile(r"([0-9]{1,9})-([0-9]{1,9})\.rtpdump", re.ASCII)
 _SECOND = 1_000_000_000
+
+_Times = dict[int, list[tuple[float, float | None]]]
 
 
 class RenderError(Exception):
@@ -83,7 +86,8 @@ class _Rendering:
     @ivar segments: start and end of each, in nanoseconds.
     @ivar lacking: names of the journals that are not there.
     @ivar clocks: what to add to the times of each segment, nanoseconds.
-    @ivar pauses: of each stream, begin and end in seconds since the epoch.
+    @ivar pauses: of each stream, begin and end in seconds since the epoch; C{holds}:
+        those that the peer had told by a null address.
     @ivar sessions: what is also to be written by itself.
     @ivar masked: do not tell which digits were pressed.
     @ivar omitted: how many gaps of each stream are not listed.
@@ -96,7 +100,8 @@ class _Rendering:
     streams: list[Stream]
     segments: list[tuple[int, int | None]]
     lacking: list[str]
-    pauses: dict[int, list[tuple[float, float | None]]]
+    pauses: _Times
+    holds: _Times
     sessions: list[Span]
     masked: bool
     clocks: dict[int, int] = field(factory=dict, init=False)
@@ -124,7 +129,9 @@ class _Rendering:
             lacking = _lacking(directory, manifest)
             spans = spansOf(manifest) if split else []
             pauses = {each.index: pausesOf(manifest, each.index) for each in streams}
-            return cls(directory, start, end, streams, segments, lacking, pauses, spans, masked)
+            holds = {each.index: holdsOf(manifest, each.index) for each in streams}
+            times = segments, lacking, pauses, holds
+            return cls(directory, start, end, streams, *times, spans, masked)
         except (KeyError, TypeError, ValueError) as error:
             raise RenderError(f"{directory}: the manifest is damaged: {error!r}") from error
 
@@ -224,7 +231,8 @@ class _Rendering:
         return min(max(self._sample(round(moment * _SECOND)), self.zero), self.end)
 
     def _gaps(self, stream: Stream) -> list[dict[str, Any]]:
-        pauses = self._pauses(stream.index)
+        pauses = self._pauses(self.pauses[stream.index])
+        holds = self._pauses(self.holds[stream.index])
         pairs = zip(stream.surveys, stream.placements, strict=False)
         found: list[tuple[int, int, str]] = []
         paused: list[tuple[int, int]] = []
@@ -262,17 +270,17 @@ class _Rendering:
             }
             for begin, end, cause in (
                 *found[:MAX_GAPS],
-                *((begin, end, PAUSE) for begin, end in silent),
+                *((*each, HOLD if isPaused(*each, holds, 0) else PAUSE) for each in silent),
             )
         ]
 
-    def _pauses(self, index: int) -> list[Pause]:
+    def _pauses(self, times: Sequence[tuple[float, float | None]]) -> list[Pause]:
         return [
             Pause(
                 self._sample(round(begin * _SECOND)),
                 self.end if end is None else self._sample(round(end * _SECOND)),
             )
-            for begin, end in self.pauses[index]
+            for begin, end in times
         ]
 
     def _uncaptured(self, stream: Stream) -> Iterator[tuple[int, int]]:

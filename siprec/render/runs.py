@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from siprec.media.rtp import unwrap
 
-__all__ = ["MAX_DROPOUT", "MAX_GAPS", "MAX_MISORDER", "Missing", "Run", "nearest"]
+__all__ = ["MAX_DROPOUT", "MAX_GAPS", "MAX_MISORDER", "OUTAGE", "Missing", "Run", "nearest"]
 
 #: RFC 3550 appendix A.1: a larger step forward, or backward, is no loss or
 #: reordering but another sequence, if a second packet confirms it.
@@ -24,6 +24,10 @@ MAX_GAPS = 10_000
 # as many notes are kept as half the sequence numbers need.
 _MARK_EVERY = 64
 _MARKS = 1024
+#: After so many nanoseconds without a packet more may be missing than L{MAX_DROPOUT},
+#: if the timestamp proves it.
+OUTAGE = 10_000_000_000
+_FURTHEST = 1 << 31  # a timestamp that is more ahead is behind
 
 _Ints = NDArray[np.int64]
 _Flags = NDArray[np.bool_]
@@ -82,6 +86,8 @@ class Run:
     _marks: list[tuple[int, int]] = field(factory=list)
     # How long a packet plays, in units of its timestamp.
     _step: int = 0
+    # A packet not long ago: extended number, timestamp, how long it plays, arrival.
+    _noted: tuple[int, int, int, int] | None = None
     # The highest number of the journals before this one, and which of those up to
     # there were missing and are in this one.
     _before: int | None = None
@@ -119,12 +125,11 @@ class Run:
             self._cursor = int(reached[count])
         return extended[:count], count
 
-    def accepts(self, sequence: int, timestamp: int, quiet: bool = False) -> int | None:
+    def accepts(self, sequence: int, timestamp: int, arrival: int) -> int | None:
         """
         Look at a packet that does not follow the one before it.
 
-        @param quiet: whether nothing came of its source for so long that many packets may
-            be missing.
+        @param arrival: nanoseconds.
         @return: its extended sequence number if it belongs here.
         """
         base = self.high if self._cursor is None else self._cursor
@@ -142,13 +147,36 @@ class Run:
             return extended
         if self._cursor is None:
             return self._resumed(sequence, timestamp)
-        later = quiet and nearest(self._timestamp, timestamp, 32) >= self._highEnd
-        return self._resumed(sequence, timestamp) if later else None
+        return self._afterOutage(sequence, timestamp, arrival)
+
+    def note(self, extended: int, timestamp: int, ticks: int, arrival: int) -> None:
+        """
+        Remember a packet that belongs here, to know what follows an outage.
+        """
+        if ticks:
+            self._noted = extended, timestamp, ticks, arrival
+
+    def _afterOutage(self, sequence: int, timestamp: int, arrival: int) -> int | None:
+        """
+        @return: the extended sequence number of a packet that is as far ahead of what
+            came as its timestamp says.
+        """
+        if self._noted is None:
+            return None
+        extended, stamp, ticks, last = self._noted
+        if arrival - last < OUTAGE:
+            return None
+        steps, rest = divmod((timestamp - stamp) & 0xFFFFFFFF, ticks)
+        extended += steps
+        if rest or steps * ticks > _FURTHEST or (extended - sequence) & 0xFFFF:
+            return None
+        self._cursor = extended
+        return extended
 
     def _resumed(self, sequence: int, timestamp: int) -> int | None:
         """
-        Look at the first packet after a long pause, or of another journal, which may
-        also begin before the one before it.
+        Look at the first packet of another journal, which may also begin before the
+        one before it.
 
         @return: its extended sequence number if it is as many packets away as its
             timestamp says.

@@ -30,9 +30,6 @@ _CANDIDATES = 16
 # An alternation between two sequences must not make every step look at all rows.
 _BLOCK = 1024
 
-# Nanoseconds without a packet of a source in which more than MAX_DROPOUT may be missing.
-_QUIET = 10_000_000_000
-
 _Ints = NDArray[np.int64]
 
 
@@ -71,8 +68,6 @@ class Sequencer:
     ignored: int = field(default=0, init=False)
     _probation: dict[int, int] = field(factory=dict, init=False)
     _sources: dict[int, list[Run]] = field(factory=dict, init=False)
-    # When the last packet of each source came.
-    _heard: dict[int, int] = field(factory=dict, init=False)
 
     def beginFile(self) -> None:
         """
@@ -89,9 +84,8 @@ class Sequencer:
         for ssrc, rows in _bySource(table.ssrc):
             sequence, timestamp = table.sequence[rows], table.timestamp[rows]
             parts: dict[int, list[tuple[int, _Ints]]] = {}
-            for number, at, extended in self._assign(
-                ssrc, sequence, timestamp, table.arrival[rows], ticks[rows]
-            ):
+            columns = sequence, timestamp, table.arrival[rows], ticks[rows]
+            for number, at, extended in self._assign(ssrc, *columns):
                 parts.setdefault(number, []).append((at, extended))
             for number, pieces in parts.items():
                 places = [np.arange(at, at + len(extended)) for at, extended in pieces]
@@ -122,11 +116,11 @@ class Sequencer:
             if count:
                 yield runs[0].number, at, extended
                 at += count
+                last = timestamp[at - 1], ticks[at - 1], arrival[at - 1]
+                runs[0].note(int(extended[-1]), *map(int, last))
             if count < len(block):
                 number, stamp = int(sequence[at]), int(timestamp[at])
-                before = int(arrival[at - 1]) if at else self._heard.get(ssrc, int(arrival[at]))
-                quiet = int(arrival[at]) - before > _QUIET
-                if (found := self._find(runs, number, stamp, quiet)) is not None:
+                if (found := self._find(runs, number, stamp, int(arrival[at]))) is not None:
                     yield found[0].number, at, np.array([found[1]], np.int64)
                 elif self._mayBegin(ssrc, number):
                     moment, step = int(arrival[at]), int(ticks[at])
@@ -135,13 +129,12 @@ class Sequencer:
                 else:
                     self.ignored += 1
                 at += 1
-        self._heard[ssrc] = int(arrival[-1])
 
     def _find(
-        self, runs: list[Run], sequence: int, timestamp: int, quiet: bool
+        self, runs: list[Run], sequence: int, timestamp: int, arrival: int
     ) -> tuple[Run, int] | None:
         for run in runs[:_CANDIDATES]:
-            extended = run.accepts(sequence, timestamp, quiet)
+            extended = run.accepts(sequence, timestamp, arrival)
             if extended is not None:
                 if run.confirmed:
                     runs.remove(run)

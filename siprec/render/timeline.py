@@ -14,9 +14,9 @@ import numpy as np
 from attrs import define, field, frozen
 from numpy.typing import NDArray
 
-from siprec.render.anchors import ABSURD, SECOND, offsets, segments
+from siprec.render.anchors import ABSURD, SECOND, STEP, offsets, segments
 from siprec.render.clocks import Bins
-from siprec.render.runs import Run
+from siprec.render.runs import MAX_MISORDER, Run
 from siprec.render.sequence import Rows
 
 __all__ = ["Placement", "Segment", "Survey", "gaps", "place"]
@@ -27,9 +27,13 @@ _Ints = NDArray[np.int64]
 _JUMP = 100 * 1_000_000
 # What is shorter than this part of a second is no pause between two bins.
 _PAUSE = 10
+# Of so many packets the least delays may be those of wrong timestamps.
+_MANY, _DOUBTED = 10, 2
 
-# Rows of the table of bins.
+# Rows of the table of bins.  The jump is by how many ticks the first timestamp is
+# beyond what the packets before it make one expect, the count is of packets.
 _SEQUENCE, _ARRIVAL, _LOWEST, _BEGIN, _END, _CLOCK, _QUIET, _FILE = range(8)
+_STAMP, _JUMPED, _COUNT = range(8, 11)
 
 
 @define(eq=False, repr=False)
@@ -52,7 +56,7 @@ class Survey:
     _late: list[_Ints] = field(factory=list, init=False)
     _jitter: float = field(default=0.0, init=False)
     _delay: int | None = field(default=None, init=False)
-    _end: int | None = field(default=None, init=False)
+    _last: tuple[int, int] | None = field(default=None, init=False)
     _file: int = field(default=-1, init=False)
 
     @property
@@ -109,27 +113,35 @@ class Survey:
         ends: _Ints,
         clocks: _Ints,
     ) -> None:
-        first = np.ones(len(sequence), np.bool_)
-        first[1:] = (
-            (np.diff(since // SECOND) != 0)
-            | (np.abs(np.diff(delay)) > _JUMP)
-            | (np.diff(clocks) != 0)
-        )
+        number, end = self._last or (int(sequence[0]) - 1, int(stamps[0]))
+        before = np.concatenate(([end], ends[:-1]))
+        lost = np.diff(sequence, prepend=number) - 1
+        self._last = int(sequence[-1]), int(ends[-1])
+        other = np.diff(clocks, prepend=clocks[0]) != 0
+        jumped = np.where(other, 0, stamps - before - lost * self.step)
+        jumped[np.abs(jumped) * SECOND < STEP * clocks] = 0
+        if 4 * np.count_nonzero(jumped) > len(jumped) + _MANY:
+            jumped[:] = 0  # nothing that begins anew, but timestamps of another kind
+        first = other | (jumped != 0)
+        first[0] = True
+        first[1:] |= (np.diff(since // SECOND) != 0) | (np.abs(np.diff(delay)) > _JUMP)
         at = np.flatnonzero(first)
-        before = ends[at - 1]
-        before[0] = stamps[0] if self._end is None else self._end
-        self._end = int(ends[-1])
+        count = np.diff(at, append=len(first))
+        least = delay[np.lexsort((delay, np.cumsum(first)))]
         self._bins.append(
             np.stack(
                 (
                     sequence[at],
                     since[at],
-                    np.minimum.reduceat(delay, at),
+                    least[at + np.where(count < _MANY, 0, _DOUBTED)],
                     np.minimum.reduceat(stamps, at),
                     np.maximum.reduceat(ends, at),
                     clocks[at],
-                    stamps[at] > before,
+                    stamps[at] > before[at],
                     np.full(len(at), self._file),
+                    stamps[at],
+                    jumped[at],
+                    count,
                 )
             )
         )
@@ -138,7 +150,7 @@ class Survey:
         if self._bins:
             # Nearly all belong into the bins that were just made.
             recent = late[0] >= self._bins[-1][_SEQUENCE, 0]
-            _widen(self._bins[-1], late[:, recent])
+            _widen(self._bins[-1], late[:, recent], self.step)
             late = late[:, ~recent]
         if late.size:
             self._late.append(late)
@@ -158,10 +170,10 @@ class Survey:
         @return: the bins, one per column.
         """
         if not self._bins:
-            return np.empty((8, 0), np.int64)
+            return np.empty((_COUNT + 1, 0), np.int64)
         bins = np.concatenate(self._bins, axis=1)
         if self._late:
-            _widen(bins, np.concatenate(self._late, axis=1))
+            _widen(bins, np.concatenate(self._late, axis=1), self.step)
         self._bins, self._late = [bins], []
         return bins
 
@@ -212,13 +224,16 @@ class Placement:
     _first: _Ints
     _shift: _Ints
     _clock: _Ints
+    _stamp: _Ints
+    _jumped: _Ints
+    _step: int
 
     def positions(self, sequence: _Ints, timestamp: _Ints) -> _Ints:
         """
         @param sequence: extended; C{timestamp} as well.
         @return: where each packet begins, in samples after time zero.
         """
-        part = np.maximum(np.searchsorted(self._first, sequence, side="right") - 1, 0)
+        part = _part(self._first, self._stamp, self._jumped, self._step, sequence, timestamp)
         return _samples(timestamp, self._clock[part], self.rate) + self._shift[part]
 
     def durations(self, sequence: _Ints, ticks: _Ints) -> _Ints:
@@ -241,13 +256,15 @@ def place(survey: Survey, zero: int, rate: int) -> Placement | None:
     for file, correction in survey.corrections.items():
         bins[_ARRIVAL : _LOWEST + 1, bins[_FILE] == file] += correction
     arrival, clock = bins[_ARRIVAL], bins[_CLOCK]
-    segment, aside = segments(arrival, bins[_LOWEST], clock)
+    jumped = _nanoseconds(bins[_JUMPED], clock)
+    segment, aside = segments(arrival, bins[_LOWEST], clock, jumped, bins[_COUNT])
     order = np.argsort(segment, kind="stable")
     starts = np.flatnonzero(np.diff(segment[order], prepend=-1))
     offset = np.empty(len(order), np.int64)
     corrections = 0
     for own in np.split(order, starts[1:]):
-        offset[own], steps = offsets(arrival[own], bins[_LOWEST, own], bins[_QUIET, own] > 0)
+        told = arrival[own], bins[_LOWEST, own], bins[_QUIET, own] > 0, bins[_COUNT, own]
+        offset[own], steps = offsets(*told)
         corrections += steps
     # Python's numbers: a time since the epoch times a rate is beyond 64 bits.
     values = {each: round((each - zero) * rate / SECOND) for each in set(offset.tolist())}
@@ -280,6 +297,9 @@ def place(survey: Survey, zero: int, rate: int) -> Placement | None:
         first=bins[_SEQUENCE, changes],
         shift=shift[changes],
         clock=clock[changes],
+        stamp=bins[_STAMP, changes],
+        jumped=bins[_JUMPED, changes],
+        step=survey.step,
     )
 
 
@@ -304,15 +324,35 @@ def gaps(survey: Survey, placement: Placement) -> list[tuple[int, int, bool, int
     return list(zip(*times, between[some].tolist(), missing, strict=True))
 
 
-def _widen(bins: _Ints, late: _Ints) -> None:
+def _widen(bins: _Ints, late: _Ints, step: int) -> None:
     """
     What came late is heard in the bin of its sequence number.
     """
     sequence, begin, end = late
-    column = np.searchsorted(bins[_SEQUENCE], sequence, side="right") - 1
-    column = np.maximum(column, 0)
+    column = _part(bins[_SEQUENCE], bins[_STAMP], bins[_JUMPED], step, sequence, begin)
     np.minimum.at(bins[_BEGIN], column, begin)
     np.maximum.at(bins[_END], column, end)
+
+
+def _part(
+    first: _Ints, stamp: _Ints, jumped: _Ints, step: int, sequence: _Ints, timestamp: _Ints
+) -> _Ints:
+    """
+    @param first: the sequence number that each part begins with, and C{stamp} its
+        timestamp, which is C{jumped} ticks beyond what was to be expected.
+    @param step: ticks from one packet to the next.
+    @return: in which part each packet is.
+    """
+    part: _Ints = np.maximum(np.searchsorted(first, sequence, side="right") - 1, 0)
+    after = np.minimum(part + 1, len(first) - 1)
+    ahead = first[after] - sequence
+    near = np.flatnonzero((ahead > 0) & (ahead < MAX_MISORDER) & (jumped[after] != 0))
+    if len(near):
+        # What comes late may have been sent after the timestamps began anew.
+        wanted = stamp[after[near]] - ahead[near] * step
+        jumps = 2 * np.abs(timestamp[near] - wanted) < np.abs(jumped[after[near]])
+        part[near[jumps]] += 1
+    return part
 
 
 def _nanoseconds(timestamp: _Ints, clock: _Ints) -> _Ints:

@@ -14,10 +14,11 @@ from typing import Any
 
 from siprec.session.lacking import causeOf, tailOf
 from siprec.session.model import RecordingSession, StreamInfo
-from siprec.session.timeline import PAUSE, metadataOf, timelineOf
+from siprec.session.timeline import HOLD, PAUSE, metadataOf, timelineOf
 from siprec.session.times import formatTime, parseTime
 
 __all__ = [
+    "HOLD",
     "JOURNAL_ERROR",
     "NAME",
     "NODE_CHANGE",
@@ -248,7 +249,7 @@ def _explained(gap: Mapping[str, Any], manifest: Mapping[str, Any]) -> Manifest:
     @return: the gap; its cause is C{nodeChange} if nobody captured then, or that of
         what came not being written.
     """
-    if gap["cause"] == PAUSE:
+    if gap["cause"] in (PAUSE, HOLD):
         return dict(gap)
     begin, end = parseTime(gap["start"]), parseTime(gap["end"])
     cause = causeOf(manifest, begin, end)

@@ -11,10 +11,11 @@ from typing import Any
 from siprec.session.pauses import PAUSED, RESUMED
 from siprec.session.times import parseTime
 
-__all__ = ["MOST_GAPS", "PAUSE", "metadataOf", "timelineOf"]
+__all__ = ["HOLD", "MOST_GAPS", "PAUSE", "metadataOf", "timelineOf"]
 
-#: The cause of a gap in which the peer had nothing to send, or nothing was to be kept.
-PAUSE = "pause"
+#: The causes of a gap in which the peer had nothing to send, as C{inactive} or a null
+#: address told; the first is that of an operator's pause as well.
+PAUSE, HOLD = "pause", "hold"
 
 #: How many gaps of one stream are in the timeline, the longest ones; C{gaps} has all.
 MOST_GAPS = 100
@@ -32,7 +33,7 @@ _KINDS: Mapping[str, str] = {
     RESUMED: "resume",
     "streamPaused": PAUSE,
     "streamResumed": "resume",
-    "streamHeld": "hold",
+    "streamHeld": HOLD,
     "streamReleased": "resume",
     "streamAdded": "sdp",
     "streamRemoved": "sdp",

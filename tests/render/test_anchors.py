@@ -58,10 +58,11 @@ class SegmentTests(SynchronousTestCase):
 
     def test_E13_otherSide(self) -> None:
         """
-        Deviations to both sides are no sustained one.
+        Deviations to both sides are no sustained one; what seems to have come long
+        before it was sent has a wrong timestamp.
         """
-        found, _ = self._segments([0, 1, 2, 2.4, 2.8, 3.2, 4], [0, 0, 300, -300, 300, 0, 0])
-        self.assertEqual(found, [0] * 7)
+        found, aside = self._segments([0, 1, 2, 2.4, 2.8, 3.2, 4], [0, 0, 300, -300, 300, 0, 0])
+        self.assertEqual((found, aside), ([0, 0, 0, 1, 0, 0, 0], {1}))
 
     def test_E13_startJitter(self) -> None:
         """
@@ -87,6 +88,36 @@ class SegmentTests(SynchronousTestCase):
         """
         found, aside = self._segments([0, 1, 2], [0, 7e8, 7e8], [8000, 16000, 16000])
         self.assertEqual((found, aside), ([0, 1, 1], set()))
+
+    def test_E13_jump(self) -> None:
+        """
+        A timestamp that goes another way than the time begins a new segment at once,
+        however little it is; one that goes as the time does, after a pause, does not, nor
+        one that a few packets only bear out.
+        """
+        times, jumped = _ints(range(6), SECOND), _ints([0, 0, 0, 60, 0, 0], _MS)
+        clocks, many = np.full(6, 8000), np.full(6, 50)
+        for lowest, count, wanted in (
+            ([0, 5, 0, -60, -58, -60], many, [0, 0, 0, 1, 1, 1]),
+            ([0, 5, 0, 4, 2, 0], many, [0] * 6),
+            ([0, 5, 0, -60, 2, 0], np.array([50, 50, 50, 1, 3, 2]), [0] * 6),
+        ):
+            found, aside = segments(times, _ints(lowest, _MS), clocks, jumped, count)
+            self.assertEqual((found.tolist(), aside), (wanted, set()))
+
+    def test_jumpThereAndBack(self) -> None:
+        """
+        How long a jump holds is looked at up to the next one only.
+        """
+        jumped = _ints([0, 150, -150, 0], _MS)
+        found, _ = segments(
+            _ints([0, 1, 1.02, 2], SECOND),
+            _ints([0, -150, 0, 0], _MS),
+            np.full(4, 8000),
+            jumped,
+            np.array([50, 1, 49, 50]),
+        )
+        self.assertEqual(found.tolist(), [0] * 4)
 
     def test_oldLevel(self) -> None:
         """
@@ -149,6 +180,28 @@ class OffsetTests(SynchronousTestCase):
         lowest = [60 if 100 <= time < 140 else 0 for time in range(300)]
         _, steps = self._offsets(range(300), lowest)
         self.assertEqual(steps, 0)
+
+    def test_E13_longCongestion(self) -> None:
+        """
+        In a call of more than ten minutes that tells of its clock, neither is one that is
+        slow for minutes, and the clock is followed all the same.
+        """
+        for drift in (0.0, 0.1, -0.1):
+            true = np.arange(2400) * drift
+            slow = np.where(np.arange(2400) // 300 == 3, 150, 0)
+            found, _ = self._offsets(range(2400), (true + slow).tolist())
+            self.assertLess(np.abs(found / _MS - true).max(), 16)
+
+    def test_E13_fewPackets(self) -> None:
+        """
+        A bin of a packet or two says nothing, if there are better ones.
+        """
+        lowest = _ints([0, 0, -150, 0, 0], _MS)
+        times, quiet = _ints(range(5), SECOND), np.zeros(5, np.bool_)
+        found, _ = offsets(times, lowest, quiet, np.array([50, 50, 1, 50, 50]))
+        self.assertEqual(set(found.tolist()), {0})
+        found, _ = offsets(times, lowest, quiet, np.full(5, 2))
+        self.assertEqual(set(found.tolist()), {-150 * _MS})
 
     def test_E13_afterPause(self) -> None:
         """

@@ -9,6 +9,7 @@ from siprec.render import decode
 from siprec.render.codec import Payloads
 from siprec.render.decode import G711, L16, decoderFor, formatsFor, unasked
 from tests.render.payloads import payloadsOf
+from tests.render.tones import SECONDS, decoded, encode
 
 
 def _decode(codec: str, *payloads: bytes) -> list[int]:
@@ -58,6 +59,7 @@ class G711Tests(SynchronousTestCase):
         whole = _decode("PCMU", data)
         self.assertEqual(_decode("PCMU", data[:20], data[20:40], data[40:]), whole)
         self.assertEqual(_decode("PCMU", data[:7], b"", data[7:40], data[40:]), whole)
+        self.assertEqual(_decode("PCMU", data[:7], data[7:59]), whole[:59])
         self.assertEqual(_decode("PCMU"), [])
 
     def test_unknown(self) -> None:
@@ -78,6 +80,28 @@ class G711Tests(SynchronousTestCase):
             codes = law.codes(payloadsOf(b"\x12\x34", b"", bytes([silence])))
             self.assertEqual(codes.tolist(), [0x12 ^ silence, 0x34 ^ silence, 0])
             self.assertLess(abs(int(law.table[silence])), 9)
+
+
+class ForeignTests(SynchronousTestCase):
+    """
+    What FFmpeg has encoded.
+    """
+
+    def test_E2_plain(self) -> None:
+        """
+        PCMU, PCMA and linear samples become what FFmpeg itself makes of them again, to
+        the sample: linear ones, and the values of the law next to what was spoken.
+        """
+        spoken = np.random.default_rng(1).integers(-32_000, 32_000, SECONDS * 8000)
+        for codec, name, far in (
+            ("PCMU", "pcm_mulaw", 1024),
+            ("PCMA", "pcm_alaw", 1024),
+            ("L16", "pcm_s16be", 0),
+        ):
+            payloads = encode(name, 8000, spoken.astype(np.int16))
+            ours = np.array(_decode(codec, *payloads))
+            np.testing.assert_array_equal(ours, decoded(name, 8000, payloads), codec)
+            self.assertLessEqual(int(np.abs(ours - spoken).max()), far, codec)
 
 
 class LinearTests(SynchronousTestCase):

@@ -59,7 +59,7 @@ class ToneTests(SynchronousTestCase):
         middle = samples[rate // 2 : rate].astype(np.float64)
         self.assertApproximates(float(np.sqrt((middle**2).mean())), 8192 / 2**0.5, 1500)
 
-    def test_G722(self) -> None:
+    def test_E2_G722(self) -> None:
         """
         G.722 has 16,000 samples a second, though its clock says 8,000.
         """
@@ -68,25 +68,35 @@ class ToneTests(SynchronousTestCase):
         self.assertTone("G722", 8000, payloads)
         self.assertTone("G722", 16_000, payloads)
 
-    def test_G729(self) -> None:
+    def test_E2_G729(self) -> None:
         """
         G.729, with two frames of 10 ms in a packet.
         """
         self.assertTone("G729", 8000, sample("tone.g729", 20))
 
-    def test_GSM(self) -> None:
+    def test_E2_GSM(self) -> None:
         """
         GSM 06.10.
         """
         self.assertTone("GSM", 8000, sample("tone.gsm", 33))
 
-    def test_opus(self) -> None:
+    def test_E2_iLBC(self) -> None:
+        """
+        iLBC with frames of 30 ms, as PJSIP encodes a tone of 500 Hz.
+        """
+        frames = sample("tone.ilbc", 50)
+        samples, _ = _decode(libavDecoder("ILBC", 8000), frames)
+        self.assertEqual(len(samples), 240 * len(frames))
+        self.assertApproximates(pitch(samples, 8000), 500, 1)
+        self.assertGreater(float(np.sqrt((samples[2400:].astype(float) ** 2).mean())), 6000)
+
+    def test_E2_opus(self) -> None:
         """
         Opus is decoded to one channel.
         """
         self.assertTone("OPUS", 48_000, encode("libopus", 48_000, tone(48_000)))
 
-    def test_AMR(self) -> None:
+    def test_E2_AMR(self) -> None:
         """
         AMR in both packings.
         """
@@ -94,7 +104,7 @@ class ToneTests(SynchronousTestCase):
         self.assertTone("AMR", 8000, [aligned(each) for each in frames], "octet-align=1")
         self.assertTone("AMR", 8000, [packed(each, bits=AMR_BITS) for each in frames])
 
-    def test_AMRWB(self) -> None:
+    def test_E2_AMRWB(self) -> None:
         """
         AMR-WB in both packings.
         """
@@ -109,7 +119,7 @@ class LossTests(SynchronousTestCase):
     What is lost.
     """
 
-    def test_concealed(self) -> None:
+    def test_E5_concealed(self) -> None:
         """
         G.729 and Opus go on with the tone over a lost packet, as long as it may take.
         """
@@ -126,7 +136,7 @@ class LossTests(SynchronousTestCase):
             cover = samples[50 * size : 52 * size].astype(np.float64)
             self.assertGreater(float(np.sqrt((cover**2).mean())), 2000)
 
-    def test_long(self) -> None:
+    def test_E5_longLoss(self) -> None:
         """
         A long loss is concealed for a few frames; the rest is left as silence.
         """
@@ -143,7 +153,7 @@ class LossTests(SynchronousTestCase):
         _, concealed = _decode(libavDecoder("G729", 8000), frames[:20], {0: 800, 10: 79})
         self.assertEqual(sum(concealed), 0)
 
-    def test_silence(self) -> None:
+    def test_E5_notConcealed(self) -> None:
         """
         Where the decoder has no way to conceal there is silence.
         """

@@ -28,7 +28,8 @@ def _run(number: int, source: int, confirmed: bool = True) -> Run:
 def _placed(*activity: tuple[int, int]) -> Placement:
     nothing = np.empty(0, np.int64)
     times = np.array(activity, np.int64).T
-    return Placement(8000, (), 0, times, first=nothing, shift=nothing, clock=nothing)
+    parts = {"first": nothing, "shift": nothing, "clock": nothing}
+    return Placement(8000, (), 0, times, **parts, stamp=nothing, jumped=nothing, step=160)
 
 
 class MaskTests(SynchronousTestCase):

@@ -67,9 +67,8 @@ class MixerTests(SynchronousTestCase):
             101: PayloadFormat(101, "telephone-event", 8000, None),
         }
         zero = np.zeros(1, np.int64)
-        placement = Placement(
-            8000, (), 0, np.empty((2, 0), np.int64), first=zero, shift=zero, clock=zero + 8000
-        )
+        parts = {"first": zero, "shift": zero, "clock": zero + 8000, "stamp": zero, "jumped": zero}
+        placement = Placement(8000, (), 0, np.empty((2, 0), np.int64), **parts, step=160)
         self.mixer = Mixer(self.track, 0, 8000, self.formats, [placement], None)
         self.sequencer = Sequencer()
 

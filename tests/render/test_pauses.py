@@ -4,7 +4,8 @@ Tests of L{siprec.render.pauses}.
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from siprec.render.pauses import Pause, isPaused, silences
+from siprec.render.pauses import Pause, holdsOf, isPaused, silences
+from siprec.session.times import formatTime
 
 ONE = [Pause(1000, 2000)]
 
@@ -68,3 +69,27 @@ class SilenceTests(SynchronousTestCase):
         Packets of two sources count as one.
         """
         self.assertEqual(silences([(0, 1500), (200, 400)], ONE, 0, 3000, 100), [(1500, 2000)])
+
+
+class HoldTests(SynchronousTestCase):
+    """
+    When a null address said that the peer would send nothing.
+    """
+
+    def test_holds(self) -> None:
+        """
+        Only the stream's own holds count, each from the first word of it on; the last one
+        may never end.
+        """
+        told = (
+            (1, "streamHeld", 0),
+            (2, "streamHeld", 1),
+            (3, "streamHeld", 0),
+            (4, "streamReleased", 0),
+            (5, "streamReleased", 0),
+            (7, "streamPaused", 0),
+            (8, "streamHeld", 0),
+        )
+        events = [{"time": formatTime(at), "type": kind, "stream": of} for at, kind, of in told]
+        self.assertEqual(holdsOf({"events": events[::-1]}, 0), [(1.0, 4.0), (8.0, None)])
+        self.assertEqual(holdsOf({"events": events}, 2), [])

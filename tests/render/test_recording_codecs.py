@@ -89,7 +89,7 @@ class CodecTests(RecordingCase):
         """
         return int(soundfile.info(os.path.join(self.directory, "audio.wav")).samplerate)
 
-    def test_each(self) -> None:
+    def test_E2_each(self) -> None:
         """
         Each codec alone gives a file of its rate, with the tone at its place.
         """
@@ -107,7 +107,7 @@ class CodecTests(RecordingCase):
             self.assertEqual(found["streams"][0]["codec"], kind.codec)
             self.assertEqual((found["gaps"], found["events"]), ([], []))
 
-    def test_linear(self) -> None:
+    def test_E2_linear(self) -> None:
         """
         L16 is exact to the sample, at 8,000 and at 16,000 a second.
         """
@@ -119,7 +119,7 @@ class CodecTests(RecordingCase):
             [channel] = audioOf(self.directory)
             np.testing.assert_array_equal(channel, np.append(np.zeros(place, np.int16), noise))
 
-    def test_rates(self) -> None:
+    def test_E2_rates(self) -> None:
         """
         Streams of different rates are in one file of the highest of them, each at its
         place.
@@ -147,7 +147,7 @@ class CodecTests(RecordingCase):
         self.assertApproximates(int(loud[0]), 3200, 2)
         self.assertApproximates(int(loud[-1]), 3200 + 319, 2)
 
-    def test_switched(self) -> None:
+    def test_E2_switched(self) -> None:
         """
         A stream that changes from G.711 to G.722 in the midst of a call has both, one
         after the other.
@@ -167,7 +167,7 @@ class CodecTests(RecordingCase):
         self.assertApproximates(first / wanted, 1.0, 0.1)
         self.assertApproximates(pitch(channel[16_500:47_000], 16_000), 1000, 1)
 
-    def test_concealed(self) -> None:
+    def test_E5_concealed(self) -> None:
         """
         A lost packet is told as a gap, and the decoder goes on over it; what is there
         is where it would have been.
@@ -195,7 +195,7 @@ class CodecTests(RecordingCase):
         self.assertEqual(int(np.abs(channel[8000:16_000]).max()), 0)
         self.assertEqual(found["gaps"], [])
 
-    def test_eventsBetween(self) -> None:
+    def test_E3_eventsBetween(self) -> None:
         """
         Events between the packets of speech are no loss that would have to be concealed.
         """
@@ -209,7 +209,7 @@ class CodecTests(RecordingCase):
         [channel] = audioOf(self.directory)
         self.assertEqual(int(np.abs(channel[8000:8800]).max()), 0)
 
-    def test_unasked(self) -> None:
+    def test_E2_unasked(self) -> None:
         """
         Who sends a static payload type that was never negotiated is recorded, too.
         """

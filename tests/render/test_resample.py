@@ -44,7 +44,7 @@ class ResampleTests(SynchronousTestCase):
         found: NDArray[np.int16] = track.read(0, track.frames)
         return found
 
-    def test_inPlace(self) -> None:
+    def test_E2_inPlace(self) -> None:
         """
         What comes out is what would have been sampled at that rate, and at its place:
         a shift by one sample would be seen.

@@ -133,6 +133,36 @@ class OneRunTests(SynchronousTestCase):
             feed(sequencer, timed([1, 2, 5000], [0.0, 0.02, seconds], [160, 320, stamp]))
             self.assertEqual(len(sequencer.runs), 2)
 
+    def test_E5_outage(self) -> None:
+        """
+        After ten seconds without a packet a larger step is loss too, if the timestamp
+        has gone on by as many packets; else it is another sequence.
+        """
+        for numbers, stamps, pause, count in (
+            ([1, 2, 9000, 9001], None, 12, 1),
+            ([1, 2, 90_000, 90_001], None, 12, 1),
+            ([1, 2, 9000, 9001], None, 9, 2),
+            ([1, 2, 9000, 9001], [160, 320, 9000 * 160 + 80, 9001 * 160 + 80], 12, 2),
+            ([1, 2, 9000, 9001], [160, 320, 8000 * 160, 8001 * 160], 12, 2),
+        ):
+            sequencer = Sequencer()
+            packets = table(numbers, stamps)
+            packets.arrival[2:] += pause * 1_000_000_000
+            feed(sequencer, packets)
+            self.assertEqual(len(sequencer.runs), count, (numbers, stamps, pause))
+            lost = numbers[2] - 3 if count == 1 else 0
+            self.assertEqual(sum(run.lost for run in sequencer.runs), lost)
+
+    def test_outageOfEvents(self) -> None:
+        """
+        Packets that play nothing cannot tell how long an outage was.
+        """
+        sequencer = Sequencer()
+        packets = table([1, 2, 9000, 9001])
+        packets.arrival[2:] += 12_000_000_000
+        list(sequencer.feed(packets, np.zeros(4, np.int64)))
+        self.assertEqual(len(sequencer.runs), 2)
+
     def test_manyHoles(self) -> None:
         """
         Of more holes than can be kept the oldest are forgotten, and counted; the

@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 from siprec.render.frames import AMR_BITS, AMR_WB_BITS
 from siprec.render.libav import libav
 
-__all__ = ["SECONDS", "adaptive", "aligned", "encode", "packed", "pitch", "sample", "tone"]
+__all__ = [
+    "SECONDS",
+    "adaptive",
+    "aligned",
+    "decoded",
+    "encode",
+    "packed",
+    "pitch",
+    "sample",
+    "tone",
+]
 
 #: How long each tone is.
 SECONDS = 2
@@ -59,6 +69,17 @@ def encode(codec: str, rate: int, samples: NDArray[np.int16]) -> list[bytes]:
         frame.sample_rate, frame.pts = rate, at
         packets += [bytes(each) for each in encoder.encode(frame)]
     return packets
+
+
+def decoded(codec: str, rate: int, packets: list[bytes]) -> NDArray[np.int16]:
+    """
+    @return: what FFmpeg makes of packets.
+    """
+    av = libav()
+    decoder: Any = av.CodecContext.create(codec, "r")
+    decoder.sample_rate, decoder.layout = rate, "mono"
+    frames = [frame for each in packets for frame in decoder.decode(av.Packet(each))]
+    return np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
 
 
 def adaptive(name: str) -> list[bytes]:

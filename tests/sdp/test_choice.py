@@ -218,6 +218,15 @@ class CodecTests(SynchronousTestCase):
         opus = Policy(codecs=("opus", "telephone-event"))
         self.assertEqual(self.types(media, opus), [96, 98])
 
+    def test_E2_anyOfThem(self) -> None:
+        """
+        Every codec of an offer that is recorded is answered, so that the peer may send
+        another than the first, and change.
+        """
+        policy = Policy(codecs=("pcma", "pcmu", "g729"))
+        self.assertEqual(self.types(line(formats="18 0 8"), policy), [18, 0, 8])
+        self.assertEqual(self.types(line(formats="18 0 8")), [0, 8])
+
     def test_E2_protectedAMR(self) -> None:
         """
         AMR is taken in both packings, but not with what would have to be undone first.
