@@ -196,9 +196,11 @@ class Redis:
     @property
     def keys(self) -> int:
         """
-        How many keys it has.
+        How many keys it has, without those by which an ended session stays known as such
+        for an hour.
         """
-        return int(self._ask(b"DBSIZE").strip(b":\r\n"))
+        count = b"EVAL \"return redis.call('dbsize') - #redis.call('keys', ARGV[1])\" 0 *:deleted:*"
+        return int(self._ask(count).strip(b":\r\n"))
 
     @property
     def scripts(self) -> int:

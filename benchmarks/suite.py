@@ -53,6 +53,8 @@ def runParts(parts: Sequence[str], isQuick: bool) -> Report:
     # Their processes find this package, and may have as many sockets as is allowed.
     path = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = f"{ROOT}{os.pathsep}{path}" if path else ROOT
+    # Without it, each process would compile the recorder anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     folder = tempfile.mkdtemp(prefix="bench-")

@@ -93,13 +93,7 @@ def _cpu(node: Node, bench: Bench) -> list[float]:
 def _addCPU(bench: Bench, name: str, node: Node, empty: list[float], calls: int) -> None:
     busy = [(each - median(empty)) / calls for each in _cpu(node, bench)]
     # Hundredths of a second are what the system counts in: too coarse to be compared.
-    bench.add(
-        Figure.ofRounds(
-            *(f"{name}.cpu", "µs a call and second", busy),
-            *([yardstick() for _ in busy], YARDSTICK),
-            compared=False,
-        )
-    )
+    bench.add(Figure.ofRounds(*(f"{name}.cpu", "µs a call and second", busy), compared=False))
 
 
 def _media(bench: Bench, name: str, node: Node, ports: list[int], memory: int, calls: int) -> None:

@@ -13,8 +13,8 @@ from benchmarks.figures import Figure, Limit, percentile
 from benchmarks.nodes import Node, Redis, cpuSeconds, freePort
 from benchmarks.signalling import measure
 
-BASE = 50
-RATES = (100, 200, 250, 400, 500, 800)
+BASE = 25
+RATES = (50, 100, 200, 250, 400, 500, 800)
 ECHO_RATE = 400
 MOST_REPEATED = 1.0  # percent
 HALF = 250  # calls a second, where the answer's time has its target
