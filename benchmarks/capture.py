@@ -123,7 +123,7 @@ def capture(
     busy: bool = False,
     suite: str = "",
 ) -> dict[str, object]:
-    from twisted.internet import reactor
+    from twisted.internet import reactor as _reactor
     from twisted.internet.defer import maybeDeferred
     from twisted.internet.threads import deferToThreadPool
     from twisted.python.failure import Failure
@@ -131,6 +131,8 @@ def capture(
     from siprec.media.capture import CaptureThread
     from siprec.media.ports import PortPool
     from siprec.media.srtp import Protection
+
+    reactor: Any = _reactor
 
     def protection() -> Protection | None:
         key = MasterKey(suite, bytes(SUITES[suite].keyOctets)) if suite else None
@@ -213,9 +215,12 @@ def capture(
 
 
 def twisted(streams: int, rate: float, seconds: float, directory: str) -> dict[str, object]:
-    from twisted.internet import reactor, task
+    from twisted.internet import reactor as _reactor
+    from twisted.internet import task
+    from twisted.internet.error import CannotListenError
     from twisted.internet.protocol import DatagramProtocol
 
+    reactor: Any = _reactor
     head = struct.Struct(">HHI")
     total = 0
     began = time.time()
@@ -231,15 +236,15 @@ def twisted(streams: int, rate: float, seconds: float, directory: str) -> dict[s
             offset = int((time.time() - began) * 1000)
             self.file.write(head.pack(size + 8, size, offset) + datagram)
 
-    ports = []
+    ports: list[int] = []
     number = 20000
     while len(ports) < streams:
         try:
             reactor.listenUDP(number, Recorder(f"{directory}/{number}"), "127.0.0.1")
             reactor.listenUDP(number + 1, Recorder(f"{directory}/{number + 1}"), "127.0.0.1")
             ports.append(number)
-        except Exception as error:
-            print(f"port {number}: {error}", file=sys.stderr)
+        except CannotListenError:
+            pass  # somebody else's; there are more
         number += 2
     result: dict[str, object] = {}
     marks: list[tuple[float, int, float]] = []

@@ -10,11 +10,14 @@ import os
 import re
 import subprocess
 import sys
+from typing import Any
 
-from twisted.internet import reactor
+from twisted.internet import reactor as _reactor
 from twisted.internet.protocol import DatagramProtocol
 
 __all__ = ["startEcho"]
+
+reactor: Any = _reactor
 
 _REPEATED = re.compile(rb"(?:Via|From|To|Call-ID|CSeq): [^\r]*\r\n")
 

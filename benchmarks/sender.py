@@ -160,6 +160,7 @@ def send(rate: float, seconds: float, suite: str = "") -> None:
     sendmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
     for order in orders.read(wait=True):
         streams.change(order["add"], order["remove"])
+    print("sending", flush=True)
     begin, turn = time.monotonic(), 0
     due = begin
     while time.monotonic() < begin + seconds:
@@ -188,14 +189,19 @@ def startSender(
     ports: Sequence[int], rate: float, seconds: float, suite: str = ""
 ) -> subprocess.Popen[bytes]:
     """
-    Start the process.
+    Start the process, and wait until it sends: its start may take longer than what is measured
+    where the machine is busy.
 
     @return: the process, which whoever started it kills, and whose ports L{change} changes.
     """
     command = [sys.executable, os.path.abspath(__file__), "--rate", str(rate)]
     command += ["--seconds", str(seconds), "--suite", suite]
-    sender: subprocess.Popen[bytes] = subprocess.Popen(command, stdin=subprocess.PIPE)
+    sender: subprocess.Popen[bytes] = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     change(sender, ports, ())
+    assert sender.stdout is not None
+    sender.stdout.readline()
     return sender
 
 

@@ -54,10 +54,10 @@ def run(bench: Bench) -> None:
         _figures(bench, streams, load, found)
     for stage, points in curves.items():
         bench.curve("Capture", stage, _AXES, points)
-    if shutil.which("rtpengine") is None:
-        bench.note("capture: rtpengine is not installed and was left out")
-    else:
-        bench.note("capture: rtpengine is installed; it is not measured yet")
+    missing = (
+        "it is not installed" if shutil.which("rtpengine") is None else "nothing here drives it"
+    )
+    bench.note(f"capture: rtpengine's recording was left out: {missing}")
 
 
 def _figures(bench: Bench, streams: int, load: int, found: dict[str, list[dict[str, Any]]]) -> None:

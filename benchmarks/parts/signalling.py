@@ -118,7 +118,7 @@ def _ladder(
         rows.append(measure(node, caller, name, rate, int(rate * seconds), patience=60.0))
         bench.say(f"{name}: {rows[-1]}")
     for row in rows:
-        at, more = f"{name}.{row['rate']:g}", {"compared": False}
+        at, more = f"{name}.{row['rate']:g}", dict[str, Any](compared=False)
         p50, p99 = row["p50Ms"], row["p99Ms"]
         bench.add(Figure.ofRounds(f"{at}.p50", "ms", [p50], echoed[:1], "echo", **more))
         bench.add(Figure.ofRounds(f"{at}.p99", "ms", [p99], echoed[1:], "echo", **more))
