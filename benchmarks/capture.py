@@ -73,7 +73,7 @@ def floor(
 ) -> dict[str, object]:
     from siprec.media.ports import PortPool
 
-    pool = PortPool(20000, 20000 + 2 * streams + 1000, time.monotonic)
+    pool = PortPool(20000, min(40_000 + 2 * streams, 65_000), time.monotonic)
     pairs = [pool.allocate("127.0.0.1") for _ in range(streams)]
     slots = 64
     memory = np.zeros((slots, 2048), np.uint8)
@@ -138,7 +138,7 @@ def capture(
         key = MasterKey(suite, bytes(SUITES[suite].keyOctets)) if suite else None
         return None if key is None else Protection((key,))
 
-    pool = PortPool(20000, 20000 + 2 * streams + 1000, time.monotonic)
+    pool = PortPool(20000, min(40_000 + 2 * streams, 65_000), time.monotonic)
     errors: list[object] = []
     thread = CaptureThread(reactor, INTERVAL, onError=lambda stream, error: errors.append(error))
     thread.startService()

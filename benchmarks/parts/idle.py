@@ -63,7 +63,7 @@ def _hold(
         bench.add(Figure(f"idle.{load}.descriptors", used, "a call"))
         _addCPU(bench, f"idle.{load}", node, empty, calls)
         if load == loads[0]:
-            _media(bench, f"idle.{load}", node, ports, memory, calls)
+            _media(bench, f"idle.{load}", node, ports, (memory, descriptors), calls)
     axes = ("calls that are held", "kB of memory for a call")
     bench.curve("Memory", "two silent streams", axes, points)
 
@@ -96,10 +96,15 @@ def _addCPU(bench: Bench, name: str, node: Node, empty: list[float], calls: int)
     bench.add(Figure.ofRounds(*(f"{name}.cpu", "µs a call and second", busy), compared=False))
 
 
-def _media(bench: Bench, name: str, node: Node, ports: list[int], memory: int, calls: int) -> None:
+def _media(
+    bench: Bench, name: str, node: Node, ports: list[int], empty: tuple[int, int], calls: int
+) -> None:
     """
     The same calls, now that somebody speaks.
+
+    @param empty: memory and descriptors before there were calls.
     """
+    memory, descriptors = empty
     seconds = 3.0 if bench.isQuick else 5.0
     sender = startSender(ports, RATE, 600.0)
     try:
@@ -123,5 +128,7 @@ def _media(bench: Bench, name: str, node: Node, ports: list[int], memory: int, c
     )
     held = (node.memory - memory) / calls / 1000
     bench.add(Figure(f"{name}.media.memory", held, "kB a call"))
+    used = (node.descriptors - descriptors) / calls
+    bench.add(Figure(f"{name}.media.descriptors", used, "a call"))
     dropped = node.metric("siprec_media_kernel_drops_total")
     bench.add(Figure(f"{name}.media.lost", dropped, "packets", compared=False))
