@@ -12,7 +12,7 @@ SEED ?= 0
 # folder itself on the path: that is what the compat mode does.
 INSTALL = $(PIP) install --quiet --config-settings editable_mode=compat --editable
 
-.PHONY: help run demo test fuzz lint chaos docs clean
+.PHONY: help run demo test fuzz lint chaos bench bench-check soak docs clean
 
 help:
 	@echo "make run    the recorder in the foreground, in-memory store (ARGS=... for options)"
@@ -22,6 +22,10 @@ help:
 	@echo "make lint   the first three of these"
 	@echo "make chaos  ten minutes of kills, freezes, drains and store restarts"
 	@echo "            under 50 calls (ARGS=\"--minutes 5 --seed 7 --calls 20\")"
+	@echo "make bench  what it costs: figures, targets, plots, in under ten minutes"
+	@echo "            (ARGS=\"--quick --parts capture,store\"; --rst for the documentation)"
+	@echo "make bench-check  the same, against the last results of this machine"
+	@echo "make soak   24,000 calls in a quarter of an hour: nothing may be left behind"
 	@echo "make docs   the documentation, into docs/_build/html"
 	@echo "make clean  remove everything that these made, except recordings"
 
@@ -53,6 +57,16 @@ lint: $(VENV)/.installed-test
 
 chaos: $(VENV)/.installed-test
 	$(BIN)/python -m tests.functional.chaos $(ARGS)
+
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks run $(ARGS)
+
+# Nothing is stored as the newest results: those before a change stay what it is compared with.
+bench-check: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks check $(ARGS)
+
+soak: $(VENV)/.installed-bench
+	$(BIN)/python benchmarks/soak.py $(ARGS)
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

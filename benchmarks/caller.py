@@ -9,6 +9,7 @@ import select
 import socket
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from siprec.testing.offer import OfferedStream, describe, makeBody, makeMetadata
 from siprec.testing.wire import Law
@@ -23,6 +24,7 @@ T1, T2, LAST = 0.5, 4.0, 32.0
 TO = re.compile(rb"\r\nTo: ([^\r]*)")
 _STATUS = re.compile(rb"SIP/2\.0 (\d{3})")
 _CALL = re.compile(rb"\r\nCall-ID: (\d+)@")
+_PORT = re.compile(rb"\r\nm=audio (\d+) ")
 _METHOD = re.compile(rb"\r\nCSeq: \d+ (\w+)")
 
 
@@ -69,9 +71,18 @@ class Messages:
 class Caller:
     """
     Makes calls, each from a slot of a timetable; a timer is a heap's entry.
+
+    @ivar counts: of the last run: messages C{sent}, C{repeated} by one of the two, and
+        C{unexpected}; calls C{refused}, C{ended}, and C{lost}, without an end.
+    @ivar waits: of the last run, seconds until each 200 to an INVITE.
+    @ivar standing: by number, the calls that were left standing: their BYE.
+    @ivar onPorts: is told the recorder's RTP ports of each call when it stands, and, with
+        C{False}, before its BYE.
     """
 
-    def __init__(self, recorder: int) -> None:
+    def __init__(
+        self, recorder: int, onPorts: Callable[[list[int], bool], None] | None = None
+    ) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self._socket.bind((HOST, 0))
@@ -86,15 +97,21 @@ class Caller:
         self._first, self._next = 0, 0
         self.counts: Counter[str] = Counter()
         self.waits: list[float] = []
+        self.standing: dict[int, bytes] = {}
+        self.onPorts = onPorts
+        self._ports: dict[int, list[int]] = {}
+        self._hold: float | None = HOLD
 
-    def run(self, rate: float, count: int) -> None:
+    def run(self, rate: float, count: int, hold: float | None = HOLD) -> None:
         """
         @param rate: calls a second.
+        @param hold: seconds from the ACK to the BYE; C{None}: the calls are left standing.
         """
         self.counts.clear()
         self.waits.clear()
+        self._hold = hold
         begin = time.monotonic()
-        end = begin + count / rate + LAST
+        end = begin + count / rate + (hold or 0) + LAST
         first, made = self._next, 0
         while made < count or self._awaits:
             now = time.monotonic()
@@ -128,6 +145,7 @@ class Caller:
         awaited = self._awaits.get(number)
         if method == "hold":
             self._awaits[number] = "BYE"
+            self._tell(number, False)
             self._send(now, "BYE", number, data)
         elif awaited == method and wait < LAST:
             longest = LAST if method == "INVITE" else T2
@@ -166,9 +184,21 @@ class Caller:
             self._acks[number] = ack = self._messages.make("ACK", number, theirs)
             self._socket.send(ack)
             self.counts["sent"] += 1
-            self._awaits[number] = "hold"
+            if self.onPorts is not None:
+                self._ports[number] = [int(each) for each in _PORT.findall(data)]
+                self._tell(number, True)
             bye = self._messages.make("BYE", number, theirs)
-            heapq.heappush(self._due, (now + HOLD, number, "hold", 0, 0.0, bye))
+            if self._hold is None:
+                self.standing[number] = bye
+                del self._awaits[number]
+                return
+            self._awaits[number] = "hold"
+            heapq.heappush(self._due, (now + self._hold, number, "hold", 0, 0.0, bye))
         else:
             self.counts["repeated"] += 1
             self._socket.send(self._acks[number])
+
+    def _tell(self, number: int, stands: bool) -> None:
+        if self.onPorts is not None and number in self._ports:
+            ports = self._ports[number] if stands else self._ports.pop(number)
+            self.onPorts(ports, stands)

@@ -18,7 +18,6 @@ import argparse
 import ctypes
 import json
 import os
-import random
 import resource
 import socket
 import struct
@@ -28,87 +27,18 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from benchmarks.lateness import Lateness, startIdle
+from benchmarks.sender import startSender
 from siprec.media.keys import SUITES, MasterKey
 
+__all__ = ["STAGES", "runStage"]
+
 INTERVAL = 0.2
-PAYLOAD = 172
 WARMUP = 3.0
-RTCP_SECONDS = 5.0
-
-
-def protected(count: int, suite: str) -> "np.ndarray":
-    """
-    @return: the SRTP packets of one source, a row each.
-    """
-    from siprec.media.libsrtp import CryptoSession
-
-    session = CryptoSession(suite, bytes(SUITES[suite].keyOctets), inbound=False)
-    head = struct.Struct(">BBHII")
-    packets = [
-        session.protect(head.pack(0x80, 0, turn & 0xFFFF, turn * 160, 7) + bytes(PAYLOAD - 12))
-        for turn in range(count)
-    ]
-    return np.frombuffer(b"".join(packets), np.uint8).reshape(count, -1).copy()
-
-
-def send(ports: list[int], rate: float, seconds: float, suite: str = "") -> None:
-    """
-    Send RTP to each port of 127.0.0.1, C{rate} packets a second, evenly spread, and
-    an RTCP packet to the one after it every five seconds.
-
-    @param suite: protect all of it, made up beforehand, by this crypto suite.
-    """
-    streams = len(ports)
-    prepared = protected(int(rate * seconds) + 2, suite) if suite else None
-    out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    # A large one, or sendmmsg blocks now and then.
-    out.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
-    packets = np.zeros((streams, PAYLOAD), np.uint8)
-    packets[:, 0] = 0x80
-    packets[:, 8:12] = np.arange(streams, dtype=">u4")[:, None].view(np.uint8)
-    packets[:, 12:] = np.random.default_rng(1).integers(0, 256, PAYLOAD - 12)
-    names = np.zeros((streams, 16), np.uint8)
-    for row, port in enumerate(ports):
-        name = struct.pack("=H", socket.AF_INET) + struct.pack(">H", port) + bytes([127, 0, 0, 1])
-        names[row, :8] = np.frombuffer(name, np.uint8)
-    vectors = np.zeros((streams, 2), np.uint64)
-    vectors[:, 0] = packets.ctypes.data + PAYLOAD * np.arange(streams)
-    vectors[:, 1] = PAYLOAD if prepared is None else prepared.shape[1]
-    messages = np.zeros((streams, 8), np.uint64)
-    messages[:, 0] = names.ctypes.data + 16 * np.arange(streams)
-    messages[:, 1] = 16
-    messages[:, 2] = vectors.ctypes.data + 16 * np.arange(streams)
-    messages[:, 3] = 1
-    sendmmsg = ctypes.CDLL(None, use_errno=True).sendmmsg
-    sendmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
-    period, parts = 1 / rate, 20
-    edges = [streams * part // parts for part in range(parts + 1)]
-    begin, turn = time.monotonic(), 0
-    control = bytes.fromhex("80c80006") + bytes(24)
-    due, step = begin, RTCP_SECONDS / streams
-    while time.monotonic() < begin + seconds:
-        packets[:, 2:4] = np.frombuffer(struct.pack(">H", turn & 0xFFFF), np.uint8)
-        packets[:, 4:8] = np.frombuffer(struct.pack(">I", turn * 160), np.uint8)
-        if prepared is not None:
-            # All streams have the same key and source here, so one packet is for all.
-            vectors[:, 0] = prepared.ctypes.data + (turn % len(prepared)) * prepared.shape[1]
-        for part in range(parts):
-            at, to = edges[part], edges[part + 1]
-            while at < to:
-                done = sendmmsg(out.fileno(), messages.ctypes.data + 64 * at, to - at, 0)
-                if done < 0:
-                    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-                at += done
-            while due < time.monotonic() and prepared is None:
-                out.sendto(control, ("127.0.0.1", random.choice(ports) + 1))
-                due += step
-            pause = begin + (turn + (part + 1) / parts) * period - time.monotonic()
-            if pause > 0:
-                time.sleep(pause)
-        turn += 1
 
 
 def measure(
@@ -138,34 +68,12 @@ def measure(
     }
 
 
-def command(stage: str, options: list[str]) -> list[str]:
-    """
-    @return: what runs one stage in a process of its own.
-    """
-    return [sys.executable, __file__, "--stage", stage, *options]
-
-
-def startSender(
-    ports: list[int], rate: float, seconds: float, suite: str = ""
-) -> "subprocess.Popen[str]":
-    options = ["--rate", str(rate), "--seconds", str(seconds + WARMUP + 3), "--suite", suite]
-    sender = subprocess.Popen(
-        command("send", options),
-        stdin=subprocess.PIPE,
-        text=True,
-    )
-    assert sender.stdin is not None
-    json.dump(ports, sender.stdin)
-    sender.stdin.close()
-    return sender
-
-
 def floor(
     streams: int, rate: float, seconds: float, directory: str, both: bool = False
 ) -> dict[str, object]:
     from siprec.media.ports import PortPool
 
-    pool = PortPool(20000, 20000 + 2 * streams + 1000, time.monotonic)
+    pool = PortPool(20000, min(40_000 + 2 * streams, 65_000), time.monotonic)
     pairs = [pool.allocate("127.0.0.1") for _ in range(streams)]
     slots = 64
     memory = np.zeros((slots, 2048), np.uint8)
@@ -198,7 +106,7 @@ def floor(
                     total += done
             time.sleep(max(0.0, started + INTERVAL - time.monotonic()))
 
-    sender = startSender([pair.rtpPort for pair in pairs], rate, seconds)
+    sender = startSender([pair.rtpPort for pair in pairs], rate, WARMUP + seconds + 3)
     try:
         name = "floor, RTCP sockets too" if both else "floor"
         return measure(name, seconds, lambda: total, wait)
@@ -215,17 +123,22 @@ def capture(
     busy: bool = False,
     suite: str = "",
 ) -> dict[str, object]:
-    from twisted.internet import reactor
+    from twisted.internet import reactor as _reactor
+    from twisted.internet.defer import maybeDeferred
+    from twisted.internet.threads import deferToThreadPool
+    from twisted.python.failure import Failure
 
     from siprec.media.capture import CaptureThread
     from siprec.media.ports import PortPool
     from siprec.media.srtp import Protection
 
+    reactor: Any = _reactor
+
     def protection() -> Protection | None:
         key = MasterKey(suite, bytes(SUITES[suite].keyOctets)) if suite else None
         return None if key is None else Protection((key,))
 
-    pool = PortPool(20000, 20000 + 2 * streams + 1000, time.monotonic)
+    pool = PortPool(20000, min(40_000 + 2 * streams, 65_000), time.monotonic)
     errors: list[object] = []
     thread = CaptureThread(reactor, INTERVAL, onError=lambda stream, error: errors.append(error))
     thread.startService()
@@ -234,8 +147,7 @@ def capture(
         for index in range(streams)
     ]
     result: dict[str, object] = {}
-
-    waits = 0
+    lateness, waits = Lateness(reactor), 0
 
     def wait(length: float) -> None:
         nonlocal waits
@@ -246,11 +158,14 @@ def capture(
         if waits == 1:
             thread.counters.longestSlice = thread.counters.overruns = 0
             thread.counters.cycles = 0
+            lateness.longest = 0.0
         while time.monotonic() < until:
             pass  # the worst reactor there can be: it never lets go by itself
 
     def work() -> None:
-        sender = startSender([each.pair.rtpPort for each in handles], rate, seconds, suite)
+        ports = [each.pair.rtpPort for each in handles]
+        sender = startSender(ports, rate, WARMUP + seconds + 3, suite)
+        idle = None if busy else startIdle(WARMUP, seconds)
         try:
             name, clock = f"capture {suite}".strip(), time.process_time
             if busy:
@@ -266,6 +181,9 @@ def capture(
         finally:
             sender.kill()
             sender.wait()
+        if idle is not None:
+            result["reactorDelayMs"] = round(1000 * lateness.longest, 2)
+            result["idleDelayMs"] = round(1000 * float(idle.communicate()[0]), 2)
         result["cycles"] = thread.counters.cycles
         result["overruns"] = thread.counters.overruns
         result["longestSliceMs"] = round(thread.counters.longestSlice * 1000, 2)
@@ -273,20 +191,36 @@ def capture(
         result["unauthenticated"] = sum(handle.unauthenticated for handle in handles)
         result["unwritten"] = sum(handle.unwritten for handle in handles)
         result["errors"] = len(errors)
+
+    def end(outcome: object) -> None:
         began = time.monotonic()
+        if isinstance(outcome, Failure):
+            outcome.printTraceback(sys.stderr)
         thread.stopService().addCallback(
             lambda _: result.update(stopSeconds=round(time.monotonic() - began, 2))
         ).addBoth(lambda outcome: reactor.stop())
 
-    reactor.callWhenRunning(work)
+    def begin() -> None:
+        # In a thread, as the reactor is what is watched; the busy one is kept from its work.
+        done = (
+            maybeDeferred(work)
+            if busy
+            else deferToThreadPool(reactor, reactor.getThreadPool(), work)
+        )
+        done.addBoth(end)
+
+    reactor.callWhenRunning(begin)
     reactor.run()
     return result
 
 
 def twisted(streams: int, rate: float, seconds: float, directory: str) -> dict[str, object]:
-    from twisted.internet import reactor, task
+    from twisted.internet import reactor as _reactor
+    from twisted.internet import task
+    from twisted.internet.error import CannotListenError
     from twisted.internet.protocol import DatagramProtocol
 
+    reactor: Any = _reactor
     head = struct.Struct(">HHI")
     total = 0
     began = time.time()
@@ -302,15 +236,15 @@ def twisted(streams: int, rate: float, seconds: float, directory: str) -> dict[s
             offset = int((time.time() - began) * 1000)
             self.file.write(head.pack(size + 8, size, offset) + datagram)
 
-    ports = []
+    ports: list[int] = []
     number = 20000
     while len(ports) < streams:
         try:
             reactor.listenUDP(number, Recorder(f"{directory}/{number}"), "127.0.0.1")
             reactor.listenUDP(number + 1, Recorder(f"{directory}/{number + 1}"), "127.0.0.1")
             ports.append(number)
-        except Exception as error:
-            print(f"port {number}: {error}", file=sys.stderr)
+        except CannotListenError:
+            pass  # somebody else's; there are more
         number += 2
     result: dict[str, object] = {}
     marks: list[tuple[float, int, float]] = []
@@ -328,7 +262,7 @@ def twisted(streams: int, rate: float, seconds: float, directory: str) -> dict[s
         )
         reactor.stop()
 
-    sender = startSender(ports, rate, seconds)
+    sender = startSender(ports, rate, WARMUP + seconds + 3)
     try:
         task.deferLater(reactor, WARMUP, mark)
         task.deferLater(reactor, WARMUP + seconds, end)
@@ -366,44 +300,53 @@ STAGES = {
 }
 
 
+def runStage(
+    stage: str, streams: int, rate: float, seconds: float, directory: str
+) -> dict[str, Any]:
+    """
+    Run one stage in a process of its own.
+
+    @param directory: where it may write; it stays.
+    @return: what it found.
+    @raise CalledProcessError: it failed.
+    """
+    place = f"{directory}/{stage}-{streams}"
+    os.makedirs(place, exist_ok=True)
+    command = [sys.executable, os.path.abspath(__file__), "--stage", stage]
+    command += ["--directory", place, "--streams", str(streams)]
+    done = subprocess.run(
+        [*command, "--rate", str(rate), "--seconds", str(seconds)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=90 + 3 * seconds,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
 def main() -> None:
+    """
+    Measure each stage.
+    """
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument("--streams", type=int, default=2000)
     parser.add_argument("--rate", type=float, default=50.0, help="packets a second and stream")
     parser.add_argument("--seconds", type=float, default=5.0, help="of measuring, per stage")
     parser.add_argument("--directory", help="where to write; default: a temporary one")
-    parser.add_argument("--stage", choices=["send", *STAGES], help=argparse.SUPPRESS)
-    parser.add_argument("--suite", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    if options.stage == "send":
-        send(json.load(sys.stdin), options.rate, options.seconds, options.suite)
-        return
+    load = (options.streams, options.rate, options.seconds)
     if options.stage is not None:
-        stage = STAGES[options.stage]
-        print(json.dumps(stage(options.streams, options.rate, options.seconds, options.directory)))
+        print(json.dumps(STAGES[options.stage](*load, options.directory)))
         return
     # Not removed before the end: ext4 is slow to make files where some were deleted.
     with tempfile.TemporaryDirectory(prefix="capture-", dir=options.directory) as directory:
         base = None
         for stage in STAGES:
-            os.mkdir(f"{directory}/{stage}")
-            done = subprocess.run(
-                command(
-                    stage,
-                    [
-                        *("--directory", f"{directory}/{stage}"),
-                        *("--streams", str(options.streams), "--rate", str(options.rate)),
-                        *("--seconds", str(options.seconds)),
-                    ],
-                ),
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-                timeout=90 + 3 * options.seconds,
-            )
-            result = json.loads(done.stdout)
+            result = runStage(stage, *load, directory)
             cost = result.get("microsecondsPerPacket")
             base = base or cost
             if cost is not None:

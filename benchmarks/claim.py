@@ -21,11 +21,11 @@ from collections.abc import Callable, Coroutine
 from statistics import median
 from typing import Any
 
-from server import Server, addOptions, answering, runWithServer
-from store import makeSnapshot
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
+from benchmarks.server import Server, addOptions, answering, runWithServer
+from benchmarks.store import makeSnapshot
 from siprec.ids import NodeID
 from siprec.session.model import NodeLease, SessionData
 from siprec.store.codec import encode

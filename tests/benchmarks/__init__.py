@@ -1,0 +1,3 @@
+"""
+Tests of what the benchmarks make of their figures.
+"""
