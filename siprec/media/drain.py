@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siprec.media.batch import Receiver
+from siprec.media.hearing import Hearing, hearControl
 from siprec.media.journal import fileHeader, startFor
 from siprec.media.layout import Layout, Plan, Runs
 from siprec.media.opening import openControl, openRun
@@ -70,7 +71,7 @@ class Drain:
         self._byDescriptor: dict[int, CapturedStream] = {}
         self._descriptors: dict[CapturedStream, int] = {}
         self._holding: dict[CapturedStream, None] = {}
-        self._layout = Layout(receiver)
+        self._layout, self._hearing = Layout(receiver), Hearing(receiver)
 
     def add(self, stream: CapturedStream) -> None:
         """
@@ -208,6 +209,7 @@ class Drain:
                 if stream.protection is not None:
                     taken = openControl(stream.protection, taken)
                 if taken:
+                    hearControl(stream, taken)
                     stream.pending += taken
                     self._holding[stream] = None
 
@@ -251,6 +253,7 @@ class Drain:
 
     def _flush(self, runs: Runs) -> None:
         self._count(runs)
+        self._hearing.hear(self._cells, runs)
         blocked, heads = self._open(runs)
         self._layout.describe(runs, self._cells.data["startNs"][runs.rows])
         plan = self._layout.plan(runs)

@@ -15,6 +15,7 @@ from zope.interface import implementer
 from siprec.media.batch import Held
 from siprec.media.interfaces import ICapturedStream, IPortPair
 from siprec.media.journal import BadJournal, journalEnd
+from siprec.media.reception import Sources
 from siprec.media.srtp import Protection
 
 __all__ = ["CapturedStream", "Cells", "JournalFile"]
@@ -22,12 +23,17 @@ __all__ = ["CapturedStream", "Cells", "JournalFile"]
 _NEVER = np.iinfo(np.int64).max
 _CELL = np.dtype(
     [
-        (name, np.int64)
-        for name in (
-            *("file", "position", "startNs", "firstNs", "lastNs", "packets", "octets"),
-            *("controlPackets", "truncated", "unwritten", "rtpDrops", "rtcpDrops"),
-            "secured",
-        )
+        *(
+            (name, np.int64)
+            for name in (
+                *("file", "position", "startNs", "firstNs", "lastNs", "packets", "octets"),
+                *("controlPackets", "truncated", "unwritten", "rtpDrops", "rtcpDrops"),
+                "secured",
+                # The source that is being heard; see L{siprec.media.hearing}.
+                *("expected", "highest", "received", "timestamp", "arrival"),
+            )
+        ),
+        *((name, np.float64) for name in ("rate", "jitter")),
     ]
 )
 
@@ -42,7 +48,7 @@ class Cells:
 
     def __init__(self, size: int) -> None:
         self.data = np.zeros(size, _CELL)
-        self.data["file"], self.data["firstNs"] = -1, _NEVER
+        self.data["file"], self.data["firstNs"], self.data["expected"] = -1, _NEVER, -1
         self._free = list(range(size))
 
     def adopt(self, stream: "CapturedStream") -> int:
@@ -190,6 +196,7 @@ class CapturedStream:
         header still to be written.
     @ivar startNs: what the offsets of the records count from.
     @ivar protection: what opens its packets; C{None}: they come in the clear.
+    @ivar sources: how well its packets come in.
     """
 
     path: str
@@ -200,6 +207,7 @@ class CapturedStream:
     cell: tuple[Cells, int] = field(factory=_ownCell)
     place: int = -1
     protection: Protection | None = None
+    sources: Sources = field(factory=Sources)
 
     file = _Number()
     position = _Number()
