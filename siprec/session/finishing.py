@@ -86,6 +86,7 @@ class Finisher:
             log.failure("{recording}: snapshot not deleted", recording=live.recording.id)
 
     async def _complete(self, live: LiveRecording, reason: str) -> None:
+        live.taps.leave()
         await live.stopCapture(LINGER, reason)
         if reason in ABANDONED:
             live.changed()  # that may be all for a while

@@ -18,7 +18,7 @@ def times(intervals: Intervals, count: int) -> list[float]:
     @return: when so many reports are sent by a timer that begins at 0.
     """
     intervals.begin(0.0)
-    found = []
+    found: list[float] = []
     while len(found) < count:
         now = intervals.next
         if intervals.expired(now):

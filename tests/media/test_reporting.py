@@ -113,7 +113,7 @@ class ReportsTests(SynchronousTestCase):
         """
         stream, _, rtcp = self.stream()
         self.reports.aim(stream, TO)
-        times = []
+        times: list[float] = []
         for tenth in range(200):
             self.clock.advance(0.1)
             if len(rtcp.sent) > len(times):
@@ -175,9 +175,14 @@ class ReportsTests(SynchronousTestCase):
         """
         (first, _, one), (second, _, other) = self.stream(), self.stream()
         waiting: list[Deferred[Sequence[tuple[ReportBlock, ...]]]] = []
-        self.reports = Reports(
-            self.clock, 5.0, lambda streams: waiting.append(Deferred()) or waiting[-1], lambda: 0.5
-        )
+
+        def later(
+            streams: Sequence[ICapturedStream],
+        ) -> Deferred[Sequence[tuple[ReportBlock, ...]]]:
+            waiting.append(Deferred())
+            return waiting[-1]
+
+        self.reports = Reports(self.clock, 5.0, later, lambda: 0.5)
         self.reports.aim(first, TO)
         self.reports.aim(second, TO)
         self.pass_(3)
