@@ -55,7 +55,7 @@ from siprec.uas.around import Surroundings, mediaHosts
 from siprec.uas.negotiation import Negotiation
 from siprec.uas.origin import describeDialog
 from siprec.uas.outgoing import Outgoing
-from siprec.watching import watchCluster, watchNode, watchTrace
+from siprec.watching import watchCluster, watchNode, watchReports, watchTrace
 
 __all__ = ["makeNode"]
 
@@ -89,6 +89,7 @@ class _Assembly:
             reactor,
             settings.media.pollInterval,
             onError=lambda stream, error: self.recordings.journalFailed(stream, error),
+            reportInterval=settings.media.rtcpInterval,
         )
         self.renderer = Renderer(reactor, reactor, settings.recordings.workers)
         self.renderer.split = settings.recordings.split
@@ -205,6 +206,7 @@ class _Assembly:
             self.entrance,
         )
         watchTrace(self.metrics, self.ring)
+        watchReports(self.metrics, self.capture.reports)
         return Node(
             settings=settings,
             metrics=self.metrics,
