@@ -4,7 +4,8 @@ From the sockets of many streams to their journals, a slice of the streams at a 
 A slice is: take what waits on each RTP socket, with the interpreter lock held but for
 5 ms at most; take the RTCP that came; put the record headers before all packets at
 once by numpy; write every journal in one call that gives the lock away.  No packet
-is looked at by itself, RTCP apart, of which there is one in hundreds.
+is looked at by itself, but for RTCP, of which there is one in hundreds, and RTP that is
+not what was to be expected next.
 """
 
 import errno

@@ -7,6 +7,7 @@ packet by packet (L{siprec.media.reception}).
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from attrs import define
@@ -51,7 +52,7 @@ class _Heads:
     kind: _Rows
     ssrc: _Rows
     sequence: _Rows
-    timestamp: _Rows
+    timestamp: NDArray[np.uint32]
     arrival: _Rows
 
 
@@ -81,7 +82,7 @@ class Hearing:
             raw["kind"].astype(_INT),
             raw["ssrc"].astype(_INT),
             raw["sequence"].astype(_INT),
-            raw["timestamp"].astype(_INT),
+            raw["timestamp"].astype(np.uint32),
             runs.batch.arrival[:used],
         )
         data = cells.data
@@ -91,19 +92,22 @@ class Hearing:
         sizes = runs.batch.length[:used]
         if sizes.min() < _FIXED:
             good &= sizes >= _FIXED
-        well = np.logical_and.reduceat(good, firsts)
         lasts = firsts + counts - 1
         # Of all runs, the others being few.
         jitter = _jitter(heads, firsts, counts, lasts, data, rows)
         skips = np.add.reduceat(skipped, firsts)
-        at = slice(None) if well.all() else well
+        at: slice | NDArray[np.bool_] = slice(None)
+        others = np.zeros(0, _INT)
+        if not good.all():
+            at = well = np.logical_and.reduceat(good, firsts)
+            others = np.flatnonzero(~well)
         rows, came, lasts = rows[at], counts[at], lasts[at]
         data["highest"][rows] += skips[at] + came
         data["received"][rows] += came
         data["timestamp"][rows] = heads.timestamp[lasts]
         data["arrival"][rows] = heads.arrival[lasts]
         data["jitter"][rows] = jitter[at]
-        for run in np.flatnonzero(~well).tolist():
+        for run in others.tolist():
             self._hearSingly(runs.streams[run], int(firsts[run]), int(counts[run]), heads)
 
     def _hearSingly(self, stream: CapturedStream, first: int, count: int, heads: _Heads) -> None:
@@ -127,16 +131,16 @@ class Hearing:
         _expect(stream)
 
 
-def _since(values: _Rows, firsts: _Rows, before: _Rows) -> _Rows:
+def _since(values: NDArray[Any], firsts: _Rows, before: _Rows) -> NDArray[Any]:
     """
     @param before: the last value of each run before this slice.
-    @return: by how much each value is above the one before it.
+    @return: by how much each value is above the one before it, in their own type.
     """
-    steps = np.empty_like(values)
-    steps[0] = 0
-    np.subtract(values[1:], values[:-1], out=steps[1:])
-    steps[firsts] = values[firsts] - before
-    return steps
+    former = np.empty_like(values)
+    former[1:] = values[:-1]
+    former[firsts] = before
+    np.subtract(values, former, out=former)
+    return former
 
 
 def _jitter(
@@ -151,7 +155,7 @@ def _jitter(
     @return: what it is of each run, if all its packets are in order.
     """
     # Modulo 2 ** 32, as signed numbers.
-    sent = _since(heads.timestamp, firsts, data["timestamp"][rows]).astype(np.int32)
+    sent = _since(heads.timestamp, firsts, data["timestamp"][rows]).view(np.int32)
     apart = data["rate"][rows].repeat(counts)
     apart *= _since(heads.arrival, firsts, data["arrival"][rows])
     apart -= sent

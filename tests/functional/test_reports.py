@@ -57,7 +57,7 @@ def heard(leg: Leg, shared: bool = False) -> list[Heard]:
     @return: all that has come to its RTCP port.
     """
     sockets = cast(MediaSockets, leg._sockets)
-    found = []
+    found: list[Heard] = []
     while True:
         try:
             data, source = (sockets.rtp if shared else sockets.rtcp).recvfrom(2048)
