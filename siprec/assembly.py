@@ -57,7 +57,7 @@ from siprec.uas.negotiation import Negotiation
 from siprec.uas.origin import describeDialog
 from siprec.uas.outgoing import Outgoing
 from siprec.uas.upkeep import Upkeep
-from siprec.watching import watchCluster, watchNode, watchTrace, watchUpkeep
+from siprec.watching import watchCluster, watchNode, watchReports, watchTrace, watchUpkeep
 
 __all__ = ["makeNode"]
 
@@ -92,6 +92,7 @@ class _Assembly:
             settings.media.pollInterval,
             onError=lambda stream, error: self.recordings.journalFailed(stream, error),
             sync=settings.recordings.fsync,
+            reportInterval=settings.media.rtcpInterval,
         )
         self.renderer = Renderer(reactor, reactor, settings.recordings.workers)
         self.renderer.split = settings.recordings.split
@@ -223,6 +224,7 @@ class _Assembly:
             maxLength=settings.session.maxLength,
         )
         watchUpkeep(self.metrics, upkeep)
+        watchReports(self.metrics, self.capture.reports)
         return Node(
             settings=settings,
             metrics=self.metrics,

@@ -104,14 +104,15 @@ class SipSettings:
 @frozen
 class MediaSettings:
     """
-    RTP.  C{ports} are the lowest (even) and the highest; C{pollInterval} is
-    in seconds; C{None} for an address: found out for each peer.
+    RTP.  C{ports} are the lowest (even) and the highest; C{pollInterval} and
+    C{rtcpInterval} are in seconds; C{None} for an address: found out for each peer.
     """
 
     address: str | None
     bind: str | None
     ports: tuple[int, int]
     pollInterval: float
+    rtcpInterval: float
 
 
 @frozen

@@ -99,6 +99,9 @@ _WATCHABLE: Mapping[str, _Watchable] = {
     "siprec_media_discarded_total": _Watchable(
         CounterMetricFamily, "Packets that came while their recordings were paused."
     ),
+    "siprec_media_reports_total": _Watchable(
+        CounterMetricFamily, "RTCP packets sent: reports, goodbyes; and those that failed.", "kind"
+    ),
     "siprec_sip_requests_total": _Watchable(
         CounterMetricFamily, "SIP requests received.", "method", _method
     ),
@@ -253,6 +256,7 @@ class Metrics:
             C{siprec_media_packets_total}, C{siprec_media_octets_total},
             C{siprec_media_kernel_drops_total},
             C{siprec_media_unauthenticated_total} (one number each),
+            C{siprec_media_reports_total} (for each kind),
             C{siprec_sip_requests_total} (a number for each method),
             C{siprec_sip_responses_total} (for each status),
             C{siprec_sip_dropped_total} and C{siprec_sip_refused_total} (for

@@ -77,6 +77,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Seconds between two visits to a media socket.",
     ),
     Setting(
+        "media.rtcp_interval",
+        None,
+        5,
+        upToSeconds(300),
+        "Seconds between two RTCP reports on a stream, on average; 0: none are sent.",
+    ),
+    Setting(
         "store.url",
         "store",
         "memory:",

@@ -10,6 +10,7 @@ from siprec.cluster.cluster import Cluster
 from siprec.cluster.membership import Standing
 from siprec.entrance import Entrance
 from siprec.media.interfaces import IPortPool
+from siprec.media.reporting import Reports
 from siprec.metrics import Metrics
 from siprec.recorder import Recorder
 from siprec.session.recordings import Recordings
@@ -74,6 +75,16 @@ def watchTrace(metrics: Metrics, ring: TraceRing) -> None:
     """
     metrics.watch("siprec_trace_messages", lambda: len(ring))
     metrics.watch("siprec_trace_octets", lambda: ring.octets)
+
+
+def watchReports(metrics: Metrics, reports: Reports) -> None:
+    """
+    Likewise for the RTCP that is sent.
+    """
+    metrics.watch(
+        "siprec_media_reports_total",
+        lambda: {name: reports.counters[name] for name in ("reports", "goodbyes", "failed")},
+    )
 
 
 def watchCluster(metrics: Metrics, cluster: Cluster) -> None:

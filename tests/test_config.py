@@ -72,6 +72,7 @@ class LoadSettingsTests(SynchronousTestCase):
                     "bind": None,
                     "ports": (10000, 19999),
                     "pollInterval": 0.2,
+                    "rtcpInterval": 5.0,
                 },
                 "store": {
                     "url": "memory:",

@@ -133,6 +133,15 @@ class MakeTests(SynchronousTestCase):
         ):
             self.assertIn(line, text)
 
+    def test_reports(self) -> None:
+        """
+        The RTCP that is sent is counted by what it is, and so is what could not be.
+        """
+        self.node.capture.reports.counters.update(reports=4, goodbyes=1, failed=2)
+        text = self.node.metrics.exposition().decode()
+        for kind, count in (("reports", 4), ("goodbyes", 1), ("failed", 2)):
+            self.assertIn(f'siprec_media_reports_total{{kind="{kind}"}} {count}.0', text)
+
     def test_doorway(self) -> None:
         """
         What the transport receives comes to the doorway, and from there to the

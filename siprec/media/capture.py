@@ -6,7 +6,8 @@ what came into the journals (L{siprec.media.loop} says what it does there).
 import errno
 import os
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Thread
 
@@ -20,8 +21,11 @@ from zope.interface import implementer
 from siprec.media.batch import Receiver, askForControl
 from siprec.media.discarding import Discards
 from siprec.media.drain import Drain
+from siprec.media.hearing import blocksOf, setRates
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair
 from siprec.media.loop import CaptureCounters, CaptureLoop
+from siprec.media.reporting import Reports
+from siprec.media.rtcp import Destination, ReportBlock
 from siprec.media.srtp import Protection
 from siprec.media.stream import CapturedStream, JournalFile
 from siprec.media.syncing import Pace, Sync, syncJournals
@@ -63,6 +67,9 @@ class CaptureThread(Service):
         they are closed, and before that when the system likes.
     @ivar _onError: called in the reactor thread at the first failure of each stream,
         which goes on being drained all the same.
+    @ivar _reportInterval: seconds between two reports on a stream, on average; 0: there
+        are none.
+    @ivar reports: those on what is being captured.
     """
 
     _reactor: ICaptureReactor
@@ -73,6 +80,8 @@ class CaptureThread(Service):
     _makeWriter: Callable[[int], Writer] = field(default=chooseWriter, kw_only=True)
     _check: float = field(default=5.0, kw_only=True)
     _sync: float = field(default=0.0, kw_only=True)
+    _reportInterval: float = field(default=0.0, kw_only=True)
+    reports: Reports = field(init=False)
     counters: CaptureCounters = field(factory=CaptureCounters, init=False)
     _running: "_Running | None" = field(default=None, init=False)
     _attached: dict[CapturedStream, list[Deferred[ICapturedStream]]] = field(
@@ -80,6 +89,10 @@ class CaptureThread(Service):
     )
     _timers: dict[CapturedStream, IDelayedCall] = field(factory=dict, init=False)
     _ends: list[Deferred[None]] = field(factory=list, init=False)
+
+    @reports.default
+    def _makeReports(self) -> Reports:
+        return Reports(self._reactor, self._reportInterval, self.measure)
 
     def startService(self) -> None:
         """
@@ -125,6 +138,7 @@ class CaptureThread(Service):
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self.reports.stop()
         ended: Deferred[None] = Deferred()
         self._ends.append(ended)
         self._running.loop.post(self._running.loop.stop)
@@ -175,6 +189,41 @@ class CaptureThread(Service):
         if self._running is not None:
             self._running.loop.post(partial(self._running.loop.withhold, nothing))
 
+    def report(self, stream: ICapturedStream, to: Destination | None) -> None:
+        """
+        See L{ICapture}.
+        """
+        assert isinstance(stream, CapturedStream)
+        if stream not in self._attached or self._running is None or self._ends:
+            return
+        if to is not None:
+            self._running.loop.post(partial(setRates, stream, to.rates))
+        self.reports.aim(stream, to)
+
+    def leave(self, stream: ICapturedStream) -> None:
+        """
+        See L{ICapture}.
+        """
+        self.reports.leave(stream)
+
+    def measure(
+        self, streams: Sequence[ICapturedStream]
+    ) -> "Deferred[Sequence[tuple[ReportBlock, ...]]]":
+        """
+        @return: fires with what is to be said of the sources of each stream since this was
+            last asked.
+        """
+        found: Deferred[Sequence[tuple[ReportBlock, ...]]] = Deferred()
+
+        def look() -> None:
+            now = time.time_ns()
+            blocks = [blocksOf(each, now) for each in streams if isinstance(each, CapturedStream)]
+            self._reactor.callFromThread(found.callback, blocks)
+
+        assert self._running is not None
+        self._running.loop.post(look)
+        return found
+
     def detach(self, stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:
         """
         See L{ICapture}.
@@ -198,6 +247,7 @@ class CaptureThread(Service):
         """
         @param begin: called if nobody has ended it before.
         """
+        self.reports.forget(stream)
         waiting = self._attached.get(stream)
         if waiting is None:
             return succeed(stream)

@@ -4,7 +4,8 @@ From the sockets of many streams to their journals, a slice of the streams at a 
 A slice is: take what waits on each RTP socket, with the interpreter lock held but for
 5 ms at most; take the RTCP that came; put the record headers before all packets at
 once by numpy; write every journal in one call that gives the lock away.  No packet
-is looked at by itself, RTCP apart, of which there is one in hundreds.
+is looked at by itself, but for RTCP, of which there is one in hundreds, and RTP that is
+not what was to be expected next.
 """
 
 import errno
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from siprec.media.batch import Receiver
 from siprec.media.discarding import LATE, Discards, discard, discardControl
+from siprec.media.hearing import Hearing, hearControl
 from siprec.media.journal import fileHeader, startFor
 from siprec.media.layout import Layout, Plan, Runs
 from siprec.media.opening import openControl, openRun
@@ -73,7 +75,7 @@ class Drain:
         self._byDescriptor: dict[int, CapturedStream] = {}
         self._descriptors: dict[CapturedStream, int] = {}
         self._holding: dict[CapturedStream, None] = {}
-        self._layout = Layout(receiver)
+        self._layout, self._hearing = Layout(receiver), Hearing(receiver)
 
     def add(self, stream: CapturedStream) -> None:
         """
@@ -266,6 +268,7 @@ class Drain:
                 if stream.muted:
                     taken = discardControl(stream, taken)
                 if taken:
+                    hearControl(stream, taken)
                     stream.pending += taken
                     self._holding[stream] = None
 
@@ -309,6 +312,7 @@ class Drain:
 
     def _flush(self, runs: Runs) -> None:
         self._count(runs)
+        self._hearing.hear(self._cells, runs)
         if self.withholding:
             np.add.at(self._cells.data["unwritten"], runs.rows, runs.counts)
             return

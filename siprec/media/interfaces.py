@@ -7,6 +7,7 @@ import socket
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
+from siprec.media.rtcp import Destination
 from siprec.media.srtp import Protection
 
 __all__ = ["ICapture", "ICapturedStream", "IPortPair", "IPortPool"]
@@ -150,6 +151,20 @@ class ICapture(Interface):
         """
         Write nothing of what comes on any stream from now on, but count it as
         unwritten; or write again.
+        """
+
+    def report(stream: ICapturedStream, to: Destination | None) -> None:
+        """
+        Tell the sender of a stream from now on how well its packets come in, until the
+        stream is detached.
+
+        @param to: C{None}: nothing more is said.
+        """
+
+    def leave(stream: ICapturedStream) -> None:
+        """
+        Say goodbye to the sender of a stream, if anything has been said to it before, and
+        nothing more.
         """
 
     def detach(stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:

@@ -16,6 +16,7 @@ from siprec.media.batch import Held
 from siprec.media.discarding import Discards
 from siprec.media.interfaces import ICapturedStream, IPortPair
 from siprec.media.journal import BadJournal, journalEnd
+from siprec.media.reception import Sources
 from siprec.media.srtp import Protection
 
 __all__ = ["CapturedStream", "Cells", "JournalFile"]
@@ -23,12 +24,17 @@ __all__ = ["CapturedStream", "Cells", "JournalFile"]
 _NEVER = np.iinfo(np.int64).max
 _CELL = np.dtype(
     [
-        (name, np.int64)
-        for name in (
-            *("file", "position", "startNs", "firstNs", "lastNs", "packets", "octets"),
-            *("controlPackets", "truncated", "unwritten", "rtpDrops", "rtcpDrops"),
-            *("secured", "muted", "heardNs", "discarded", "synced"),
-        )
+        *(
+            (name, np.int64)
+            for name in (
+                *("file", "position", "startNs", "firstNs", "lastNs", "packets", "octets"),
+                *("controlPackets", "truncated", "unwritten", "rtpDrops", "rtcpDrops"),
+                *("secured", "muted", "heardNs", "discarded", "synced"),
+                # The source that is being heard; see L{siprec.media.hearing}.
+                *("expected", "highest", "received", "timestamp", "arrival"),
+            )
+        ),
+        *((name, np.float64) for name in ("rate", "jitter")),
     ]
 )
 
@@ -43,7 +49,7 @@ class Cells:
 
     def __init__(self, size: int) -> None:
         self.data = np.zeros(size, _CELL)
-        self.data["file"], self.data["firstNs"] = -1, _NEVER
+        self.data["file"], self.data["firstNs"], self.data["expected"] = -1, _NEVER, -1
         self._free = list(range(size))
 
     def adopt(self, stream: "CapturedStream") -> int:
@@ -197,6 +203,7 @@ class CapturedStream:
     @ivar synced: the position up to which it was handed to the disk.
     @ivar protection: what opens its packets; C{None}: they come in the clear.
     @ivar discards: what is not kept of them; C{None}: all is.
+    @ivar sources: how well its packets come in.
     """
 
     path: str
@@ -208,6 +215,7 @@ class CapturedStream:
     place: int = -1
     protection: Protection | None = None
     discards: Discards | None = None
+    sources: Sources = field(factory=Sources)
 
     file = _Number()
     position = _Number()

@@ -175,6 +175,7 @@ class Media:
     @ivar portCount: 2 for C{port/2}.
     @ivar formats: the formats as received; may be empty, though RFC 8866 forbids it.
     @ivar connection: this line's own C{c=}, or C{None} where the session's applies.
+    @ivar bandwidths: the values of its C{b=} lines.
     """
 
     kind: str
@@ -184,6 +185,7 @@ class Media:
     connection: Connection | None = None
     attributes: Attributes = field(default=(), repr=_shown)
     portCount: int = 1
+    bandwidths: tuple[str, ...] = ()
     _values: dict[str, str | None] = field(
         init=False,
         eq=False,
@@ -249,6 +251,7 @@ class SessionDescription:
     A session description (RFC 8866).
 
     @ivar timing: the values of the C{t=} lines.
+    @ivar bandwidths: those of the C{b=} lines of the session.
     @ivar warnings: what the parser had to repair, for a person to read.
     """
 
@@ -259,6 +262,7 @@ class SessionDescription:
     attributes: Attributes = field(default=(), repr=_shown)
     timing: tuple[str, ...] = ("0 0",)
     warnings: tuple[str, ...] = field(default=(), eq=False)
+    bandwidths: tuple[str, ...] = ()
     _inherited: str = field(
         init=False,
         eq=False,
@@ -278,6 +282,18 @@ class SessionDescription:
         @return: where the media line C{index} is received; C{None} if nothing says so.
         """
         return self.media[index].connection or self.connection
+
+    def bandwidth(self, index: int, kind: str) -> int | None:
+        """
+        @param kind: in upper case: C{AS} (RFC 8866 section 5.8), C{RR} or C{RS} (RFC 3556).
+        @return: what is said of the media line C{index}, else of the session; C{None} if
+            nothing is.
+        """
+        for value in (*self.media[index].bandwidths, *self.bandwidths):
+            name, _, number = value.partition(":")
+            if name.strip().upper() == kind:
+                return boundedNumber(number.strip(), 10**12)
+        return None
 
     def held(self, index: int) -> bool:
         """
@@ -317,6 +333,7 @@ class SessionDescription:
         lines = ["v=0", f"o={self.origin}", f"s={self.name or '-'}"]
         if self.connection is not None:
             lines.append(f"c={self.connection}")
+        lines.extend(f"b={bandwidth}" for bandwidth in self.bandwidths)
         lines.extend(f"t={timing}" for timing in self.timing)
         lines.extend(_attributeLines(self.attributes))
         for media in self.media:
@@ -325,6 +342,7 @@ class SessionDescription:
             lines.append(f"m={media.kind} {media.port}{count} {media.protocol} {formats}")
             if media.connection is not None:
                 lines.append(f"c={media.connection}")
+            lines.extend(f"b={bandwidth}" for bandwidth in media.bandwidths)
             lines.extend(_attributeLines(media.attributes))
         return "".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape")
 

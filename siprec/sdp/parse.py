@@ -58,6 +58,7 @@ class _Section:
     formats: tuple[str, ...]
     connection: Connection | None = None
     attributes: list[tuple[str, str | None]] = Factory(list)
+    bandwidths: list[str] = Factory(list)
 
     def finish(self) -> Media:
         return Media(
@@ -68,6 +69,7 @@ class _Section:
             self.connection,
             tuple(self.attributes),
             self.portCount,
+            tuple(self.bandwidths),
         )
 
 
@@ -82,6 +84,7 @@ class _Parser:
     connection: Connection | None = None
     attributes: list[tuple[str, str | None]] = Factory(list)
     timing: list[str] = Factory(list)
+    bandwidths: list[str] = Factory(list)
     sections: list[_Section] = Factory(list)
     warnings: list[str] = Factory(list)
 
@@ -93,7 +96,7 @@ class _Parser:
 
     def line(self, kind: str, value: str) -> None:
         """
-        Take one line.  C{b=}, C{i=}, C{k=}, C{r=} and the like mean nothing to a recorder.
+        Take one line.  C{i=}, C{k=}, C{r=} and the like mean nothing to a recorder.
         """
         if kind == "m":
             if len(self.sections) == MAX_MEDIA:
@@ -111,6 +114,8 @@ class _Parser:
             self.name = value or "-"
         elif kind == "t" and value:
             self.timing.append(value)
+        elif kind == "b" and value:
+            (self.sections[-1] if self.sections else self).bandwidths.append(value)
 
     def _section(self, value: str) -> _Section:
         tokens = _BLANKS.split(value)
@@ -208,4 +213,5 @@ def parseSDP(data: bytes) -> SessionDescription:
         attributes=tuple(parser.attributes),
         timing=tuple(parser.timing) or ("0 0",),
         warnings=tuple(parser.warnings),
+        bandwidths=tuple(parser.bandwidths),
     )

@@ -132,6 +132,7 @@ class Finisher:
             log.failure("{recording}: snapshot not deleted", recording=recording.id)
 
     async def _complete(self, live: LiveRecording, reason: str) -> None:
+        live.taps.leave()
         await live.stopCapture(LINGER, reason)
         if reason in ABANDONED:
             live.changed()  # that may be all for a while

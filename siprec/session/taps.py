@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair, IPortPool
 from siprec.media.keys import MasterKey
+from siprec.media.rtcp import Destination
 from siprec.media.srtp import Protection
 from siprec.session.manifest import formatTime
 
@@ -37,12 +38,14 @@ class _Tap:
 
     @ivar earlier: captures at other sockets, into the same journal.
     @ivar protection: what opens its packets; C{None}: they come in the clear.
+    @ivar reportsTo: see L{ICapture.report}.
     """
 
     pair: IPortPair
     handle: ICapturedStream | None = None
     earlier: tuple[ICapturedStream, ...] = ()
     protection: Protection | None = None
+    reportsTo: Destination | None = None
 
 
 def _described(handles: Sequence[ICapturedStream]) -> dict[str, Any]:
@@ -116,6 +119,30 @@ class Taps:
         tap.protection = protection
         tap.handle = self._capture.attach(tap.pair, path, protection, self.muted)
         self.captured.append(tap.handle)
+        if tap.reportsTo is not None:
+            self._capture.report(tap.handle, tap.reportsTo)
+
+    def report(self, index: int, to: Destination | None) -> None:
+        """
+        Report on a stream to its sender from now on; see L{ICapture.report}.
+        """
+        tap = self._taps.get(index)
+        if tap is not None and tap.reportsTo != to:
+            tap.reportsTo = to
+            if tap.handle is not None:
+                self._capture.report(tap.handle, to)
+
+    def leave(self, index: int | None = None) -> None:
+        """
+        Say goodbye to the sender of a stream.
+
+        @param index: C{None}: to those of all streams.
+        """
+        for each, tap in self._taps.items():
+            if index in (None, each) and tap.reportsTo is not None:
+                tap.reportsTo = None
+                if tap.handle is not None:
+                    self._capture.leave(tap.handle)
 
     def mute(self, muted: bool) -> Deferred[None]:
         """
@@ -232,7 +259,9 @@ class Taps:
         except (OSError, ValueError):
             return False
         # From here on the kernel keeps what comes there.
-        tap = self._taps[index] = _Tap(pair, before.handle, before.earlier, before.protection)
+        tap = self._taps[index] = _Tap(
+            pair, before.handle, before.earlier, before.protection, before.reportsTo
+        )
         try:
             if before.handle is not None:
                 # A journal is written by one capture at a time.
@@ -270,6 +299,8 @@ class Taps:
         for tap in self._taps.values():
             with suppress(OSError):  # one of them may be why it is undone
                 self._ports.unshare(tap.pair)
+            if tap.handle is not None and tap.reportsTo is not None:
+                self._capture.report(tap.handle, tap.reportsTo)
 
     def divert(self) -> None:
         """
@@ -281,6 +312,8 @@ class Taps:
         try:
             for tap in self._taps.values():
                 self._ports.divert(tap.pair)
+                if tap.handle is not None:
+                    self._capture.report(tap.handle, None)  # it is the other one's now
         except OSError:
             self.unshare()
             raise

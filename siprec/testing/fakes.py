@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair, IPortPool
+from siprec.media.rtcp import Destination
 from siprec.media.srtp import Protection
 from siprec.sip.flow import Flow
 from siprec.sip.headers import Via
@@ -195,6 +196,9 @@ class FakePortPool:
 class FakeCapturedStream:
     """
     A stream to which a test says what came.
+
+    @ivar reportsTo: to whom it was last asked to report.
+    @ivar left: whether it was asked to say goodbye.
     """
 
     path: str
@@ -214,6 +218,8 @@ class FakeCapturedStream:
     protection: Protection | None = None
     error: str | None = None
     muted: bool = False
+    reportsTo: Destination | None = None
+    left: bool = False
 
     @property
     def lastHeard(self) -> float | None:
@@ -287,6 +293,20 @@ class FakeCapture:
         See L{ICapture.withhold}.
         """
         self.withholding = nothing
+
+    def report(self, stream: ICapturedStream, to: Destination | None) -> None:
+        """
+        See L{ICapture.report}.
+        """
+        assert isinstance(stream, FakeCapturedStream)
+        stream.reportsTo = to
+
+    def leave(self, stream: ICapturedStream) -> None:
+        """
+        See L{ICapture.leave}.
+        """
+        assert isinstance(stream, FakeCapturedStream)
+        stream.reportsTo, stream.left = None, True
 
     def detach(self, stream: ICapturedStream, linger: float = 0.3) -> Deferred[ICapturedStream]:
         """

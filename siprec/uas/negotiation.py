@@ -22,6 +22,7 @@ from siprec.session.live import LiveRecording, StreamRequest
 from siprec.session.model import Format
 from siprec.session.protecting import rekey
 from siprec.uas.bodies import BadBody
+from siprec.uas.reports import aimReports
 
 log = Logger()
 
@@ -210,6 +211,7 @@ class Negotiation:
         self._choices = tuple(
             self._restored(each, local, live) for each in choose(remote or local, policy)
         )
+        aimReports(live, self._choices, remote)
 
     def _restored(self, choice: Choice, local: SessionDescription, live: LiveRecording) -> Choice:
         stream = live.stream(choice.index)
@@ -280,6 +282,7 @@ class Negotiation:
         before, self.remote = self.remote, answer
         self._choices = tuple(self._apply(each, live) for each in answered(self._choices, answer))
         self._tell(before, live, codecs=False)
+        aimReports(live, self._choices, answer)
         live.rebind()
 
     def _tell(
@@ -354,6 +357,7 @@ class Negotiation:
         self.local = makeAnswer(
             offer, self._choices, self._places(live), self.sessionID, self.local
         )
+        aimReports(live, self._choices, self.remote)
         return self.local
 
     def _places(self, live: LiveRecording) -> dict[int, LocalMedia]:

@@ -3,12 +3,16 @@ PJSIP as a session recording client, in a process of its own: it calls a recorde
 with two streams, plays a tone of its own on each, and hangs up.
 
 C{python -m tests.functional.pjsipclient URI SECONDS METADATA [reinvite] [digits]
-[password=...] [SUITE [optional]] [CERTIFICATE AUTHORITY]}: with the last two, over
-TLS; with a password, as the user C{ann}.
+[password=...] [drop=PERCENT] [SUITE [optional]] [CERTIFICATE AUTHORITY]}: with the last two,
+over TLS; with a password, as the user C{ann}.
+
+The last line that it prints for each stream, after C{statistics}, is JSON: what the
+recorder has reported of it.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import time
@@ -82,6 +86,23 @@ class _Call(pj.Call):
             self.tones.append(generator)
 
 
+def _statistics(call: _Call) -> None:
+    """
+    Print what the other side has reported by RTCP, and what was sent.
+    """
+    for index in range(len(TONES)):
+        found = call.getStreamStat(index).rtcp
+        facts = {
+            "reports": found.txStat.updateCount,
+            "lost": found.txStat.loss,
+            "jitter": found.txStat.jitterUsec.last,
+            "sent": found.txStat.pkt,
+            "roundTrips": found.rttUsec.n,
+            "roundTrip": found.rttUsec.last,
+        }
+        print("statistics", json.dumps(facts), flush=True)
+
+
 def _header(name: str, value: str) -> Any:
     header = pj.SipHeader()
     header.hName, header.hValue = name, value
@@ -140,6 +161,7 @@ def main(
     codecs: tuple[str, ...],
     suite: str,
     optional: bool,
+    dropped: int,
 ) -> int:
     """
     @param again: describe the session once more in mid-call.
@@ -150,6 +172,7 @@ def main(
     @param codecs: names of those that are offered.
     @param suite: the crypto suite to offer; empty: none.
     @param optional: offer it as RTP/AVP.
+    @param dropped: how many of a hundred packets are not sent.
     @return: the exit status: 0 if the call was answered.
     """
     endpoint = pj.Endpoint()
@@ -158,6 +181,7 @@ def main(
     config.uaConfig.threadCnt, config.uaConfig.mainThreadOnly = 0, True
     config.logConfig.level = config.logConfig.consoleLevel = 3
     config.medConfig.noVad = True
+    config.medConfig.txDropPct = dropped
     endpoint.libInit(config)
     endpoint.transportCreate(*_transport(uri, files))
     endpoint.libStart()
@@ -202,6 +226,8 @@ def main(
             digits = False
             call.dialDtmf(PRESSED)
     if not call.ended:
+        if call.confirmed:
+            _statistics(call)
         call.hangup(pj.CallOpParam(True))
     end = time.monotonic() + 5
     while time.monotonic() < end and not call.ended:
@@ -216,6 +242,7 @@ def main(
 
 if __name__ == "__main__":
     options = sys.argv[4:]
+    drops = [int(each[5:]) for each in options if each.startswith("drop=")]
     words = [each[9:] for each in options if each.startswith("password=")]
     offered = tuple(each[6:] for each in options if each.startswith("codec="))
     suites = [each for each in options if each.startswith("A")]
@@ -232,5 +259,6 @@ if __name__ == "__main__":
             offered or ("PCMU", "PCMA"),
             "".join(suites),
             "optional" in options,
+            sum(drops),
         )
     )

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -17,11 +18,14 @@ from siprec.media.capture import CapturedStream, CaptureStopped, CaptureThread, 
 from siprec.media.interfaces import ICapture
 from siprec.media.keys import MasterKey
 from siprec.media.libsrtp import CryptoSession
+from siprec.media.rtcp import ReportBlock
 from siprec.media.srtp import Protection
 from siprec.media.syncing import Sync
 from tests.media.fakes import CuttingWriter, LocalPair, ThreadedClock, packetsOf
 from tests.media.reference import rtp
 from tests.media.test_libsrtp import keyOf
+from tests.media.test_reporting import TO
+from tests.media.test_rtcp import REPORT
 
 
 class CaptureThreadTests(SynchronousTestCase):
@@ -49,6 +53,7 @@ class CaptureThreadTests(SynchronousTestCase):
             makeWriter=lambda capacity: self.writer,
             check=check,
             sync=sync,
+            reportInterval=5.0,
         )
 
     def start(self) -> None:
@@ -121,6 +126,52 @@ class CaptureThreadTests(SynchronousTestCase):
         self.reactor.waitFor(done)
         self.assertEqual(packetsOf(stream.path), [(rtp(1), False)])
         self.assertEqual(stream.unauthenticated, 1)
+
+    def test_E7_measured(self) -> None:
+        """
+        What is to be reported of a stream is known in the thread, by the clock that it was
+        told of; RTCP is looked at wherever it came.
+        """
+        self.start()
+        stream, pair = self.attach()
+        self.capture.report(stream, evolve(TO, rates={0: 0}))
+        for number in (1, 2, 4):
+            pair.toRTP.send(rtp(number))
+        pair.toRTP.send(REPORT)
+        pair.toRTCP.send(REPORT.replace(b"\1\2\3\4", bytes(4)))
+        found: list[ReportBlock] = []
+        while not found:
+            (blocks,) = self.reactor.waitFor(self.capture.measure([stream]))
+            found += blocks
+        self.assertEqual((found[0].ssrc, found[0].jitter), (7, 0))
+        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
+
+    def test_E7_reportsEnd(self) -> None:
+        """
+        Nothing is reported on a stream that has been detached, or was never there, and
+        nobody is told goodbye by that.
+        """
+        self.start()
+        stream, _ = self.attach()
+        self.capture.report(stream, TO)
+        done = self.capture.detach(stream, 0.0)
+        self.reactor.advance(0.0)
+        self.reactor.waitFor(done)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.capture.report(stream, TO)
+        self.capture.leave(stream)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertEqual(dict(self.capture.reports.counters), {})
+
+    def test_E7_silenced(self) -> None:
+        """
+        It can be told to report no more.
+        """
+        self.start()
+        stream, _ = self.attach()
+        self.capture.report(stream, TO)
+        self.capture.report(stream, None)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_E8_protectLater(self) -> None:
         """

@@ -184,6 +184,20 @@ class SessionDescriptionTests(SynchronousTestCase):
         self.assertTrue(session.held(1))
         self.assertEqual(session.address(0), Connection("IP4", "0.0.0.0"))
 
+    def test_E7_bandwidth(self) -> None:
+        """
+        What a line says of bandwidth wins over what the session says; what is no number
+        says nothing.
+        """
+        line = evolve(audio(), bandwidths=("rr: 800", "RR:1", "AS:many"))
+        description = SessionDescription(
+            Origin("-", 1, 1, "IP4", "192.0.2.7"),
+            (line, audio()),
+            bandwidths=("RR:0", "AS:64"),
+        )
+        found = [[description.bandwidth(n, kind) for kind in ("RR", "AS", "RS")] for n in (0, 1)]
+        self.assertEqual(found, [[800, None, None], [0, 64, None]])
+
     def test_serialize(self) -> None:
         """
         The lines come in the order of RFC 8866 section 5, each with CRLF.

@@ -19,6 +19,7 @@ PROPER = (
     b"v=0\r\n"
     b"o=src 123 4 IN IP4 192.0.2.7\r\n"
     b"s=Recording\r\n"
+    b"i=Calls\r\n"
     b"c=IN IP4 192.0.2.7\r\n"
     b"b=AS:128\r\n"
     b"t=0 0\r\n"
@@ -30,6 +31,8 @@ PROPER = (
     b"a=label:one\r\n"
     b"m=video 40002/2 RTP/AVPF 97\r\n"
     b"c=IN IP6 2001:db8::7\r\n"
+    b"b=AS:512\r\n"
+    b"b=RR:0\r\n"
     b"a=rtpmap:97 H264/90000\r\n"
     b"a=recvonly\r\n"
 )
@@ -61,10 +64,11 @@ class ParseTests(SynchronousTestCase):
     def test_writtenAgain(self) -> None:
         """
         What was parsed is written and parsed again to the same value; what means nothing
-        to a recorder (here C{b=}) is not kept.
+        to a recorder (here C{i=}) is not kept.
         """
         description = parseSDP(PROPER)
-        self.assertEqual(description.serialize(), PROPER.replace(b"b=AS:128\r\n", b""))
+        self.assertEqual(description.serialize(), PROPER.replace(b"i=Calls\r\n", b""))
+        self.assertEqual(parseSDP(description.serialize()), description)
 
     def test_noMedia(self) -> None:
         """

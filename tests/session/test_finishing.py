@@ -9,6 +9,7 @@ import os
 
 from twisted.internet.defer import Deferred, succeed
 
+from siprec.media.rtcp import Destination
 from siprec.render.child import RenderFailed
 from siprec.session.finishing import LINGER
 from siprec.session.interfaces import RendererStopped
@@ -28,6 +29,27 @@ class FinisherTests(ServiceTestCase):
         """
         self.finish(self.begin())
         self.assertEqual([linger for _, linger in self.capture.detached], [LINGER] * 2)
+
+    def test_E7_goodbye(self) -> None:
+        """
+        Who was told how the media comes in is told goodbye, before anything else.
+        """
+        live = self.begin()
+        streams = list(self.capture.attached)
+        live.taps.report(0, Destination("192.0.2.7", 40001, "name"))
+        self.finish(live)
+        self.assertEqual([each.left for each in streams], [True, False])
+
+    def test_E7_noWord(self) -> None:
+        """
+        Where another node goes on with the recording nobody is told goodbye.
+        """
+        live = self.begin()
+        stream = self.capture.attached[0]
+        live.taps.report(0, Destination("192.0.2.7", 40001, "name"))
+        self.service.letGo(live)
+        self.assertFalse(stream.left)
+        self.assertEqual(self.capture.attached, [])
 
     def test_finishing(self) -> None:
         """

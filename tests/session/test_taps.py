@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.media.interfaces import ICapturedStream
+from siprec.media.rtcp import Destination
 from siprec.media.srtp import Protection
 from siprec.session.taps import Taps
 from siprec.testing.fakes import FakeCapture, FakePortPool
@@ -209,3 +210,67 @@ class MuteTests(TapsCase):
         Where nothing is captured it holds at once.
         """
         self.successResultOf(Taps(self.ports, self.capture).mute(True))
+
+
+class ReportTests(TapsCase):
+    """
+    What is told to the senders of the streams.
+    """
+
+    TO = Destination("192.0.2.7", 40001, "name")
+
+    def told(self) -> list[Destination | None]:
+        """
+        @return: to whom is reported on each stream that is captured.
+        """
+        return [each.reportsTo for each in self.capture.attached]
+
+    def test_E7_report(self) -> None:
+        """
+        It is said of each stream to whom to report, before it is captured or afterwards; of
+        one that is not there that means nothing.
+        """
+        self.taps.report(1, self.TO)
+        self.taps.allocate(2, HOST)
+        self.taps.report(2, self.TO)
+        self.taps.report(9, self.TO)
+        self.taps.attach(2, "/r/1-2.rtpdump")
+        self.assertEqual(self.told(), [None, self.TO, self.TO])
+        self.taps.report(2, None)
+        self.assertEqual(self.told(), [None, self.TO, None])
+
+    def test_E7_leave(self) -> None:
+        """
+        A goodbye is for one stream or for all, and only where there were reports.
+        """
+        streams = list(self.capture.attached)
+        self.taps.report(0, self.TO)
+        self.taps.leave(1)
+        self.assertEqual([each.left for each in streams], [False, False])
+        self.taps.report(1, self.TO)
+        self.taps.leave(1)
+        self.assertEqual([each.left for each in streams], [False, True])
+        streams[1].left = False
+        self.taps.leave()
+        self.assertEqual([each.left for each in streams], [True, False])
+
+    def test_E7_replaced(self) -> None:
+        """
+        At other ports of ours the reports go on.
+        """
+        self.taps.report(0, self.TO)
+        replaced = Deferred.fromCoroutine(self.taps.replace(0, HOST, 20000))
+        self.assertTrue(self.successResultOf(replaced))
+        self.assertEqual(self.told(), [None, self.TO])
+
+    def test_E7_diverted(self) -> None:
+        """
+        Who has the ports from now on reports; without a word about the change.
+        """
+        self.taps.report(0, self.TO)
+        self.taps.share()
+        self.taps.divert()
+        self.assertEqual(self.told(), [None, None])
+        self.taps.unshare()
+        self.assertEqual(self.told(), [self.TO, None])
+        self.assertFalse(self.capture.attached[0].left)
