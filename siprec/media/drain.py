@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from siprec.media.batch import Receiver
 from siprec.media.discarding import LATE, Discards, discard, discardControl
-from siprec.media.hearing import Hearing, hearControl
+from siprec.media.hearing import Hearing, hearAnew, hearControl
 from siprec.media.journal import fileHeader, startFor
 from siprec.media.layout import Layout, Plan, Runs
 from siprec.media.opening import openControl, openRun
@@ -138,6 +138,7 @@ class Drain:
             if stream.discarded == before and not full:
                 break
         stream.discards.until = self._monotonic() + LATE
+        hearAnew(stream)
 
     def unsynced(self) -> list[tuple[CapturedStream, int]]:
         """

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from siprec.media.batch import HEADROOM, Held, Receiver
 from siprec.media.layout import Runs
-from siprec.media.reception import MAX_DROPOUT
+from siprec.media.reception import MAX_DROPOUT, Sources
 from siprec.media.rtcp import ReportBlock
 from siprec.media.srtp import isControl
 from siprec.media.stream import CapturedStream, Cells
 
-__all__ = ["Hearing", "blocksOf", "hearControl", "setRates"]
+__all__ = ["Hearing", "blocksOf", "hearAnew", "hearControl", "setRates"]
 
 _FIXED = 12  # octets of the header of RTP
 _HEAD = np.dtype(
@@ -203,6 +203,14 @@ def hearControl(stream: CapturedStream, taken: Sequence[Held]) -> None:
     """
     for each in taken:
         stream.sources.takeControl(each.data, each.arrival)
+
+
+def hearAnew(stream: CapturedStream) -> None:
+    """
+    Forget the sources of a stream: what they sent meanwhile is not known, nor was it lost.
+    """
+    stream.sources = Sources(stream.sources.rates)
+    _expect(stream)
 
 
 def setRates(stream: CapturedStream, rates: Mapping[int, int]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.media.batch import Held, Receiver
-from siprec.media.hearing import Hearing, blocksOf, hearControl, setRates
+from siprec.media.hearing import Hearing, blocksOf, hearAnew, hearControl, setRates
 from siprec.media.interfaces import IPortPair
 from siprec.media.layout import Runs
 from siprec.media.reception import Sources
@@ -188,3 +188,18 @@ class HearingTests(SynchronousTestCase):
         for begin in range(22, 200, 10):
             self.hear((stream, wide[begin : begin + 10]))
         self.assertEqual(blocksOf(stream, 0)[0].jitter, 0)
+
+    def test_anew(self) -> None:
+        """
+        What a stream sent while nobody listened is not missing: its sources are counted
+        from here on, by the clocks that were told.
+        """
+        stream = self.stream()
+        setRates(stream, {0: 16000})
+        self.hear((stream, inOrder(0, 10)))
+        hearAnew(stream)
+        self.assertEqual(blocksOf(stream, 0), ())
+        self.hear((stream, inOrder(500, 10)))
+        [block] = blocksOf(stream, 0)
+        self.assertEqual((block.lost, block.fraction, block.highest), (0, 0, 509))
+        self.assertEqual(stream.sources.rates, {0: 16000})
