@@ -4,9 +4,10 @@ What the session service needs of the rest of the house.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
@@ -33,6 +34,19 @@ class IWorkers(Interface):
         """
 
 
+@frozen
+class Silence:
+    """
+    What is made of a recording without a single packet.
+
+    @ivar rendering: as L{IRenderer.render} would give it.
+    @ivar files: name and content of those that it would have written.
+    """
+
+    rendering: dict[str, Any]
+    files: Mapping[str, bytes]
+
+
 class IRenderer(Interface):
     """
     Makes audio of journals.
@@ -45,4 +59,12 @@ class IRenderer(Interface):
             L{siprec.render.recording.renderDirectory}), or fails with the
             reason, or with L{RendererStopped}; the journals are as they were
             in every case.
+        """
+
+    def silence(manifest: Mapping[str, Any]) -> Silence | None:
+        """
+        Tell what L{render} would find, where nothing has come.
+
+        @param manifest: of a recording without journals.
+        @return: C{None}: L{render} is to be asked.
         """
