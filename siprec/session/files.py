@@ -84,7 +84,7 @@ def _makeDirectory(directory: str) -> None:
 
 
 def _write(path: str, data: bytes) -> None:
-    with open(path, "wb", buffering=0) as file:
+    with open(path, "wb") as file:
         file.write(data)
 
 

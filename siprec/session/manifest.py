@@ -302,9 +302,10 @@ def writeManifest(directory: str, manifest: Mapping[str, Any], *, durable: bool 
     # has an escape for those, so that nothing is lost and the file stays valid.
     data = text.encode("utf-8", "backslashreplace")
     try:
-        with open(temporary, "wb", buffering=0) as file:
+        with open(temporary, "wb") as file:
             file.write(data + b"\n")
             if durable:
+                file.flush()
                 os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError:

@@ -97,7 +97,7 @@ class RunningRecordings:
         @param directory: the recording's, absolute and below C{root}.
         @raise OSError: it could not be written down.
         """
-        with open(self._path(self.node, recording), "wb", buffering=0) as file:
+        with open(self._path(self.node, recording), "wb") as file:
             file.write(os.fsencode(os.path.relpath(directory, self.root)))
 
     def remove(self, recording: RecordingID) -> None:
