@@ -62,6 +62,10 @@ from siprec.watching import watchCluster, watchNode, watchReports, watchTrace, w
 __all__ = ["makeNode"]
 
 
+# Each waits for the disk, where those that do so together wait no longer than one.
+_SYNCING = 8
+
+
 def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.time) -> Node:
     """
     Put a node together; nothing is opened before it is started.
@@ -84,7 +88,7 @@ class _Assembly:
         self.reactor, self.settings, self.now = reactor, settings, now
         self.metrics = Metrics(__version__, settings.node.id)
         self.ring = TraceRing(settings.trace.messages, settings.trace.bytes, now)
-        self.workers = Workers(reactor)
+        self.workers = Workers(reactor, beside=Workers(reactor, threads=_SYNCING))
         self.running = RunningRecordings(settings.recordings.directory, settings.node.id)
         self.ports = PortPool(*settings.media.ports, reactor.seconds)
         self.capture = CaptureThread(
@@ -110,6 +114,7 @@ class _Assembly:
                 capture=self.capture,
                 renderer=self.renderer,
                 workers=self.workers,
+                syncers=self.workers.beside or self.workers,
                 running=self.running,
                 clock=reactor,
                 now=now,

@@ -366,6 +366,12 @@ class Recorder:
         """
         if self._layer.merged(request):
             return Refusal(482, "this INVITE came by another way already")
+        if "Replaces" not in request.headers:
+            # What cannot be taken whatever is in its body is not worth looking into
+            # that, at a time when there is much to do.
+            reasons = self._lacking(flow)
+            if reasons:
+                return self._unavailable(reasons)
         profile = cast(Profile, self.peerList.profile(flow) or self.profile)
         read = readInvite(request, profile)
         if isinstance(read, Refusal):
@@ -382,9 +388,12 @@ class Recorder:
             return admission, bodies, old
         reasons = self._lacking(flow, streamsAsked(bodies), bodies.description is not None)
         if reasons:
-            self.refused["unavailable"] += 1
-            return unavailable("; ".join(reasons), self.alone())
+            return self._unavailable(reasons)
         return admission, bodies, None
+
+    def _unavailable(self, reasons: list[str]) -> Refusal:
+        self.refused["unavailable"] += 1
+        return unavailable("; ".join(reasons), self.alone())
 
     def _ended(self, call: Call) -> None:
         self.capacity.unacknowledged.pop(call, None)

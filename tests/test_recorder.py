@@ -228,6 +228,11 @@ class ReadinessTests(RecorderTestCase):
         running.call()
         self.house.recorder.maxSessions = 1
         self._refused("1 calls are running")
+        # It is not even read.
+        invite = self.src.make("INVITE", body=(offer(), None))
+        broken = evolve(invite, body=b"v=1", headers=invite.headers.replacing("CSeq", "9 INVITE"))
+        self.assertEqual(self.src.ask(broken).status, 503)
+        self.assertEqual(self.house.recorder.refused["unavailable"], 2)
         running.bye()
         self.assertEqual(self._options().status, 200)
 

@@ -108,7 +108,7 @@ class CaptureThread(Service):
             self._interval,
             # The rest of the slice is for numpy, after the sockets.
             self._slice * 0.6,
-            lambda stream, file: pool.callInThread(self._settle, stream, file, True),
+            partial(self._gone, pool),
             partial(self._removed, pool),
             openers.callInThread,
             check=self._check,
@@ -344,6 +344,12 @@ class CaptureThread(Service):
     def _notSynced(self, stream: CapturedStream, error: OSError) -> None:
         if stream.failed(error):
             self._report(stream, error)
+
+    def _gone(self, pool: ThreadPool, stream: CapturedStream, descriptor: int) -> None:
+        if descriptor >= 0:
+            pool.callInThread(self._settle, stream, descriptor, True)
+        else:
+            self._settle(stream, descriptor, True)  # nothing came: no disk to wait for
 
     def _settle(self, stream: CapturedStream, descriptor: int, last: bool) -> None:
         try:

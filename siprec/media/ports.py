@@ -11,6 +11,8 @@ import socket
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
+from typing import Any
 
 from attrs import define, field, frozen
 from twisted.logger import Logger
@@ -59,13 +61,10 @@ def openSocket(host: str, port: int, shared: bool = False) -> socket.socket:
     @return: a UDP socket bound there, non-blocking, that tells arrival times and drops.
     @raise OSError: it cannot be bound.
     """
-    # Numeric only, so that nothing is asked of a name server.
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
-        )[0]
-    except socket.gaierror as error:
-        raise OSError(errno.EADDRNOTAVAIL, f"no IP address: {error.strerror}", host) from error
+    # The number of an interface may be another one by now.
+    resolve = _resolved.__wrapped__ if "%" in host else _resolved
+    family, (numeric, _, *scope) = resolve(host)
+    address = (numeric, port, *scope)
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
@@ -79,6 +78,23 @@ def openSocket(host: str, port: int, shared: bool = False) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+# There are few of them, and each call asks four times.
+@lru_cache(maxsize=64)
+def _resolved(host: str) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    """
+    @return: the family of an address, and what C{bind} wants of it.
+    @raise OSError: it is none.
+    """
+    # Numeric only, so that nothing is asked of a name server.
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, 0, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
+        )[0]
+    except socket.gaierror as error:
+        raise OSError(errno.EADDRNOTAVAIL, f"no IP address: {error.strerror}", host) from error
+    return family, address
 
 
 def _allowOthers(sock: socket.socket, allowed: bool) -> None:

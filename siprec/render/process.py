@@ -5,6 +5,7 @@ Render recordings in child processes, a few at a time.
 import os
 import sys
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field
@@ -17,7 +18,8 @@ from zope.interface import implementer
 import siprec
 from siprec.render.child import Child, Job, RenderFailed
 from siprec.render.form import PLAIN, Form
-from siprec.session.interfaces import IRenderer, RendererStopped
+from siprec.render.silence import silence
+from siprec.session.interfaces import IRenderer, RendererStopped, Silence
 
 __all__ = ["IDLE", "JOBS", "TIMEOUT", "RenderFailed", "Renderer"]
 
@@ -79,6 +81,12 @@ class Renderer(Service):
         self._waiting.append(job)
         self._next()
         return job.done
+
+    def silence(self, manifest: Mapping[str, Any]) -> Silence | None:
+        """
+        See L{IRenderer.silence}.
+        """
+        return silence(manifest, self.form) if self.split == "none" else None
 
     def stopService(self) -> Deferred[None]:
         """

@@ -7,7 +7,7 @@ media lines of a hostile one stays linear.
 
 import re
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import ip_address
 
 from attrs import Factory, field, frozen
@@ -51,6 +51,15 @@ STATIC_CODECS: dict[int, tuple[str, int, int]] = {
 _RTPMAP = re.compile(r"([0-9]{1,3})[ \t]+([^/ \t]+)[ \t]*/[ \t]*([0-9]{1,9})(?:/([0-9]{1,3}))?")
 
 
+# A description is asked several times, and peers have few addresses.
+@lru_cache(maxsize=256)
+def _isUnspecified(address: str) -> bool:
+    try:
+        return ip_address(address).is_unspecified
+    except ValueError:
+        return False
+
+
 @frozen
 class Connection:
     """
@@ -71,10 +80,7 @@ class Connection:
         """
         Whether this is the address that RFC 2543 used for hold (RFC 3264 section 8.4).
         """
-        try:
-            return ip_address(self.address).is_unspecified
-        except ValueError:
-            return False
+        return _isUnspecified(self.address)
 
     @classmethod
     def to(cls, host: str) -> "Connection":

@@ -110,9 +110,10 @@ class Beginning:
             log.failure("{recording}: manifest not written", failure, recording=live.recording.id)
             self.equipment.metrics.journalErrors.inc()
 
-        return RecordingFiles(
-            live.recording.directory, self.equipment.workers, live.manifest, failed, isNew
-        )
+        directory, equipment = live.recording.directory, self.equipment
+        files = RecordingFiles(directory, equipment.workers, live.manifest, failed, isNew)
+        files.syncers = equipment.syncers
+        return files
 
     async def _open(
         self, live: LiveRecording, streams: list[StreamRequest], documents: list[Document]

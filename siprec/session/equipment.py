@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import frozen
+from attrs import Factory, field, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from siprec.ids import NodeID
@@ -28,6 +28,7 @@ class Equipment:
     @ivar root: the recordings directory, absolute.
     @ivar store: where the snapshots of their calls are.
     @ivar running: knows which are not finished.
+    @ivar syncers: do what waits for the disk, so that calls that begin need not.
     @ivar now: gives seconds since the Unix epoch.
     """
 
@@ -42,3 +43,4 @@ class Equipment:
     clock: IReactorTime
     now: Callable[[], float]
     metrics: Metrics
+    syncers: IWorkers = field(default=Factory(lambda self: self.workers, takes_self=True))

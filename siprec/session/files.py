@@ -37,7 +37,7 @@ def createRecording(
     # costs nothing, but never a directory that nobody remembers.
     try:
         running.add(recording.id, recording.directory)
-        os.makedirs(recording.directory, exist_ok=False)
+        _makeDirectory(recording.directory)
     except BaseException:
         running.remove(recording.id)
         raise
@@ -77,6 +77,13 @@ def removeUnused(directory: str) -> bool:
     return True
 
 
+def _makeDirectory(directory: str) -> None:
+    try:
+        os.mkdir(directory)  # of one day there are many
+    except FileNotFoundError:
+        os.makedirs(directory)
+
+
 def _write(path: str, data: bytes) -> None:
     temporary = f"{path}{UNFINISHED}"
     try:
@@ -96,9 +103,9 @@ def _update(
     for name, data in documents.items():
         _write(os.path.join(directory, name), data)
     if durable:
-        for each in manifest["metadata"]:
+        for name in {*documents, *(each["file"] for each in manifest["metadata"])}:
             # One that somebody has deleted meanwhile is not ours to miss.
-            with suppress(FileNotFoundError), open(os.path.join(directory, each["file"])) as file:
+            with suppress(FileNotFoundError), open(os.path.join(directory, name), "rb") as file:
                 os.fsync(file.fileno())
     writeManifest(directory, manifest, durable=durable, whole=whole)
     if durable:
@@ -120,6 +127,7 @@ class RecordingFiles:
     @ivar isNew: whether the directory was made for a recording that another node
         had, and has what that one recorded on a disk of its own.
     @ivar unsynced: whether a power cut would lose what was written last.
+    @ivar syncers: do the writes that wait for the disk.
     """
 
     directory: str
@@ -128,10 +136,15 @@ class RecordingFiles:
     _onError: Callable[[Failure], None]
     isNew: bool = False
     unsynced: bool = field(default=True, init=False)
+    syncers: IWorkers = field(init=False)
     _kept: bool = field(default=False, init=False)
     _turn: DeferredLock = field(factory=DeferredLock, init=False)
     _pending: bool = field(default=False, init=False)
     _unwritten: dict[str, bytes] = field(factory=dict, init=False)
+
+    @syncers.default
+    def _syncers(self) -> IWorkers:
+        return self._workers
 
     def manifestChanged(self) -> None:
         """
@@ -148,14 +161,20 @@ class RecordingFiles:
         self._unwritten[name] = data
         self.manifestChanged()
 
-    def finish(self, manifest: Manifest, durable: bool = True) -> Deferred[None]:
+    def finish(
+        self,
+        manifest: Manifest,
+        durable: bool = True,
+        files: Mapping[str, bytes] | None = None,
+    ) -> Deferred[None]:
         """
         Write a manifest after all else.
 
         @param durable: it, its documents and their names must outlive a power cut.
+        @param files: further ones, by name, that are written before it.
         @return: fires when it is on the disk, or fails with C{OSError}.
         """
-        return self._turn.run(self._write, manifest, durable)
+        return self._turn.run(self._write, manifest, durable, files or {})
 
     def syncing(self) -> None:
         """
@@ -177,9 +196,11 @@ class RecordingFiles:
     def _writeChanges(self) -> Deferred[None]:
         # From here on a change is too late for this write and makes another.
         self._pending = False
-        return self._write(self._describe(), False)
+        return self._write(self._describe(), False, {})
 
-    def _write(self, manifest: Manifest, durable: bool) -> Deferred[None]:
+    def _write(
+        self, manifest: Manifest, durable: bool, files: Mapping[str, bytes]
+    ) -> Deferred[None]:
         documents = dict(self._unwritten)
 
         def written(_: None) -> None:
@@ -188,5 +209,7 @@ class RecordingFiles:
             self.unsynced = not durable
             self._kept = self._kept or durable
 
-        done = self._workers.run(_update, self.directory, documents, manifest, durable, self._kept)
+        every = {**documents, **files}
+        workers = self.syncers if durable else self._workers
+        done = workers.run(_update, self.directory, every, manifest, durable, self._kept)
         return done.addCallback(written)

@@ -141,10 +141,34 @@ class Finisher:
                 return
         files = live.files
         assert files is not None, "only what has files is finished"
+        if await self._silent(live, files):
+            return
         # The manifest after the rendering is synced: that takes a disk's time, and until
         # then the marker tells the next start to go on with it.
         if await self._written(live, files, live.manifest, durable=False):
             await self._render(live, files)
+
+    async def _silent(self, live: LiveRecording, files: RecordingFiles) -> bool:
+        """
+        Finish a recording of nothing in one go: no process needs to look for its audio.
+
+        @return: whether that was done.
+        """
+        # An earlier process may have left journals.
+        alone = len(live.recording.segments) == 1
+        found = live.manifest()
+        silence = self._equipment.renderer.silence(found) if alone and live.taps.silent else None
+        if silence is None:
+            return False
+        manifest = self._withRendering(found, silence.rendering)
+        try:
+            await files.finish(manifest, files=silence.files)
+        except OSError:
+            return False  # there is a way that waits for room on the disk
+        self._equipment.metrics.renders.labels("ok").inc()
+        self._equipment.metrics.renderSeconds.observe(0.0)
+        await self._finished(live, manifest)
+        return True
 
     async def _written(
         self,
@@ -212,12 +236,16 @@ class Finisher:
             manifest = live.manifest()
         else:
             metrics.renders.labels("ok").inc()
-            found = live.manifest()
-            state = "complete" if isWhole(found) else "incomplete"
-            manifest = withRendering(found, rendering, state)
+            manifest = self._withRendering(live.manifest(), rendering)
         metrics.renderSeconds.observe(clock.seconds() - started)
-        if not await self._written(live, files, lambda: manifest, durable=True):
-            return
+        if await self._written(live, files, lambda: manifest, durable=True):
+            await self._finished(live, manifest)
+
+    def _withRendering(self, found: Manifest, rendering: dict[str, Any]) -> Manifest:
+        return withRendering(found, rendering, "complete" if isWhole(found) else "incomplete")
+
+    async def _finished(self, live: LiveRecording, manifest: Manifest) -> None:
+        recording, metrics = live.recording, self._equipment.metrics
         await self._tell(recording.directory, manifest)
         await self._equipment.workers.run(self._equipment.running.remove, recording.id)
         metrics.recordings.labels(manifest["state"]).inc()

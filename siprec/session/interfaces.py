@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
@@ -45,6 +46,19 @@ class IWorkers(Interface):
         """
 
 
+@frozen
+class Silence:
+    """
+    What is made of a recording without a single packet.
+
+    @ivar rendering: as L{IRenderer.render} would give it.
+    @ivar files: name and content of those that it would have written.
+    """
+
+    rendering: dict[str, Any]
+    files: Mapping[str, bytes]
+
+
 class IRenderer(Interface):
     """
     Makes audio of journals.
@@ -57,4 +71,12 @@ class IRenderer(Interface):
             L{siprec.render.recording.renderDirectory}), or fails with the
             reason, or with L{RendererStopped}; the journals are as they were
             in every case.
+        """
+
+    def silence(manifest: Mapping[str, Any]) -> Silence | None:
+        """
+        Tell what L{render} would find, where nothing has come.
+
+        @param manifest: of a recording without journals.
+        @return: C{None}: L{render} is to be asked.
         """

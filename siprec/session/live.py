@@ -22,7 +22,7 @@ from siprec.session.later import withLater
 from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe, formatTime
 from siprec.session.model import Format, MetadataRecord, RecordingSession, StreamInfo
 from siprec.session.protecting import protectionOf
-from siprec.session.segments import journalName, withClosed, withEnded, withLast
+from siprec.session.segments import journalName, withClosed, withEnd, withEnded, withLast
 from siprec.session.taps import Taps
 from siprec.session.told import VendorFields, recordOf, withHistory, withMetadata
 
@@ -353,12 +353,8 @@ class LiveRecording:
 
         @param event: facts of an event C{reason} that is noted with it.
         """
-        now, known = self._now(), self.recording
-        if event is None and (known.state, known.endReason) == ("finishing", reason):
-            return
-        news = () if event is None else ({"time": now, "type": reason, **event},)
-        ended = {"state": "finishing", "endTime": known.endTime or now, "endReason": reason}
-        self._evolve(**ended, events=(*known.events, *news))
+        # Written once all media is in, a moment later; until then the snapshot says it.
+        self.recording = withEnd(self.recording, reason, self._now(), event)
 
     async def stopCapture(self, linger: float, reason: str, quiet: float | None = None) -> None:
         """

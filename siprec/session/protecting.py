@@ -84,6 +84,8 @@ def withCounters(recording: RecordingSession, taps: Taps) -> RecordingSession:
     """
     @return: the recording with how far the packets of its protected streams have come.
     """
+    if not any(each.keys for each in recording.streams):
+        return recording
     streams = []
     for each in recording.streams:
         found = taps.indexes(each.index)

@@ -1,17 +1,17 @@
 """
-The segments of a recording and the names of their journals.
+The segments of a recording, the names of their journals, and its end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any
 
 from attrs import evolve
 
 from siprec.session.model import RecordingSession
 
-__all__ = ["journalName", "withClosed", "withEnded", "withLast"]
+__all__ = ["journalName", "withClosed", "withEnd", "withEnded", "withLast"]
 
 
 def journalName(segment: int, stream: int) -> str:
@@ -40,6 +40,27 @@ def withClosed(recording: RecordingSession, used: Container[int]) -> RecordingSe
     # A stream on which nothing came has no journal.
     names = (name for name in recording.segments[-1].files if _streamOf(name) in used)
     return withLast(recording, end=recording.endTime, files=tuple(names))
+
+
+def withEnd(
+    recording: RecordingSession, reason: str, now: float, event: Mapping[str, Any] | None = None
+) -> RecordingSession:
+    """
+    @param reason: C{endReason} of the manifest.
+    @param now: seconds since the epoch.
+    @param event: facts of an event C{reason} that is noted with it.
+    @return: the recording of a call that is over.
+    """
+    if event is None and (recording.state, recording.endReason) == ("finishing", reason):
+        return recording
+    news = () if event is None else ({"time": now, "type": reason, **event},)
+    return evolve(
+        recording,
+        state="finishing",
+        endTime=recording.endTime or now,
+        endReason=reason,
+        events=(*recording.events, *news),
+    )
 
 
 def withEnded(

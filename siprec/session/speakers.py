@@ -51,11 +51,13 @@ def _bound(stream: StreamInfo, binding: Binding, departed: set[str], at: float) 
     # without labels, a line that is given up takes the order away by which
     # the others were told apart.
     if binding.senders or stream.participant is None:
-        stream = evolve(stream, participant=binding.participantID, confidence=binding.confidence)
+        participant, confidence = binding.participantID, binding.confidence
+    else:
+        participant, confidence = stream.participant, stream.confidence
     heard = [each for each in binding.senders if each not in departed]
     heard = heard or [each for each in current(stream.speakers) if each not in departed]
-    speakers = continued(stream.speakers, heard, stream.label, stream.confidence, at)
-    return evolve(stream, speakers=speakers)
+    speakers = continued(stream.speakers, heard, stream.label, confidence, at)
+    return evolve(stream, participant=participant, confidence=confidence, speakers=speakers)
 
 
 def _participants(

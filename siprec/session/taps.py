@@ -231,6 +231,22 @@ class Taps:
 
         return DeferredList(ends, consumeErrors=True).addCallback(ended)
 
+    @property
+    def silent(self) -> bool:
+        """
+        Whether there were captures, and nothing came at any, not even what is not kept.
+        """
+        return bool(self.captured) and not any(
+            each.firstArrival
+            or each.packets
+            or each.controlPackets
+            or each.unauthenticated
+            or each.unwritten
+            or each.kernelDrops
+            or each.error
+            for each in self.captured
+        )
+
     def used(self) -> set[int]:
         """
         The streams on which something has come; others have no journal.

@@ -5,7 +5,7 @@ SIP over UDP (RFC 3261 section 18).
 import errno
 import ipaddress
 import socket
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +20,7 @@ from siprec.sip.flow import Flow, Witness, unseen
 from siprec.sip.framing import parseDatagram
 from siprec.sip.interfaces import FlowGone, IMessageReceiver
 from siprec.sip.matching import plainHost
+from siprec.sip.message import Request, Response
 from siprec.sip.stun import BadStun, answerTo, isStun
 
 #: Any datagram there can be.  Twisted cuts at 8,192 bytes if not told otherwise.
@@ -84,6 +85,39 @@ class FacingAddresses:
         return address
 
 
+@define(eq=False, repr=False)
+class RecentInvites:
+    """
+    Parses datagrams, and knows the last INVITEs again: who waits for an answer longer
+    than half a second sends the same once more, and does so when there is most to do.
+
+    @ivar limit: how many are remembered, at 300 a second those of the last three.
+    @ivar longest: octets of one that is.
+    """
+
+    limit: int = 1024
+    longest: int = 8192
+    _known: OrderedDict[bytes, Request] = field(factory=OrderedDict, init=False)
+
+    def parse(self, data: bytes) -> Request | Response | None:
+        """
+        See L{parseDatagram}.
+        """
+        known = self._known.get(data)
+        if known is not None:
+            return known
+        message = parseDatagram(data)
+        if (
+            isinstance(message, Request)
+            and message.method == "INVITE"
+            and len(data) <= self.longest
+        ):
+            self._known[data] = message
+            if len(self._known) > self.limit:
+                self._known.popitem(last=False)
+        return message
+
+
 class DatagramListener(DatagramProtocol):
     """
     One UDP socket.
@@ -106,6 +140,7 @@ class DatagramListener(DatagramProtocol):
         self._asked: AskedSocket | None = None
         self._counters = counters
         self._witness = witness
+        self._recent = RecentInvites()
 
     def startProtocol(self) -> None:
         """
@@ -152,7 +187,7 @@ class DatagramListener(DatagramProtocol):
             return
         flow = self.flow(remote, asked)
         try:
-            message = parseDatagram(data)
+            message = self._recent.parse(data)
         except BadMessage as error:
             self._witness(flow, False, data)
             self._receiver.badMessage(error, flow)

@@ -108,7 +108,13 @@ class Headers:
         ]
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and headerKey(name) in self._index
+        return isinstance(name, str) and (USUAL.get(name) or headerKey(name)) in self._index
+
+    def count(self, name: str) -> int:
+        """
+        @return: how many lines of that name there are.
+        """
+        return len(self._index.get(USUAL.get(name) or headerKey(name), ()))
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._fields)
@@ -308,6 +314,9 @@ class Via:
         return f"SIP/2.0/{self.transport} {host}{port}{writeParams(self.params)}"
 
 
+# Each message asks for its own once more in the copy that notes where it came from, and
+# the answer does.
+@lru_cache(maxsize=64)
 def parseVia(text: str, lenient: bool = False) -> Via:
     """
     @param lenient: leave out what is no parameter, for the answer to a bad request.
@@ -353,6 +362,7 @@ class CSeq:
         return f"{self.number} {self.method}"
 
 
+@lru_cache(maxsize=64)
 def parseCSeq(text: str) -> CSeq:
     """
     @raise BadHeader: C{text} is no CSeq, or its number is not below 2**32

@@ -163,7 +163,7 @@ def _check(message: Request | Response) -> None:
         if name not in headers:
             raise BadHeader(f"no {name}")
     for name in _SINGLE:
-        if len(headers.getAll(name)) > 1:
+        if headers.count(name) > 1:
             raise BadHeader(f"more than one {name}")
     if not message.callID:
         raise BadHeader("empty Call-ID")

@@ -8,7 +8,7 @@ effects, and a shell carries them out.
 
 from typing import Protocol
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from automat import TypeMachineBuilder
 
 from siprec.sip.message import Response
@@ -184,9 +184,11 @@ def _named(effects: Effects, number: int) -> Effects:
     """
     @return: the effects, with the INVITE's number in the name of each timer.
     """
-    return [
-        evolve(each, name=f"{each.name}:{number}")
-        if isinstance(each, StartTimer | StopTimer)
-        else each
-        for each in effects
-    ]
+    named: Effects = []
+    for each in effects:
+        if isinstance(each, StartTimer):
+            each = StartTimer(f"{each.name}:{number}", each.seconds)
+        elif isinstance(each, StopTimer):
+            each = StopTimer(f"{each.name}:{number}")
+        named.append(each)
+    return named

@@ -40,7 +40,7 @@ def findParam(params: Params, name: str) -> tuple[str, str | None] | None:
     """
     name = name.lower()
     for param in params:
-        if param[0].lower() == name:
+        if param[0] == name or param[0].lower() == name:
             return param
     return None
 

@@ -7,11 +7,12 @@ Importing this module registers the adapter; the modules of the providers do.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.components import registerAdapter
 from zope.interface import implementer
 
@@ -41,7 +42,6 @@ _REMEMBER = 3600.0
 _ATTEMPTS = 8
 
 _T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 @implementer(ISnapshotStore)
@@ -75,7 +75,8 @@ class SnapshotAdapter:
         # The calls of this node, as read or written last: the version and epoch
         # to write with, and what of the record is not the snapshot's.
         self._known: dict[str, SessionData] = {}
-        self._turns: dict[str, DeferredLock] = {}
+        # Of each call that something is done with, who waits to be next.
+        self._turns: dict[str, deque[Deferred[None]]] = {}
 
     def save(self, key: str, snapshot: CallSnapshot) -> Deferred[None]:
         """
@@ -122,14 +123,27 @@ class SnapshotAdapter:
         Do one thing at a time with each call: of two saves, the later one is
         what stays, even where the first has to be tried again.
         """
-        lock = self._turns.setdefault(key, DeferredLock())
+        return Deferred.fromCoroutine(self._afterOthers(key, step))
 
-        def done(result: _R) -> _R:
-            if not lock.locked:
-                self._turns.pop(key, None)
-            return result
-
-        return lock.run(lambda: Deferred.fromCoroutine(step())).addBoth(done)
+    async def _afterOthers(self, key: str, step: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        waiting = self._turns.get(key)
+        if waiting is None:
+            waiting = self._turns[key] = deque()
+        else:
+            turn: Deferred[None] = Deferred()
+            waiting.append(turn)
+            try:
+                await turn
+            except CancelledError:
+                waiting.remove(turn)
+                raise
+        try:
+            return await step()
+        finally:
+            if waiting:
+                waiting.popleft().callback(None)
+            else:
+                del self._turns[key]
 
     async def _save(self, key: str, snapshot: CallSnapshot) -> None:
         for _ in range(_ATTEMPTS):

@@ -103,7 +103,7 @@ class SessionMemory:
         found = self._living(data.sessionID)
         if found is not None:
             raise VersionConflict(data.sessionID, 0, found.version)
-        stored = self._write(evolve(data, version=1, epoch=1), ttl)
+        stored = self._write(data, ttl, version=1, epoch=1)
         self._deleted.pop(data.sessionID, None)
         return stored
 
@@ -122,7 +122,7 @@ class SessionMemory:
         found = self._owned(data.sessionID, data.epoch)
         if (found.version, found.epoch) != (data.version, data.epoch):
             raise VersionConflict(data.sessionID, data.version, found.version)
-        return self._write(evolve(data, version=data.version + 1), ttl)
+        return self._write(data, ttl, version=data.version + 1)
 
     def delete(self, sessionID: str, epoch: int | None, remember: float) -> bool:
         """
@@ -182,8 +182,8 @@ class SessionMemory:
         found = self.get(sessionID)
         if found.epoch != epoch:
             raise NotOwner(sessionID, found.nodeID, found.epoch)
-        claimed = evolve(found, nodeID=node, version=found.version + 1, epoch=epoch + 1)
-        return self._write(claimed, found.remaining)
+        version = found.version + 1
+        return self._write(found, found.remaining, nodeID=node, version=version, epoch=epoch + 1)
 
     def owners(self) -> dict[NodeID, int]:
         """
@@ -295,8 +295,9 @@ class SessionMemory:
             raise NotOwner(sessionID, data.nodeID, data.epoch)
         return data
 
-    def _write(self, data: SessionData, ttl: float) -> SessionData:
+    def _write(self, data: SessionData, ttl: float, **changes: Any) -> SessionData:
         expires = self._seconds() + _lifetime(ttl)
+        data = evolve(data, remaining=ttl, **changes)
         key = data.sessionID
         if key in self._records:
             self._drop(key)
@@ -305,7 +306,7 @@ class SessionMemory:
         self._byCallID.add(key, [data.callID])
         self._bySession.add(key, {*data.sessions})
         self._byCorrelation.add(key, {*data.correlations})
-        return evolve(data, remaining=ttl)
+        return data
 
     def _drop(self, sessionID: str) -> None:
         data = self._records.pop(sessionID).data

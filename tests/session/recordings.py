@@ -5,7 +5,7 @@ Recordings and fakes for the tests of the session service.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 from attrs import define, field
@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from siprec.ids import NodeID, RecordingID
 from siprec.render.recording import renderDirectory
-from siprec.session.interfaces import IRenderer, IWorkers
+from siprec.session.interfaces import IRenderer, IWorkers, Silence
 from siprec.session.model import (
     CallSnapshot,
     DialogInfo,
@@ -120,11 +120,19 @@ class FakeRenderer:
     @ivar waiting: if a list, rendering ends when a test fires the Deferreds
         that are put here.
     @ivar directories: what it was asked to render.
+    @ivar ofNothing: what it says of a recording without packets.
     """
 
     failure: Exception | None = None
     waiting: list[Deferred[dict[str, Any]]] | None = None
     directories: list[str] = field(factory=list)
+    ofNothing: Silence | None = None
+
+    def silence(self, manifest: Mapping[str, Any]) -> Silence | None:
+        """
+        See L{IRenderer.silence}.
+        """
+        return self.ofNothing
 
     def render(self, directory: str) -> Deferred[dict[str, Any]]:
         """

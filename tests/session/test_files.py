@@ -419,6 +419,19 @@ class FilesTests(SynchronousTestCase):
         self.successResultOf(finished)
         self.assertEqual(sorted(os.listdir(self.directory)), ["metadata-2.xml", "recording.json"])
 
+    def test_syncers(self) -> None:
+        """
+        What waits for the disk keeps no other recording waiting: it is done elsewhere.
+        """
+        self.files.syncers = syncers = HeldWorkers()
+        self.change(1)
+        self.workers.work()
+        finished = self.files.finish({**self.describe(), "number": -1})
+        self.assertEqual(self.workers.waiting, [])
+        syncers.work()
+        self.successResultOf(finished)
+        self.assertEqual(self.onDisk(), -1)
+
     def test_finishFails(self) -> None:
         """
         If the final write fails, whoever asked for it is told, and can ask

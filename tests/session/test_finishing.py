@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
 from siprec.media.rtcp import Destination
 from siprec.render.child import RenderFailed
 from siprec.session.finishing import LINGER
-from siprec.session.interfaces import RendererStopped
+from siprec.session.interfaces import RendererStopped, Silence
 from siprec.session.manifest import Manifest
 from tests.session.recordings import dialog
 from tests.session.servicecase import ServiceTestCase
@@ -68,8 +69,8 @@ class FinisherTests(ServiceTestCase):
 
     def test_writes(self) -> None:
         """
-        A call costs few writes: at its begin, at its end, when all its media is in, and
-        when it is rendered.
+        A call costs few writes: at its begin, when all its media is in, and when it is
+        rendered.
         """
         live = self.begin()
         self.assertEqual(self.workers.called, ["createRecording"])
@@ -78,9 +79,54 @@ class FinisherTests(ServiceTestCase):
         live.ending("bye", {"reason": "Q.850"})
         live.ending("bye")
         self.finish(live)
-        self.assertEqual(self.workers.called[1:], ["_update"] * 3 + ["remove"])
+        self.assertEqual(self.workers.called[1:], ["_update"] * 2 + ["remove"])
         [event] = self.manifest(live)["events"]
         self.assertEqual((event["type"], event["reason"]), ("bye", "Q.850"))
+
+    def test_silence(self) -> None:
+        """
+        Where no packet came there is one write after the call, and no process is asked.
+        """
+        audio = {"file": "audio.wav", "sha256": "0" * 64}
+        found = {"duration": 0.0, "streams": [], "gaps": [], "events": [], "audio": audio}
+        self.renderer.ofNothing = Silence(found, {"audio.wav": b"RIFF"})
+        live = self.begin()
+        manifest = self.finish(live)
+        self.assertEqual(self.renderer.directories, [])
+        self.assertEqual(self.workers.called[1:], ["_update", "remove"])
+        self.assertEqual((manifest["state"], manifest["audio"]), ("complete", audio))
+        self.assertIsNotNone(manifest["segments"][0]["end"])
+        with open(f"{live.recording.directory}/audio.wav", "rb") as file:
+            self.assertEqual(file.read(), b"RIFF")
+        self.assertEqual(self.markers(), [])
+        self.assertEqual(self.count('siprec_renders_total{result="ok"}'), 1)
+        self.assertEqual(self.count("siprec_render_seconds_count"), 1)
+
+    def test_notSilent(self) -> None:
+        """
+        Where something came, if only on one stream, or was lost on the way to the
+        journal, the renderer has to look.
+        """
+        self.renderer.ofNothing = Silence({}, {})
+        live = self.begin()
+        self.speak(live)
+        self.finish(live)
+        self.assertEqual(self.renderer.directories, [live.recording.directory])
+        lossy = self.begin()
+        handle: Any = lossy.taps.handles()[1]
+        handle.kernelDrops = 1
+        self.finish(lossy)
+        self.assertEqual(self.renderer.directories[1:], [lossy.recording.directory])
+
+    def test_silenceNotWritten(self) -> None:
+        """
+        If there is no room for it, it is rendered once there is.
+        """
+        found = {"duration": 0.0, "streams": [], "gaps": [], "events": [], "audio": None}
+        self.renderer.ofNothing = Silence(found, {"not/there": b""})
+        live = self.begin()
+        self.finish(live)
+        self.assertEqual(self.renderer.directories, [live.recording.directory])
 
     def test_twice(self) -> None:
         """

@@ -42,6 +42,39 @@ class TapsCase(SynchronousTestCase):
         return [pair.state for pair in self.ports.taken]
 
 
+class SilentTests(TapsCase):
+    """
+    Whether nothing came at all.
+    """
+
+    def test_nothing(self) -> None:
+        """
+        Only where something was captured can that be told.
+        """
+        self.assertTrue(self.taps.silent)
+        self.assertFalse(Taps(self.ports, self.capture).silent)
+
+    def test_something(self) -> None:
+        """
+        Every sign counts that something came or may have come, kept or not, on any stream.
+        """
+        second = self.capture.attached[1]
+        for name, value in (
+            ("firstArrival", START),
+            ("packets", 1),
+            ("controlPackets", 1),
+            ("unauthenticated", 1),
+            ("unwritten", 1),
+            ("kernelDrops", 1),
+            ("error", "disk full"),
+        ):
+            before = getattr(second, name)
+            setattr(second, name, value)
+            self.assertFalse(self.taps.silent, name)
+            setattr(second, name, before)
+        self.assertTrue(self.taps.silent)
+
+
 class ReplaceTests(TapsCase):
     """
     A stream comes in at other ports.

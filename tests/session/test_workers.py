@@ -116,6 +116,27 @@ class WorkersTests(SynchronousTestCase):
         self.assertIn("append", str(self.failureResultOf(late, WorkersStopped).value))
         self.workers.stopService()
 
+    def test_beside(self) -> None:
+        """
+        Others may be started and stopped with them: work there keeps none waiting here.
+        """
+        reactor: Any = self.reactor
+        beside = Workers(reactor, threads=1)
+        workers = Workers(reactor, threads=1, beside=beside)
+        workers.startService()
+        self.addCleanup(workers.stopService)
+        go = threading.Event()
+        slow = beside.run(go.wait, 60)
+        quick = workers.run(int)
+        self.reactor.turn()
+        self.successResultOf(quick)
+        self.assertNoResult(slow)
+        go.set()
+        self.reactor.turn()
+        self.successResultOf(slow)
+        workers.stopService()
+        self.failureResultOf(beside.run(int), WorkersStopped)
+
     def test_notStarted(self) -> None:
         """
         Before the start nothing is taken either.

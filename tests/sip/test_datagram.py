@@ -14,10 +14,13 @@ from zope.interface.verify import verifyObject
 from siprec.sip.datagram import (
     DatagramListener,
     FacingAddresses,
+    RecentInvites,
     facingAddress,
     isWildcard,
 )
+from siprec.sip.errors import BadMessage
 from siprec.sip.flow import Flow
+from siprec.sip.framing import parseDatagram
 from siprec.sip.interfaces import FlowGone, IMessageReceiver
 from tests.sip.sockets import MemoryDatagramPort, Receiver, wire
 
@@ -69,6 +72,45 @@ class FacingTests(SynchronousTestCase):
         for n in range(9):
             known.get(f"192.0.2.{n}")
         self.assertLessEqual(len(known._known), 2)
+
+
+class RecentInvitesTests(SynchronousTestCase):
+    """
+    An INVITE that comes again is known.
+    """
+
+    def test_again(self) -> None:
+        """
+        The same datagram is the same message, which need not be parsed once more; one
+        that differs in an octet is another.
+        """
+        recent = RecentInvites()
+        first = recent.parse(wire("INVITE"))
+        self.assertEqual(first, parseDatagram(wire("INVITE")))
+        self.assertIs(recent.parse(wire("INVITE")), first)
+        self.assertIsNot(recent.parse(wire("INVITE") + b" "), first)
+
+    def test_others(self) -> None:
+        """
+        What is no INVITE, is bad, or very long is not remembered.
+        """
+        recent = RecentInvites(longest=len(wire("INVITE")))
+        self.assertIsNot(recent.parse(wire("BYE")), recent.parse(wire("BYE")))
+        self.assertIsNone(recent.parse(b"\r\n\r\n"))
+        for _ in range(2):
+            self.assertRaises(BadMessage, recent.parse, b"INVITE sip:a SIP/2.0\r\n\r\n")
+        self.assertEqual(recent.parse(wire("INVITE") + b" "), recent.parse(wire("INVITE") + b" "))
+        self.assertEqual(list(recent._known), [])
+
+    def test_bounded(self) -> None:
+        """
+        The oldest are forgotten.
+        """
+        recent = RecentInvites(limit=2)
+        every = [wire("INVITE") + b" " * number for number in range(3)]
+        for each in every:
+            recent.parse(each)
+        self.assertEqual(list(recent._known), every[1:])
 
 
 class ListenerTests(SynchronousTestCase):

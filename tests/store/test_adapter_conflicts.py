@@ -5,7 +5,7 @@ Tests of L{siprec.store.adapter}: when others write the same records, or nobody 
 from __future__ import annotations
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from siprec.session.model import CallSnapshot
 from siprec.store.adapter import SnapshotAdapter
@@ -66,6 +66,22 @@ class ConflictTests(AdapterTestCase):
         for call in [*calls, other]:
             self.successResultOf(call)
         self.assertEqual(self.load(), snapshots[-1])
+        self.assertEqual(self.adapter._turns, {})
+
+    def test_turnGivenUp(self) -> None:
+        """
+        Who does not wait for its turn any more holds up nobody.
+        """
+        self.shaky.held = []
+        first = self.adapter.save("a", makeSnapshot("a"))
+        second = self.adapter.save("a", evolve(makeSnapshot("a"), lastActivity=2.0))
+        third = self.adapter.save("a", last := evolve(makeSnapshot("a"), lastActivity=3.0))
+        second.cancel()
+        self.failureResultOf(second, CancelledError)
+        self.shaky.letGo()
+        for call in (first, third):
+            self.successResultOf(call)
+        self.assertEqual(self.load(), last)
         self.assertEqual(self.adapter._turns, {})
 
     def test_takenOver(self) -> None:

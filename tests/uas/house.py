@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 from attrs import define, field
@@ -21,7 +21,7 @@ from siprec.peersettings import readPeers
 from siprec.recorder import Recorder
 from siprec.sdp.choice import Policy
 from siprec.session.equipment import Equipment
-from siprec.session.interfaces import IRenderer, IWorkers
+from siprec.session.interfaces import IRenderer, IWorkers, Silence
 from siprec.session.model import CallSnapshot
 from siprec.session.recordings import Recordings
 from siprec.session.running import RunningRecordings
@@ -130,6 +130,12 @@ class FakeRenderer:
     failure: Exception | None = None
     waiting: list[Deferred[dict[str, Any]]] | None = None
     rendered: list[str] = field(factory=list)
+
+    def silence(self, manifest: Mapping[str, Any]) -> Silence | None:
+        """
+        See L{IRenderer.silence}.
+        """
+        return None
 
     def render(self, directory: str) -> Deferred[dict[str, Any]]:
         """
