@@ -328,8 +328,8 @@ class _Assembly:
             self.recordings,
             self.recorder,
             self.now,
-            _never if cluster is None else cluster.knowledge.isDead,
-            _nobody if cluster is None else cluster.knowledge.beingTakenUp,
+            (lambda node: False) if cluster is None else cluster.knowledge.isDead,
+            (lambda key: None) if cluster is None else cluster.knowledge.beingTakenUp,
             self.settings.cluster.stitchWindow,
             None if cluster is None else cluster.links,
         )
@@ -395,17 +395,3 @@ class _Assembly:
         self.around.srtp = lambda flow: recorder.peerList.srtp(flow) or recorder.srtp
         takeUp(settings, recorder, recordings)
         return recorder
-
-
-def _never(node: NodeID) -> bool:
-    """
-    Without other nodes there is none that could be dead.
-    """
-    return False
-
-
-def _nobody(key: str) -> Deferred[None] | None:
-    """
-    Without other nodes there is nobody to take a call over from.
-    """
-    return None

@@ -39,7 +39,7 @@ def watchNode(
     metrics.watch("siprec_sessions", lambda: len(sessions.recordings))
     metrics.watch("siprec_sessions_paused", lambda: sessions.paused)
     metrics.watch("siprec_ports_free", lambda: ports.free)
-    metrics.watch("siprec_disk_free_bytes", lambda: sessions.diskFree or 0)
+    metrics.watch("siprec_disk_free_bytes", lambda: sessions.disk.free or 0)
     metrics.watch("siprec_ready", lambda: not recorder.notReady())
     metrics.watch("siprec_media_packets_total", lambda: sessions.media("packets"))
     metrics.watch("siprec_media_octets_total", lambda: sessions.media("octets"))

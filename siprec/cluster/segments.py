@@ -255,7 +255,7 @@ class Segments(Service):
         return ended(self._opened)
 
     def _room(self) -> int | None:
-        free = self._recordings.diskFree
+        free = self._recordings.disk.free
         return None if free is None else free - self._recordings.minFree
 
     def _liveHere(self, identity: RecordingID) -> str | None:

@@ -145,16 +145,8 @@ class Drain:
         @return: the streams whose journals have grown since the last call, with the
             descriptors of these.
         """
-        cells, rows = self._cells.data, self._rows
-        grown = np.flatnonzero(cells["position"][rows] > cells["synced"][rows])
-        rows = rows[grown]
-        cells["synced"][rows] = cells["position"][rows]
-        files = cells["file"][rows].tolist()
-        return [
-            (self.streams[place], file)
-            for place, file in zip(grown.tolist(), files, strict=True)
-            if file >= 0
-        ]
+        files = self._cells.grown(self._rows)
+        return [(self.streams[place], file) for place, file in files if file >= 0]
 
     def close(self) -> None:
         """

@@ -77,6 +77,16 @@ class Cells:
         stream.cell = (own, 0)
         self._free.append(row)
 
+    def grown(self, rows: NDArray[np.int64]) -> list[tuple[int, int]]:
+        """
+        @return: of these rows those whose journals have grown since this was last asked:
+            which of them, and the descriptor.
+        """
+        grown = np.flatnonzero(self.data["position"][rows] > self.data["synced"][rows])
+        rows = rows[grown]
+        self.data["synced"][rows] = self.data["position"][rows]
+        return list(zip(grown.tolist(), self.data["file"][rows].tolist(), strict=True))
+
 
 class _Number:
     """

@@ -112,13 +112,6 @@ class Recordings(Service):
         self.disk.startService()
         self.syncing.startService()
 
-    @property
-    def diskFree(self) -> int | None:
-        """
-        See L{Disk.free}.
-        """
-        return self.disk.free
-
     def drained(self) -> Deferred[None]:
         """
         @return: fires when no recording is being begun, kept or finished.
@@ -164,7 +157,7 @@ class Recordings(Service):
         """
         Whether so little room is left on the disk that nothing more should be received.
         """
-        return self.diskFree is not None and self.diskFree < max(self.minFree, 1)
+        return self.disk.free is not None and self.disk.free < max(self.minFree, 1)
 
     def notReady(self) -> list[str]:
         """
@@ -173,11 +166,11 @@ class Recordings(Service):
         reasons = []
         if self.draining:
             reasons.append("the node is draining")
-        if self.diskFree is None:
+        if self.disk.free is None:
             reasons.append(f"the recordings directory {self.root} cannot be read")
         elif self.full:
             stopped = ": nothing is recorded" if self.shortage.stopped else ""
-            reasons.append(f"only {self.diskFree} octets are free in {self.root}{stopped}")
+            reasons.append(f"only {self.disk.free} octets are free in {self.root}{stopped}")
         if not self._equipment.ports.free:
             reasons.append("every RTP port is taken")
         return reasons

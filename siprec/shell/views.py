@@ -67,7 +67,7 @@ class NodeView:
 
     def __repr__(self) -> str:
         node = self._node
-        sessions, free = node.sessions, node.sessions.diskFree
+        sessions, free = node.sessions, node.sessions.disk.free
         http = node.httpAddress
         return str(
             Facts(

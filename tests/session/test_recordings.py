@@ -38,12 +38,12 @@ class ReadyTests(ServiceTestCase):
         The free space is looked at again and again; a directory that is gone
         makes the node not ready, and ready again when it is back.
         """
-        free = self.service.diskFree
+        free = self.service.disk.free
         assert free is not None
         self.assertGreater(free, 0)
         os.rename(self.root, f"{self.root}.away")
         self.clock.advance(2)
-        self.assertIsNone(self.service.diskFree)
+        self.assertIsNone(self.service.disk.free)
         [reason] = self.service.notReady()
         self.assertIn("cannot be read", reason)
         os.rename(f"{self.root}.away", self.root)
