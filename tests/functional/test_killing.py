@@ -24,7 +24,7 @@ from tests.functional.node import (
 from tests.functional.redisserver import startServer
 from tests.functional.test_state import StateTestCase
 
-_KILLS = int(os.environ.get("SIPREC_KILLS") or 8)
+_KILLS = int(os.environ.get("SIPREC_KILLS") or 6)
 _SEED = int(os.environ.get("SIPREC_SEED") or 1)
 _CALLERS = 6
 
@@ -35,7 +35,7 @@ class KillingTests(StateTestCase):
     """
 
     ports = "33600-33999"
-    timeout = 120 + 10 * _KILLS
+    timeout = 240 + 30 * _KILLS
 
     async def test_kills(self) -> None:
         """
