@@ -26,7 +26,6 @@ from siprec.cluster.stitching import Stitching
 from siprec.cluster.wakefulness import Wakefulness
 from siprec.config import ClusterSettings, ConfigError, Settings
 from siprec.entrance import makeEntrance
-from siprec.ids import NodeID
 from siprec.media.capture import CaptureThread
 from siprec.media.libsrtp import AVAILABLE
 from siprec.media.ports import PortPool

@@ -171,6 +171,11 @@ _MEDIA = Section(
             "FFmpeg does not give it",
         ),
         Rule("E6", "SSRC: changes, restarts, collisions; one is heard at a time, in its time"),
+        Rule(
+            "E7",
+            "RTCP is sent: reports, SDES, BYE, keepalive of what is inactive",
+            "two members are counted, whoever else may be in the session; no early feedback (AVPF)",
+        ),
         Rule("E8", "SRTP with keys in the description (RFC 4568)"),
         Rule("E9", "DTLS-SRTP (RFC 5763)", "it is refused, so that clients send otherwise"),
         Rule("E10", "ICE-lite", "what offers ICE is answered without it"),
