@@ -14,7 +14,7 @@ from typing import Any
 
 import soundfile
 from attrs import define, field
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 
 from siprec.session.manifest import Manifest, readManifest
 from siprec.sip.errors import SipError
@@ -23,11 +23,16 @@ from siprec.testing.client import RecordingClient
 from siprec.testing.offer import makeMetadata
 from siprec.testing.voice import ANN
 from siprec.testing.wire import Law, encodeG711
-from tests.functional.node import pause
+from tests.functional.node import pause, reactor
 
 __all__ = ["Caller", "Folders"]
 
 _FINAL = ("complete", "incomplete")
+
+# Seconds after which a client has given up a call, as every client does that was told 100
+# and nothing else (RFC 3261 section 17.1.1.2 has no timer for that).
+_PATIENCE = 60.0
+
 _PAYLOAD = encodeG711(ANN.speak(2.0), Law.MU)
 
 
@@ -50,15 +55,17 @@ class Caller:
         """
         while not self.over:
             try:
-                call = await self._client.invite(streams=self._chance.choice((1, 2)))
-            except (CallFailed, SipError) as error:
+                inviting = self._client.invite(streams=self._chance.choice((1, 2)))
+                call = await Deferred.fromCoroutine(inviting).addTimeout(_PATIENCE, reactor)
+            except (CallFailed, SipError, CancelledError, TimeoutError) as error:
                 self.counted[f"INVITE: {error}"[:40]] += 1
                 await pause(0.2)
                 continue
             self.counted["calls"] += 1
             try:
-                await self._talk(call)
-            except (SipError, CancelledError) as error:
+                talking = Deferred.fromCoroutine(self._talk(call))
+                await talking.addTimeout(_PATIENCE, reactor)
+            except (SipError, CancelledError, TimeoutError) as error:
                 self.counted[f"lost: {error}"[:40]] += 1
             call.close()
             self._client.calls.remove(call)

@@ -103,4 +103,6 @@ class KillingTests(StateTestCase):
         path: str = os.path.abspath(self.mktemp())
         with open(path, "w") as file:
             file.write("[recordings]\nfsync = 0.5\nworkers = 2\n")
+            # A call that its client has given up is found out soon after the last kill.
+            file.write("[session]\nprobe_after = 20\n")
         return path
