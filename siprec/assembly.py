@@ -87,7 +87,8 @@ class _Assembly:
         self.reactor, self.settings, self.now = reactor, settings, now
         self.metrics = Metrics(__version__, settings.node.id)
         self.ring = TraceRing(settings.trace.messages, settings.trace.bytes, now)
-        self.workers = Workers(reactor, beside=Workers(reactor, threads=_SYNCING))
+        self.syncers = Workers(reactor, threads=_SYNCING)
+        self.workers = Workers(reactor, beside=self.syncers)
         self.running = RunningRecordings(settings.recordings.directory, settings.node.id)
         self.ports = PortPool(*settings.media.ports, reactor.seconds)
         self.capture = CaptureThread(
@@ -113,7 +114,7 @@ class _Assembly:
                 capture=self.capture,
                 renderer=self.renderer,
                 workers=self.workers,
-                syncers=self.workers.beside or self.workers,
+                syncers=self.syncers,
                 running=self.running,
                 clock=reactor,
                 now=now,

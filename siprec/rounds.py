@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
+from twisted.application.service import Service
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-__all__ = ["Rounds"]
+__all__ = ["Rounds", "RoundsService"]
 
 log = Logger()
 
@@ -65,3 +66,25 @@ class Rounds:
         return maybeDeferred(self._call).addErrback(
             lambda failure: log.failure("{what}", failure, what=self._failed)
         )
+
+
+class RoundsService(Service):
+    """
+    Does nothing but rounds while it runs; C{_rounds} is made by the class that says which.
+    """
+
+    _rounds: Rounds
+
+    def startService(self) -> None:
+        """
+        See L{twisted.application.service.IService.startService}.
+        """
+        super().startService()
+        self._rounds.start()
+
+    def stopService(self) -> Deferred[None]:
+        """
+        @return: fires when the round that is under way has ended.
+        """
+        super().stopService()
+        return self._rounds.stop()

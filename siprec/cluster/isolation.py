@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from attrs import define, field
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from siprec.rounds import Rounds
+from siprec.rounds import Rounds, RoundsService
 
 __all__ = ["Isolation"]
 
@@ -25,7 +23,7 @@ _SILENT = 3
 
 
 @define(eq=False, repr=False, slots=False)
-class Isolation(Service):
+class Isolation(RoundsService):
     """
     Looks whether anybody is heard, as often as nodes ping each other.
 
@@ -54,20 +52,6 @@ class Isolation(Service):
         return Rounds(
             self._clock, self._interval, self._look, "it is not known whether anybody is reached"
         )
-
-    def startService(self) -> None:
-        """
-        See L{twisted.application.service.IService.startService}.
-        """
-        super().startService()
-        self._rounds.start()
-
-    def stopService(self) -> Deferred[None]:
-        """
-        See L{twisted.application.service.IService.stopService}.
-        """
-        super().stopService()
-        return self._rounds.stop()
 
     def isCutOff(self) -> bool:
         """

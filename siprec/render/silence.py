@@ -11,6 +11,7 @@ from typing import Any
 
 from siprec.render.form import FORMATS, Form
 from siprec.session.interfaces import Silence
+from siprec.session.manifest import UNRENDERED
 from siprec.session.times import formatTime, parseTime
 
 __all__ = ["silence"]
@@ -67,13 +68,7 @@ def _described(entry: Mapping[str, Any]) -> dict[str, Any]:
         "payloadType": entry.get("payloadType"),
         "clockRate": entry.get("clockRate"),
         "ssrcs": [],
-        "packets": 0,
-        "lost": 0,
-        "duplicates": 0,
-        "reordered": 0,
-        "jitter": 0.0,
-        "firstPacket": None,
-        "lastPacket": None,
+        **UNRENDERED,
     }
 
 

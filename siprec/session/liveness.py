@@ -7,12 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from attrs import define, field, frozen
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from siprec.rounds import Rounds
+from siprec.rounds import Rounds, RoundsService
 
 __all__ = ["LivenessService", "Signs"]
 
@@ -50,7 +48,7 @@ class Signs:
 
 
 @define(eq=False, repr=False, slots=False)
-class LivenessService(Service):
+class LivenessService(RoundsService):
     """
     Looks for dead calls and reports each once.
 
@@ -81,20 +79,6 @@ class LivenessService(Service):
             self._look,
             "signs of life not read; they are at the next look",
         )
-
-    def startService(self) -> None:
-        """
-        See L{twisted.application.service.IService.startService}.
-        """
-        super().startService()
-        self._rounds.start()
-
-    def stopService(self) -> Deferred[None]:
-        """
-        See L{twisted.application.service.IService.stopService}.
-        """
-        super().stopService()
-        return self._rounds.stop()
 
     def _look(self) -> None:
         now = self._now()

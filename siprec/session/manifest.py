@@ -26,6 +26,7 @@ __all__ = [
     "RECOVERED",
     "SCHEMA",
     "UNFINISHED",
+    "UNRENDERED",
     "BadManifest",
     "Manifest",
     "describe",
@@ -65,9 +66,9 @@ Manifest = dict[str, Any]
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
-# What the renderer finds out about a stream; a manifest without rendering has
-# the keys all the same, so that readers need no special case.
-_UNRENDERED: Mapping[str, object] = {
+#: What the renderer finds out about a stream; a manifest without rendering has
+#: the keys all the same, so that readers need no special case.
+UNRENDERED: Mapping[str, object] = {
     "packets": 0,
     "lost": 0,
     "duplicates": 0,
@@ -136,7 +137,7 @@ def describeStream(stream: StreamInfo, end: float | None = None) -> Manifest:
             for each in stream.formats
         ],
         "ssrcs": [],
-        **_UNRENDERED,
+        **UNRENDERED,
     }
 
 

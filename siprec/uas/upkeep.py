@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from attrs import define, field
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from siprec.rounds import Rounds
+from siprec.rounds import Rounds, RoundsService
 from siprec.session.model import StreamInfo
 from siprec.session.silence import Silence
 from siprec.uas.around import Surroundings
@@ -32,7 +31,7 @@ TOO_LONG = "maxLength"
 
 
 @define(eq=False, repr=False, slots=False)
-class Upkeep(Service):
+class Upkeep(RoundsService):
     """
     Looks after all calls of a node.
 
@@ -66,20 +65,6 @@ class Upkeep(Service):
         How many streams are silent.
         """
         return sum(each.silent for each in self._silent.values())
-
-    def startService(self) -> None:
-        """
-        See L{twisted.application.service.IService.startService}.
-        """
-        super().startService()
-        self._rounds.start()
-
-    def stopService(self) -> Deferred[None]:
-        """
-        See L{twisted.application.service.IService.stopService}.
-        """
-        super().stopService()
-        return self._rounds.stop()
 
     def _look(self) -> None:
         calls = [each for each in self._calls() if each.live is not None and not each.over]
