@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from siprec.session.interfaces import IWorkers
 from siprec.session.leavings import removeUnfinished
-from siprec.session.manifest import NAME, UNFINISHED, Manifest, syncDirectory, writeManifest
+from siprec.session.manifest import NAME, Manifest, replaceFile, syncDirectory, writeManifest
 from siprec.session.model import RecordingSession
 from siprec.session.running import RunningRecordings
 
@@ -43,7 +43,7 @@ def createRecording(
         raise
     try:
         for name, data in documents:
-            _write(os.path.join(recording.directory, name), data)
+            replaceFile(os.path.join(recording.directory, name), data)
         writeManifest(recording.directory, manifest, durable=False)
     except BaseException:
         removeRecording(recording, running)
@@ -84,24 +84,12 @@ def _makeDirectory(directory: str) -> None:
         os.makedirs(directory)
 
 
-def _write(path: str, data: bytes) -> None:
-    temporary = f"{path}{UNFINISHED}"
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except OSError:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
 def _update(
     directory: str, documents: Mapping[str, bytes], manifest: Manifest, durable: bool, whole: bool
 ) -> None:
     # The manifest names the documents, so they come first.
     for name, data in documents.items():
-        _write(os.path.join(directory, name), data)
+        replaceFile(os.path.join(directory, name), data)
     if durable:
         for name in {*documents, *(each["file"] for each in manifest["metadata"])}:
             # One that somebody has deleted meanwhile is not ours to miss.

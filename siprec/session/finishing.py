@@ -155,9 +155,10 @@ class Finisher:
         @return: whether that was done.
         """
         # An earlier process may have left journals.
-        alone = len(live.recording.segments) == 1
+        if not live.taps.silent or len(live.recording.segments) != 1:
+            return False
         found = live.manifest()
-        silence = self._equipment.renderer.silence(found) if alone and live.taps.silent else None
+        silence = self._equipment.renderer.silence(found)
         if silence is None:
             return False
         manifest = self._withRendering(found, silence.rendering)

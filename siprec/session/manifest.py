@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -35,6 +36,7 @@ __all__ = [
     "isWhole",
     "parseTime",
     "readManifest",
+    "replaceFile",
     "suiteOf",
     "syncDirectory",
     "withRendering",
@@ -321,26 +323,36 @@ def writeManifest(
     @raise OSError: it could not be written; the old one is still there.
     """
     path = os.path.join(directory, NAME)
-    temporary = f"{path}{UNFINISHED}"
     # In lines for people once it is finished; until then it is written over and over.
     finished = manifest.get("state") in ("complete", "incomplete")
     text = _inLines(manifest) if finished else _encode(manifest)
     # Bytes of a header that were no UTF-8 stand as surrogates in the text; JSON
     # has an escape for those, so that nothing is lost and the file stays valid.
     data = text.encode("utf-8", "backslashreplace")
+    replaceFile(path, data + b"\n", durable or whole)
+    if durable:
+        syncDirectory(directory)
+
+
+def replaceFile(path: str, data: bytes, sync: bool = False) -> None:
+    """
+    Have a file with this content, or the one that was there.  Blocks.
+
+    @param sync: only replace that by one which survives a power cut.
+    @raise OSError: it could not be written; the old one is still there.
+    """
+    temporary = f"{path}{UNFINISHED}"
     try:
         with open(temporary, "wb") as file:
-            file.write(data + b"\n")
-            if durable or whole:
+            file.write(data)
+            if sync:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError:
-        if os.path.exists(temporary):
+        with suppress(OSError):
             os.unlink(temporary)
         raise
-    if durable:
-        syncDirectory(directory)
 
 
 def _inLines(manifest: Mapping[str, Any]) -> str:
