@@ -7,24 +7,14 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 
 from siprec import __version__
-from siprec.cluster.cluster import Cluster
-from siprec.cluster.continuing import Continuation
-from siprec.cluster.credentials import Credentials
-from siprec.cluster.gate import Gate
-from siprec.cluster.keys import newKey
-from siprec.cluster.links import ClusterLinks
-from siprec.cluster.listening import listenAt
-from siprec.cluster.noncecounts import NonceCounts
-from siprec.cluster.places import Places
 from siprec.cluster.stitching import Stitching
-from siprec.cluster.wakefulness import Wakefulness
-from siprec.config import ClusterSettings, ConfigError, Settings
+from siprec.config import ConfigError, Settings
 from siprec.entrance import makeEntrance
 from siprec.media.capture import CaptureThread
 from siprec.media.libsrtp import AVAILABLE
@@ -56,9 +46,12 @@ from siprec.uas.negotiation import Negotiation
 from siprec.uas.origin import describeDialog
 from siprec.uas.outgoing import Outgoing
 from siprec.uas.upkeep import Upkeep
-from siprec.watching import watchCluster, watchNode, watchReports, watchTrace, watchUpkeep
+from siprec.watching import watchNode, watchReports, watchTrace, watchUpkeep
 
-__all__ = ["makeNode"]
+if TYPE_CHECKING:
+    from siprec.cluster.cluster import Cluster
+
+__all__ = ["Assembly", "makeNode"]
 
 
 # Each waits for the disk, where those that do so together wait no longer than one.
@@ -75,12 +68,17 @@ def makeNode(reactor: Any, settings: Settings, now: Callable[[], float] = time.t
     @raise ConfigError: a file that the configuration names cannot be read, or
         is not as it should be.
     """
-    return _Assembly(reactor, settings, now).node()
+    if settings.store.url == "memory:":
+        return Assembly(reactor, settings, now).node()
+    # A tenth of what a start takes, which a node by itself does without.
+    from siprec.clustering import ClusterAssembly
+
+    return ClusterAssembly(reactor, settings, now).node()
 
 
-class _Assembly:
+class Assembly:
     """
-    The parts, in the order in which one can be made of the others.
+    The parts, in the order in which one can be made of the others: of a node by itself.
     """
 
     def __init__(self, reactor: Any, settings: Settings, now: Callable[[], float]) -> None:
@@ -132,7 +130,6 @@ class _Assembly:
         )
         self.state.recordings = self.recordings
         self.recovery = Recovery(self.running, self.renderer, self.workers, now, self.metrics)
-        self.places = Places(settings.media.address)
         self.layer = SipLayer(reactor, unforeseen=self.metrics.unhandledErrors.inc)
 
     def _state(self) -> SessionService:
@@ -188,7 +185,10 @@ class _Assembly:
         else:
             self.cluster.fenced(key)
 
-    def _isCutOff(self) -> bool:
+    def isCutOff(self) -> bool:
+        """
+        @return: whether other nodes may have taken this one's calls, unseen.
+        """
         return self.cluster is not None and self.cluster.isolation.isCutOff()
 
     def _lapsed(self) -> None:
@@ -201,13 +201,7 @@ class _Assembly:
         @return: all of it.
         """
         settings = self.settings
-        if settings.store.url == "memory:":
-            # Nobody else can see what is in there.
-            self.transport = self._transport(self.layer)
-            self.recorder = self._recorder(self.transport)
-            self.layer.transport = self.transport
-        else:
-            self._join()
+        self.connect()
         self._stitch()
         self.layer.user = self.recorder
         self.entrance.configure(settings, self.recorder)
@@ -252,71 +246,14 @@ class _Assembly:
             upkeep=upkeep,
         )
 
-    def _join(self) -> None:
+    def connect(self) -> None:
         """
-        Make it a node among others.
+        Make what takes and answers requests.
         """
-        settings, reactor = self.settings, self.reactor
-        wakefulness = Wakefulness(
-            reactor,
-            1.5 * settings.session.heartbeatInterval,
-            lambda: succeed(None) if self.cluster is None else self.cluster.verify(),
-        )
-        gate = Gate(wakefulness, self._isCutOff)
-        self.transport = self._transport(gate)
-        gate.transport = self.transport
-        self.recorder = self._recorder(self.transport)
-        cluster = self.cluster = Cluster(
-            settings,
-            reactor,
-            self.state,
-            self.recordings,
-            self.recorder,
-            self.layer,
-            self.transport,
-            self.running,
-            self.workers,
-            self.renderer,
-            self.recovery,
-            self._continuation(),
-            self.places,
-            self.now,
-            self._links(settings.cluster),
-            wakefulness,
-            gate,
-        )
-        gate.receiver = cluster.relay
-        cluster.relay.receiver = self.layer
-        self.layer.transport = self.around.outgoing.transport = cluster.relay
-        self.recorder.transport = cluster.relay
-        self.recorder.isUncertain = cluster.isUncertain
-        self.recorder.alone = lambda: not cluster.membership.living
-        self.around.passOn = cluster.passOn
-        doorway = self.entrance.doorway
-        doorway.asking.ask = NonceCounts(
-            cluster.links, lambda: cluster.membership.living, doorway.authenticator.use
-        ).ask
-        watchCluster(self.metrics, cluster)
-
-    def _continuation(self) -> Continuation:
-        settings = self.settings
-        return Continuation(
-            settings.node.id,
-            self.recordings,
-            self.recorder,
-            self.transport,
-            self.state.store,
-            self.running,
-            self.workers,
-            self.reactor,
-            self.now,
-            self.places,
-            settings.media.bind,
-            settings.media.address,
-            timeout=settings.session.timeout,
-            addressWait=settings.cluster.addressWait,
-            ways=settings.cluster.mediaTakeover,
-        )
+        # Nobody else can see what is in the store.
+        self.transport = self.makeTransport(self.layer)
+        self.recorder = self.makeRecorder(self.transport)
+        self.layer.transport = self.transport
 
     def _stitch(self) -> None:
         cluster = self.cluster
@@ -335,28 +272,10 @@ class _Assembly:
         )
         self.around.predecessor = stitching.predecessor
 
-    def _links(self, settings: ClusterSettings) -> ClusterLinks:
-        credentials = Credentials(newKey())
-        credentials.load(settings)
-        return ClusterLinks(
-            self.reactor,
-            self.settings.node.id,
-            self.state.instance,
-            listenAt(settings.listen, self.settings.store.url),
-            credentials=credentials,
-            leaseOf=lambda node: (
-                None if self.cluster is None else self.cluster.greetings.leaseOf(node)
-            ),
-            advertise=settings.advertise,
-            onBroken=lambda node: (
-                None if self.cluster is None else self.cluster.membership.broken(node)
-            ),
-            onSilent=lambda node: (
-                None if self.cluster is None else self.cluster.membership.broken(node)
-            ),
-        )
-
-    def _transport(self, receiver: IMessageReceiver) -> TransportService:
+    def makeTransport(self, receiver: IMessageReceiver) -> TransportService:
+        """
+        @param receiver: gets what is let in.
+        """
         witness = self.ring.note if self.ring.messages else unseen
         self.entrance = makeEntrance(
             self.reactor,
@@ -369,7 +288,10 @@ class _Assembly:
         )
         return self.entrance.transport
 
-    def _recorder(self, transport: ISipTransport) -> Recorder:
+    def makeRecorder(self, transport: ISipTransport) -> Recorder:
+        """
+        @param transport: by which a final response goes out again.
+        """
         settings, recordings = self.settings, self.recordings
         policy = Policy(
             codecs=(*Policy().codecs, *decodable()), keeps=settings.recordings.keepUndecodable
@@ -389,7 +311,7 @@ class _Assembly:
                 evolve(policy, receiving=not recordings.full, suites=AVAILABLE)
             ),
             ways=settings.cluster.mediaTakeover,
-            isCutOff=self._isCutOff,
+            isCutOff=self.isCutOff,
         )
         recorder = Recorder(self.around, self.layer, transport)
         self.around.srtp = lambda flow: recorder.peerList.srtp(flow) or recorder.srtp

@@ -6,7 +6,7 @@ and the shell.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import fields
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -15,7 +15,6 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from siprec.cluster.cluster import Cluster
 from siprec.config import ConfigError, Settings
 from siprec.entrance import Entrance
 from siprec.policies import takeUp, withPolicies
@@ -29,6 +28,9 @@ from siprec.session.workers import Workers
 from siprec.sip.transport import TransportService
 from siprec.store.interfaces import ISessionStore
 from siprec.web.interfaces import INodeControl, NotRunning
+
+if TYPE_CHECKING:
+    from siprec.cluster.cluster import Cluster
 
 log = Logger()
 

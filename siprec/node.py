@@ -5,7 +5,7 @@ A node: the tree of its services, started and stopped in order.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 from twisted.application.service import IService, Service
@@ -23,7 +23,6 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from siprec import __version__
-from siprec.cluster.cluster import Cluster
 from siprec.cluster.errors import CannotListen
 from siprec.config import Settings
 from siprec.control import NodeControl
@@ -48,6 +47,9 @@ from siprec.trace.serving import TraceService
 from siprec.uas.around import checkMedia
 from siprec.uas.call import Call
 from siprec.web.site import makeSite
+
+if TYPE_CHECKING:
+    from siprec.cluster.cluster import Cluster
 
 log = Logger()
 

@@ -4,10 +4,6 @@ Which part of a node knows which of its metrics.
 
 from __future__ import annotations
 
-from collections import Counter
-
-from siprec.cluster.cluster import Cluster
-from siprec.cluster.membership import Standing
 from siprec.entrance import Entrance
 from siprec.media.interfaces import IPortPool
 from siprec.media.reporting import Reports
@@ -85,34 +81,3 @@ def watchReports(metrics: Metrics, reports: Reports) -> None:
         "siprec_media_reports_total",
         lambda: {name: reports.counters[name] for name in ("reports", "goodbyes", "failed")},
     )
-
-
-def watchCluster(metrics: Metrics, cluster: Cluster) -> None:
-    """
-    Likewise for a node's part in its cluster.
-    """
-
-    def standings() -> dict[str, float]:
-        counted = Counter(each.standing.value for each in cluster.membership.members.values())
-        return {each.value: counted[each.value] for each in Standing}
-
-    def sessions() -> dict[str, float]:
-        return {
-            "claimed": cluster.takeover.claimed,
-            "given": cluster.giver.given,
-            "taken": cluster.taker.taken,
-            "fenced": cluster.counters["fenced"],
-            **cluster.moves(),
-        }
-
-    metrics.watch("siprec_cluster_nodes", standings)
-    metrics.watch(
-        "siprec_cluster_events_total",
-        lambda: {
-            **{name: cluster.counters[name] for name in ("joined", "suspected", "died")},
-            "slept": cluster.wakefulness.pauses,
-            "cutOff": cluster.isolation.times,
-        },
-    )
-    metrics.watch("siprec_cluster_sessions_total", sessions)
-    metrics.watch("siprec_cluster_relayed_total", lambda: dict(cluster.relay.counters))

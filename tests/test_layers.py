@@ -18,6 +18,18 @@ for name in sys.argv[1:]:
         sys.exit(f"{name} loads twisted.internet")
 """
 
+_START_ALONE = """
+import sys, tempfile
+import siprec.tap
+from siprec.assembly import makeNode
+from siprec.config import loadSettings
+from twisted.internet import reactor
+makeNode(reactor, loadSettings(None, {"recordings.directory": tempfile.gettempdir()}))
+for name in ("siprec.cluster.cluster", "siprec.store.redis", "twisted.conch"):
+    if name in sys.modules:
+        sys.exit(f"{name} is loaded")
+"""
+
 
 class LayerTests(SynchronousTestCase):
     """
@@ -60,6 +72,19 @@ class LayerTests(SynchronousTestCase):
         """
         done = subprocess.run(
             [sys.executable, "-c", _IMPORT_EACH, *pureModules()],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=Path(__file__).parent.parent,
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_aloneLoadsNoCluster(self) -> None:
+        """
+        A node by itself, without a shell, does not load what only others need.
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", _START_ALONE],
             capture_output=True,
             text=True,
             check=False,

@@ -46,7 +46,8 @@ _URI = re.compile(
     r"|[A-Za-z][A-Za-z0-9+.-]*://[A-Za-z0-9._~-]+(?::[0-9]{1,5})?(?:[/?].*)?"
     r"|(?!//)[^:]*"
 )
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# All but Char of XML 1.0.  Told by what is allowed, it takes 20 ms to be compiled.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def serialize(document: MetadataDocument) -> bytes:

@@ -108,9 +108,9 @@ class RecentInvitesTests(SynchronousTestCase):
         """
         recent = RecentInvites(limit=2)
         every = [wire("INVITE") + b" " * number for number in range(3)]
-        for each in every:
-            recent.parse(each)
-        self.assertEqual(list(recent._known), every[1:])
+        found = [recent.parse(each) for each in every]
+        self.assertEqual(list(recent._known.values()), found[1:])
+        self.assertIsNot(recent.parse(every[0]), found[0])
 
 
 class ListenerTests(SynchronousTestCase):
