@@ -70,6 +70,7 @@ def runParts(parts: Sequence[str], isQuick: bool) -> Report:
             bench.say(f"{part}: took {time.monotonic() - began:.0f} s")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    bench.report.machine["seconds"] = round(bench.seconds)
     return bench.report
 
 
@@ -142,6 +143,21 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+def _before(path: str) -> Report:
+    """
+    @return: what a check compares with.
+    @raise OSError: there is nothing, and what to do about it.
+    @raise ValueError: the file has no results in it.
+    """
+    try:
+        return read(path)
+    except FileNotFoundError as error:
+        raise OSError(
+            f"{path}: there are no results of this machine to compare with. "
+            "Get some from the program as it was before the change"
+        ) from error
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """
     Do what the command line says.
@@ -156,10 +172,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             show(read(options.new or kept), options.rst)
             return 0
         # Before anything is measured: minutes for nothing would be a pity.
-        before = read(options.against or kept) if options.command == "check" else None
+        before = _before(options.against or kept) if options.command == "check" else None
         now = read(options.new) if options.new else runParts(options.parts, options.quick)
     except (OSError, ValueError) as error:
-        print(f"{error}; python -m benchmarks measures", file=sys.stderr)
+        print(f"{error}; make bench (python -m benchmarks) measures and keeps", file=sys.stderr)
         return 2
     failed = any(": failed: " in note for note in now.notes)
     if before is not None:

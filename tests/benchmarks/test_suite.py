@@ -80,7 +80,16 @@ class SuiteTests(SynchronousTestCase):
         for command in ("check", "show"):
             status, output = self.run_(command)
             self.assertEqual(status, 2)
-            self.assertIn("python -m benchmarks measures", output)
+            self.assertIn("make bench", output)
+
+    def test_nothingToCompare(self) -> None:
+        """
+        A check says that it has nothing to compare with, and which program is to be measured.
+        """
+        status, output = self.run_("check")
+        self.assertEqual(status, 2)
+        self.assertIn("no results of this machine to compare with", output)
+        self.assertIn("as it was before the change", output)
 
     def test_checkKeepsNothing(self) -> None:
         """
