@@ -67,7 +67,7 @@ def _spread(axes: Any, loads: Sequence[float]) -> None:
     different = sorted(set(loads))
     if different[0] > 0 and different[-1] / different[0] >= _WIDE:
         axes.set_xscale("log")
-    axes.set_xticks(different, [f"{each:,.0f}" for each in different])
+    axes.set_xticks(different, [f"{each:,.0f}" for each in different], rotation=30)
     axes.minorticks_off()
     if len(different) == 1:
         axes.set_xlim(0, 2 * different[0] or 1)
