@@ -35,6 +35,9 @@ __all__ = ["PARTS", "main"]
 
 PARTS = ("start", "capture", "signalling", "idle", "store", "render", "scale")
 
+#: Tolerance above which a figure that is not slower proves nothing.
+BLUNT = 0.5
+
 Part = Callable[[Bench], None]
 
 
@@ -115,6 +118,12 @@ def check(before: Report, now: Report) -> int:
     print(aligned(changeRows(changes)))
     worse = [each for each in changes if each.isWorse]
     print(f"\n{len(changes)} figures compared, {len(worse)} got slower")
+    blunt = [each for each in changes if each.tolerance > BLUNT]
+    if blunt:
+        print(
+            f"{len(blunt)} of them say little: their rounds differ too much from one another; "
+            "do it again where nothing else runs"
+        )
     for name in ("python", "processors", "quick"):
         first, second = before.machine.get(name), now.machine.get(name)
         if first != second:

@@ -19,8 +19,8 @@ BASE = 2000
 LOSSLESS = 5000
 LOADS = (100, BASE, LOSSLESS, 10_000)
 
-#: A DatagramProtocol for each does not keep up with more on a core, nor does rtpengine beside
-#: the sender on two.
+#: A DatagramProtocol for each does not keep up with more on a core, and rtpengine takes more
+#: than one for these.
 _MOST_PROTOCOLS = 2000
 #: Share of the packets that a sender gets to send, less than which spoils a measurement: the
 #: cost of looking at a socket is then shared by fewer packets.

@@ -72,6 +72,18 @@ class SuiteTests(SynchronousTestCase):
         self.assertEqual(status, 0)
         self.assertIn("2 figures compared, 0 got slower", output)
 
+    def test_noisy(self) -> None:
+        """
+        A check says how many figures are too noisy to prove anything.
+        """
+        paths = [os.path.join(self.folder, f"{name}.json") for name in ("old", "new")]
+        for path in paths:
+            noisy = Figure("a", 1.0, "kB", noise=0.3)
+            write(Report(machine(), [noisy, Figure("b", 1.0, "kB")]), path)
+        status, output = self.run_("check", "--against", paths[0], "--new", paths[1])
+        self.assertEqual(status, 0)
+        self.assertIn("1 of them say little", output)
+
     def test_nothingKept(self) -> None:
         """
         Without results to compare with nothing is measured; the exit status is 2.
