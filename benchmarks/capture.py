@@ -42,6 +42,8 @@ __all__ = ["STAGES", "runStage"]
 
 INTERVAL = 0.2
 WARMUP = 2.0
+#: Seconds more that it may take until every stream was heard.
+PATIENCE = 10.0
 
 
 def measure(
@@ -159,6 +161,10 @@ def capture(
         if waits == 1 or not busy:
             time.sleep(length)
         if waits == 1:
+            # Their first packets make the files, which takes long on a slow disk.
+            while time.monotonic() < until + PATIENCE and not all(each.packets for each in handles):
+                time.sleep(0.1)
+            until = 0.0
             thread.counters.longestSlice = thread.counters.overruns = 0
             thread.counters.cycles = 0
             lateness.longest = 0.0
@@ -167,7 +173,7 @@ def capture(
 
     def work() -> None:
         ports = [each.pair.rtpPort for each in handles]
-        sender = startSender(ports, rate, WARMUP + seconds + 3, suite)
+        sender = startSender(ports, rate, WARMUP + PATIENCE + seconds + 3, suite)
         idle = None if busy else startIdle(WARMUP, seconds)
         try:
             name, clock = f"capture {suite}".strip(), time.process_time
