@@ -114,4 +114,11 @@ class Bench:
         """
         Tell who waits how far it is.
         """
-        print(f"[{time.monotonic() - self._began:5.0f} s] {text}", file=sys.stderr, flush=True)
+        print(f"[{self.seconds:5.0f} s] {text}", file=sys.stderr, flush=True)
+
+    @property
+    def seconds(self) -> float:
+        """
+        How long it has taken so far.
+        """
+        return time.monotonic() - self._began

@@ -1,11 +1,13 @@
 """
-What capturing costs: CPU time per packet of three ways to take RTP from many sockets.
+What capturing costs: CPU time per packet of some ways to take RTP from many sockets.
 
  - floor: a bare C{recvmmsg} loop over the RTP sockets that throws everything away;
  - capture: L{siprec.media.capture}, RTCP sockets and journals included;
  - secured: the same with SRTP on every stream, AES_CM_128_HMAC_SHA1_80; C{sealed}: with
    AEAD_AES_128_GCM;
- - twisted: a DatagramProtocol per socket that writes each packet to its file.
+ - twisted: a DatagramProtocol per socket that writes each packet to its file;
+ - rtpengine: what Debian has of that name, recording calls of two streams each in user
+   space, where it is installed.
 
 Each runs in a process of its own against the same load, which another process sends
 with C{sendmmsg}.  The time is that of the whole receiving process, while it runs
@@ -32,13 +34,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.lateness import Lateness, startIdle
+from benchmarks.rtpengine import LEGS, Rtpengine, isInstalled
 from benchmarks.sender import startSender
 from siprec.media.keys import SUITES, MasterKey
 
 __all__ = ["STAGES", "runStage"]
 
 INTERVAL = 0.2
-WARMUP = 3.0
+WARMUP = 2.0
+#: Seconds more that it may take until every stream was heard.
+PATIENCE = 10.0
 
 
 def measure(
@@ -156,6 +161,10 @@ def capture(
         if waits == 1 or not busy:
             time.sleep(length)
         if waits == 1:
+            # Their first packets make the files, which takes long on a slow disk.
+            while time.monotonic() < until + PATIENCE and not all(each.packets for each in handles):
+                time.sleep(0.1)
+            until = 0.0
             thread.counters.longestSlice = thread.counters.overruns = 0
             thread.counters.cycles = 0
             lateness.longest = 0.0
@@ -164,7 +173,7 @@ def capture(
 
     def work() -> None:
         ports = [each.pair.rtpPort for each in handles]
-        sender = startSender(ports, rate, WARMUP + seconds + 3, suite)
+        sender = startSender(ports, rate, WARMUP + PATIENCE + seconds + 3, suite)
         idle = None if busy else startIdle(WARMUP, seconds)
         try:
             name, clock = f"capture {suite}".strip(), time.process_time
@@ -273,6 +282,22 @@ def twisted(streams: int, rate: float, seconds: float, directory: str) -> dict[s
     return result
 
 
+def rtpengine(streams: int, rate: float, seconds: float, directory: str) -> dict[str, object]:
+    engine = Rtpengine(directory)
+    try:
+        ports = [port for _ in range(streams // LEGS) for port in engine.call()]
+        sender = startSender(ports, rate, WARMUP + seconds + 3)
+        try:
+            return measure(
+                "rtpengine", seconds, lambda: engine.packets, time.sleep, lambda: engine.cpu
+            )
+        finally:
+            sender.kill()
+            sender.wait()
+    finally:
+        engine.stop()
+
+
 def busy(streams: int, rate: float, seconds: float, directory: str) -> dict[str, object]:
     return capture(streams, rate, seconds, directory, busy=True)
 
@@ -297,6 +322,7 @@ STAGES = {
     "sealed": sealed,
     "busy": busy,
     "twisted": twisted,
+    "rtpengine": rtpengine,
 }
 
 
@@ -346,6 +372,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="capture-", dir=options.directory) as directory:
         base = None
         for stage in STAGES:
+            if stage == "rtpengine" and not isInstalled():
+                continue
             result = runStage(stage, *load, directory)
             cost = result.get("microsecondsPerPacket")
             base = base or cost

@@ -35,6 +35,9 @@ __all__ = ["PARTS", "main"]
 
 PARTS = ("start", "capture", "signalling", "idle", "store", "render", "scale")
 
+#: Tolerance above which a figure that is not slower proves nothing.
+BLUNT = 0.5
+
 Part = Callable[[Bench], None]
 
 
@@ -70,6 +73,7 @@ def runParts(parts: Sequence[str], isQuick: bool) -> Report:
             bench.say(f"{part}: took {time.monotonic() - began:.0f} s")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    bench.report.machine["seconds"] = round(bench.seconds)
     return bench.report
 
 
@@ -114,6 +118,12 @@ def check(before: Report, now: Report) -> int:
     print(aligned(changeRows(changes)))
     worse = [each for each in changes if each.isWorse]
     print(f"\n{len(changes)} figures compared, {len(worse)} got slower")
+    blunt = [each for each in changes if each.tolerance > BLUNT]
+    if blunt:
+        print(
+            f"{len(blunt)} of them say little: their rounds differ too much from one another; "
+            "do it again where nothing else runs"
+        )
     for name in ("python", "processors", "quick"):
         first, second = before.machine.get(name), now.machine.get(name)
         if first != second:
@@ -142,6 +152,21 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+def _before(path: str) -> Report:
+    """
+    @return: what a check compares with.
+    @raise OSError: there is nothing, and what to do about it.
+    @raise ValueError: the file has no results in it.
+    """
+    try:
+        return read(path)
+    except FileNotFoundError as error:
+        raise OSError(
+            f"{path}: there are no results of this machine to compare with. "
+            "Get some from the program as it was before the change"
+        ) from error
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """
     Do what the command line says.
@@ -156,10 +181,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             show(read(options.new or kept), options.rst)
             return 0
         # Before anything is measured: minutes for nothing would be a pity.
-        before = read(options.against or kept) if options.command == "check" else None
+        before = _before(options.against or kept) if options.command == "check" else None
         now = read(options.new) if options.new else runParts(options.parts, options.quick)
     except (OSError, ValueError) as error:
-        print(f"{error}; python -m benchmarks measures", file=sys.stderr)
+        print(f"{error}; make bench (python -m benchmarks) measures and keeps", file=sys.stderr)
         return 2
     failed = any(": failed: " in note for note in now.notes)
     if before is not None:

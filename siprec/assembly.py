@@ -148,6 +148,7 @@ class Assembly:
                 for kind, host, port in self.transport.addresses or self.transport.planned
             ),
             signs=lambda: self.recorder.signs(),
+            count=lambda: len(self.recordings.recordings),
             saveAll=lambda: Deferred.fromCoroutine(self.recorder.saveAll()),
             onFenced=self._fenced,
             onDead=lambda key: self.recorder.endDead(key),

@@ -4,8 +4,10 @@ Calls a second, and what one costs, with the memory store and with Redis.
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
+from benchmarks import sipp
 from benchmarks.bench import Bench
 from benchmarks.caller import Caller
 from benchmarks.echo import startEcho
@@ -90,6 +92,7 @@ def _store(bench: Bench, store: str, node: Node, redis: Redis | None, echoes: Ec
             scripts, serverCPU = scripts + redis.scripts, serverCPU + redis.cpu
         echoes.measure(seconds / 2)
         bench.say(f"{name}: {BASE} calls a second, {rows[-1]['nodeMs']} ms of CPU each")
+    _sipp(bench, name, node, rows, int(BASE * seconds))
     costs = [row["nodeMs"] for row in rows]
     bench.add(Figure.ofRounds(f"{name}.cpu", "ms a call", costs, echoes.costs, "echo"))
     capacity = [1000 / each for each in costs]
@@ -102,6 +105,22 @@ def _store(bench: Bench, store: str, node: Node, redis: Redis | None, echoes: Ec
         each = 1000 * serverCPU / calls
         bench.add(Figure("signalling.redis.server", each, "ms of CPU a call", compared=False))
     _ladder(bench, name, node, caller, rows[-1], echoes)
+
+
+def _sipp(bench: Bench, name: str, node: Node, rows: list[dict[str, Any]], count: int) -> None:
+    """
+    The answer's time as another client finds it, which shares no line with ours.
+    """
+    if not sipp.isInstalled():
+        bench.note(f"{name}.sipp was not measured: it is not installed")
+        return
+    waits = sipp.measure(node.sip, BASE, count, bench.place("sipp"))
+    for share, column in ((0.5, "p50Ms"), (0.99, "p99Ms")):
+        figure, ours = f"{name}.sipp.p{100 * share:.0f}", median(row[column] for row in rows)
+        more = dict[str, Any](compared=False)
+        bench.add(
+            Figure.ofRounds(figure, "ms", [percentile(waits, share)], [ours], "our client", **more)
+        )
 
 
 def _ladder(

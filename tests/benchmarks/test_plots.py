@@ -31,6 +31,17 @@ class PlotTests(SynchronousTestCase):
             with open(path, "rb") as file:
                 self.assertEqual(file.read(4), b"\x89PNG")
 
+    def test_repeated(self) -> None:
+        """
+        Rounds of one load, loads far apart and a load of nothing can be drawn.
+        """
+        curves = [
+            Curve("Rounds", "one", "x", "y", ((0.0, 2.0), (0.0, 3.0), (100.0, 2.0))),
+            Curve("Wide", "one", "x", "y", ((100.0, 2.0), (10_000.0, 1.0))),
+            Curve("Nothing", "one", "x", "y", ((0.0, 0.0),)),
+        ]
+        self.assertEqual(len(draw(curves, self.mktemp())), 3)
+
     def test_none(self) -> None:
         """
         Without curves there is no picture.

@@ -72,6 +72,18 @@ class SuiteTests(SynchronousTestCase):
         self.assertEqual(status, 0)
         self.assertIn("2 figures compared, 0 got slower", output)
 
+    def test_noisy(self) -> None:
+        """
+        A check says how many figures are too noisy to prove anything.
+        """
+        paths = [os.path.join(self.folder, f"{name}.json") for name in ("old", "new")]
+        for path in paths:
+            noisy = Figure("a", 1.0, "kB", noise=0.3)
+            write(Report(machine(), [noisy, Figure("b", 1.0, "kB")]), path)
+        status, output = self.run_("check", "--against", paths[0], "--new", paths[1])
+        self.assertEqual(status, 0)
+        self.assertIn("1 of them say little", output)
+
     def test_nothingKept(self) -> None:
         """
         Without results to compare with nothing is measured; the exit status is 2.
@@ -80,7 +92,16 @@ class SuiteTests(SynchronousTestCase):
         for command in ("check", "show"):
             status, output = self.run_(command)
             self.assertEqual(status, 2)
-            self.assertIn("python -m benchmarks measures", output)
+            self.assertIn("make bench", output)
+
+    def test_nothingToCompare(self) -> None:
+        """
+        A check says that it has nothing to compare with, and which program is to be measured.
+        """
+        status, output = self.run_("check")
+        self.assertEqual(status, 2)
+        self.assertIn("no results of this machine to compare with", output)
+        self.assertIn("as it was before the change", output)
 
     def test_checkKeepsNothing(self) -> None:
         """

@@ -129,6 +129,7 @@ class FakeNode:
             now=self.now,
             addresses=lambda: (f"udp:{self.wire.local[0]}:5060",),
             signs=lambda: self.recorder.signs(),
+            count=lambda: len(self.service.recordings),
             saveAll=lambda: Deferred.fromCoroutine(self.recorder.saveAll()),
             onFenced=lambda key: self.cluster.fenced(key),
             onDead=lambda key: self.recorder.endDead(key),

@@ -27,6 +27,7 @@ class NodeTests(SessionTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.signs: list[Signs] = []
+        self.count = 0
         self.fenced: list[str] = []
         self.dead: list[str] = []
         self.saved: list[Deferred[None]] = []
@@ -38,6 +39,7 @@ class NodeTests(SessionTestCase):
         given: dict[str, Any] = {
             "addresses": lambda: ("udp:192.0.2.1:5060",),
             "signs": lambda: self.signs,
+            "count": lambda: self.count,
             "saveAll": self.saveAll,
             "onFenced": self.fenced.append,
             "onDead": self.dead.append,
@@ -56,7 +58,7 @@ class NodeTests(SessionTestCase):
         A node that runs is known to the others with its process and its load.
         """
         service = self.begin()
-        self.signs.append(Signs("x", None, START))
+        self.count = 1
         self.clock.advance(1.0)
         [lease] = self.successResultOf(service.nodes())
         self.assertEqual((lease.nodeID, lease.pid, lease.sessions), (NODE, os.getpid(), 1))
