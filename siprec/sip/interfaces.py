@@ -2,6 +2,8 @@
 What the parts of the SIP stack promise each other.
 """
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
@@ -107,6 +109,10 @@ class IServerTransaction(Interface):
         " that had any; until then a fresh one, which the user should take."
     )
     answered: bool = Attribute("Whether a final response was given.")
+    onSlow: Callable[[], None] | None = Attribute(
+        "May be set for an INVITE: called when it has had no answer for 0.2 s, in place of the"
+        " 100, which goes out with C{trying}, and after one second by itself."
+    )
 
     def respond(response: Response) -> None:
         """
@@ -116,6 +122,18 @@ class IServerTransaction(Interface):
 
         @raise ValueError: a 1xx or a 408 to a request other than INVITE (RFC
             4320 section 4); the layer sends 100 by itself.
+        """
+
+    def trying() -> None:
+        """
+        Send 100, unless that or a final response was sent: from then on the peer does
+        not repeat its INVITE.
+        """
+
+    def repeat() -> None:
+        """
+        Send the last response again, as if a copy of the request had come; a 2xx to an
+        INVITE is not repeated by this.
         """
 
 

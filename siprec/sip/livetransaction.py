@@ -33,6 +33,9 @@ from siprec.sip.transaction import (
 
 #: RFC 3261 section 17.2.1: the peer would send its INVITE again soon.
 INVITE_TRYING = 0.2
+#: Seconds after which an INVITE has its 100, whatever is to be done before: who hears
+#: nothing for longer may look for another server.
+LONGEST_SILENCE = 1.0
 #: When the peer's timer E has just reached T2 (RFC 4320 section 4.1: not before).
 OTHER_TRYING = 7 * T1
 
@@ -71,13 +74,14 @@ class ServerTransaction:
         self._around = around
         self._onAck = onAck
         self._onEnd = onEnd
-        self._restored = False
+        self.onSlow: Callable[[], None] | None = None
+        self._restored = self._tried = False
         invite = request.method == "INVITE"
         make = inviteServer if invite else nonInviteServer
         self._machine: Server = make(flow.reliable)
         self._runner = TransactionRunner(around.clock, self._machine, self._perform)
         self._started = around.clock.seconds()
-        self._runner.startTimer("100", INVITE_TRYING if invite else OTHER_TRYING, self._trying)
+        self._runner.startTimer("100", INVITE_TRYING if invite else OTHER_TRYING, self._slow)
 
     @property
     def answered(self) -> bool:
@@ -132,10 +136,25 @@ class ServerTransaction:
             self.toTag = response.toTag or self.toTag
         self._answer(response)
 
+    def trying(self) -> None:
+        """
+        See L{IServerTransaction.trying}.
+        """
+        if not (self._tried or self.answered):
+            self._tried = True
+            self._trying()
+
+    def repeat(self) -> None:
+        """
+        See L{IServerTransaction.repeat}.
+        """
+        self._runner.run(self._machine.again())
+
     def stop(self) -> None:
         """
         Forget all timers, and send nothing more.
         """
+        self._tried = True
         self._runner.stop()
 
     def _answer(self, response: Response) -> None:
@@ -156,6 +175,13 @@ class ServerTransaction:
     def _finally(self, response: Response) -> list[Effect]:
         give = self._machine.accepted if response.status < 300 else self._machine.rejected
         return give(response.serialize())
+
+    def _slow(self) -> None:
+        if self.onSlow is None:
+            self.trying()
+        else:
+            self._runner.startTimer("100", LONGEST_SILENCE - INVITE_TRYING, self.trying)
+            self.onSlow()
 
     def _trying(self) -> None:
         response = makeResponse(self.request, 100)

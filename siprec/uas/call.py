@@ -1,6 +1,5 @@
 """
-One recording session's dialog, seen from the recorder: SIP on the one side, a
-live recording on the other.
+One recording session's dialog: SIP on the one side, a live recording on the other.
 """
 
 from __future__ import annotations
@@ -73,7 +72,7 @@ class Call:
     _moving: Moving = field(init=False)
     _course: Course = field(init=False)
     _unanswered: bool = field(default=False, init=False)
-    # CSeq of a request that an earlier process may have left without answer.
+    # CSeq of a request that an earlier process may not have answered.
     _unsure: int | None = field(default=None, init=False)
     _theirs: TheirRequests = field(init=False)
     _readiness: Readiness = field(init=False)
@@ -103,7 +102,7 @@ class Call:
         @param bodies: what is in it.
         @return: fires when it has been answered.
         """
-        return self._open(Opening(self._around, self, invite, bodies))
+        return self._open(Opening(self._around, self, invite, bodies, self._saving))
 
     def takeOver(self, invite: IServerTransaction, bodies: Bodies, old: Call) -> Deferred[None]:
         """
@@ -114,7 +113,7 @@ class Call:
         """
         # What is received already needs no further room.
         self.negotiation.policy = old.negotiation.policy
-        return self._open(Replacement(self._around, self, invite, bodies, old))
+        return self._open(Replacement(self._around, self, invite, bodies, self._saving, old))
 
     def _open(self, opening: Opening) -> Deferred[None]:
         self._course.opening, self._unanswered = opening, True
@@ -160,7 +159,7 @@ class Call:
             self._unsure = info.remoteCSeq
         self._course.run(self._life.opened())
         for final, transaction, response in adopt(info.finals, self._around.now(), put):
-            if final.awaitsACK:
+            if final.awaitsACK or final.unasked:
                 self._answers.hold(transaction, response)
             if final.awaitsACK and final.offers:
                 self._theirs.offered = final.cseq
@@ -253,17 +252,19 @@ class Call:
     # What we send.
 
     async def promise(
-        self, transaction: IServerTransaction, response: Response, offers: bool = False
+        self,
+        transaction: IServerTransaction,
+        response: Response,
+        offers: bool = False,
+        early: bool = False,
     ) -> None:
         """
         Have the call in the store, and in it a final response that is to be
-        given next.
-
-        @param offers: whether that carries an offer of ours.
+        given next; C{offers} and C{early} as of L{Finals.add}.
         """
         if offers:
             self._theirs.offered = response.cseq.number
-        self._finals.add(transaction, response, offers)
+        self._finals.add(transaction, response, offers, early)
         await self.save()
         self._snapshots.look()
 
@@ -275,7 +276,7 @@ class Call:
 
     def moveMedia(self) -> Deferred[None]:
         """
-        Speak again, after another process has: repeat the 200s without an ACK,
+        Speak again, after another process has: give what it had still to answer,
         and if streams are received elsewhere than the peer was told, tell it.
 
         @return: fires when it has agreed, or refused, or cannot be asked; the

@@ -24,6 +24,10 @@ log = Logger()
 #: L{siprec.sip.layer.SipLayer.adopt}.
 Adopt = Callable[[Request, Flow, Response, float], IServerTransaction]
 
+# Seconds for which an INVITE that was told 100 is waited for by who sent it: a proxy does
+# for three minutes (RFC 3261 section 16.6, timer C).
+_PATIENCE = 180.0
+
 # How many are kept: a record is written again with each change of the call.
 _KEPT = 8
 
@@ -35,6 +39,10 @@ def _head(request: Request) -> bytes:
     fields = [("Via", request.headers.values("Via")[0])]
     fields += [(name, request.headers.get(name) or "") for name in _HEADERS]
     return Request(request.method, request.uri, Headers(fields)).serialize()
+
+
+def _key(final: FinalResponse) -> tuple[int, str]:
+    return final.cseq, final.method
 
 
 def plainFlow(flow: Flow) -> tuple[str, str, int, str, int, int]:
@@ -75,10 +83,19 @@ def adopt(
             continue
         if isinstance(request, Request) and isinstance(response, Response):
             # What is repeated from now on is repeated for as long as ever.
-            seconds = LIFETIME if final.awaitsACK else left
+            seconds = LIFETIME if final.awaitsACK or final.unasked else left
             transaction = put(request, deadFlow(final.flow), response, seconds)
             adopted.append((final, transaction, response))
     return adopted
+
+
+def remember(finals: Iterable[FinalResponse], now: float, put: Adopt) -> None:
+    """
+    L{adopt} those of a dialog that does not go on, and give what is owed in it.
+    """
+    for final, transaction, _ in adopt(finals, now, put):
+        if final.unasked:
+            transaction.repeat()
 
 
 @define(eq=False, repr=False)
@@ -99,28 +116,35 @@ class Finals:
         return tuple(each for each in self._kept if each.until > now)
 
     def add(
-        self, transaction: IServerTransaction, response: Response, offers: bool = False
+        self,
+        transaction: IServerTransaction,
+        response: Response,
+        offers: bool = False,
+        early: bool = False,
     ) -> None:
         """
         A request is about to be given this final response.
 
         @param offers: whether that carries an offer of ours.
+        @param early: it is to be given by another process only, should this one end
+            before it has an answer; the INVITE is about to be told 100.
         """
         cseq = response.cseq
+        before = [each for each in self.kept if _key(each) == (cseq.number, cseq.method)]
+        trying = early or any(each.unasked for each in before)
         final = FinalResponse(
             method=cseq.method,
             cseq=cseq.number,
             request=_head(transaction.received),
             flow=plainFlow(transaction.flow),
             response=response.serialize(),
-            until=self._now() + LIFETIME,
+            until=self._now() + (_PATIENCE if early else LIFETIME),
             awaitsACK=cseq.method == "INVITE" and response.status < 300,
             offers=offers,
+            unasked=trying and response.status >= 300,
         )
         # A CANCEL may have had an INVITE refused that was to be accepted.
-        others = [
-            each for each in self.kept if (each.cseq, each.method) != (cseq.number, cseq.method)
-        ]
+        others = [each for each in self.kept if each not in before]
         self._kept = (*others, final)[-_KEPT:]
 
     def acknowledged(self, number: int) -> None:

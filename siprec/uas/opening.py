@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from siprec.media.ports import NoFreePorts
 from siprec.sdp.model import SessionDescription
+from siprec.session.announcing import Announcement
 from siprec.session.correlation import keysOf
 from siprec.session.life import Reject
 from siprec.session.live import Document, LiveRecording, StreamRequest
@@ -26,7 +27,8 @@ from siprec.sip.sessiontimer import TimerSettings, TooSmall, negotiate
 from siprec.uas.around import RETRY_AFTER, Surroundings
 from siprec.uas.bodies import Bodies
 from siprec.uas.negotiation import Negotiation
-from siprec.uas.responses import ok, refusal
+from siprec.uas.responses import interrupted, ok, refusal
+from siprec.uas.saving import Saving
 from siprec.uas.sessionclock import SessionClock
 
 log = Logger()
@@ -107,6 +109,8 @@ class Opening:
     _call: Opened
     _invite: IServerTransaction
     _bodies: Bodies
+    _saving: Saving
+    _announcement: Announcement = field(init=False)
     _response: Response | None = field(default=None, init=False)
     _received: float = field(init=False)
 
@@ -115,7 +119,18 @@ class Opening:
         @return: fires when the INVITE has been answered, in whatever way.
         """
         self._received = self._around.clock.seconds()
+        self._announcement = Announcement(self._around.now, self._invite.trying)
+        self._invite.onSlow = self._slow
         return Deferred.fromCoroutine(self._begin()).addErrback(self._beginFailed)
+
+    def _slow(self) -> None:
+        """
+        The INVITE has had no answer for so long that it is to be told 100.
+        """
+        # Else the answer is being saved, and comes as soon as a 100 might.
+        if self._response is None:
+            response = interrupted(self._call.dialog, self._invite.request)
+            self._announcement.ask(self._saving.early(self._invite, response))
 
     async def _begin(self) -> None:
         call, request = self._call, self._invite.request
@@ -180,6 +195,7 @@ class Opening:
             documents=documents,
             advertise=advertise,
             bind=bind,
+            announcement=self._announcement,
         )
 
     def _describe(self, live: LiveRecording) -> SessionDescription:

@@ -4,6 +4,8 @@ Tests for L{siprec.uas.answers}.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import define, field
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -29,6 +31,8 @@ class _Transaction:
     toTag: str = "ours"
     answered: bool = False
     answers: list[Response] = field(factory=list)
+    onSlow: Callable[[], None] | None = None
+    repeated: int = 0
 
     @property
     def received(self) -> Request:
@@ -42,6 +46,17 @@ class _Transaction:
         See L{IServerTransaction.respond}.
         """
         self.answers.append(response)
+
+    def trying(self) -> None:
+        """
+        See L{IServerTransaction.trying}.
+        """
+
+    def repeat(self) -> None:
+        """
+        See L{IServerTransaction.repeat}.
+        """
+        self.repeated += 1
 
 
 def _invite(number: int) -> tuple[_Transaction, Response]:
