@@ -233,8 +233,6 @@ class FinalResponse:
     @ivar until: when no copy is to be expected any more, absolute.
     @ivar awaitsACK: it is a 2xx to an INVITE, and its ACK has not come.
     @ivar offers: it carries an offer of ours, which that ACK answers.
-    @ivar unasked: its INVITE was told 100, or is about to be, so that no copy of it may
-        come any more: who goes on with the call gives this by itself.
     """
 
     method: str
@@ -245,7 +243,6 @@ class FinalResponse:
     until: float
     awaitsACK: bool = False
     offers: bool = False
-    unasked: bool = False
 
 
 @frozen

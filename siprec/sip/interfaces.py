@@ -109,10 +109,6 @@ class IServerTransaction(Interface):
         " that had any; until then a fresh one, which the user should take."
     )
     answered: bool = Attribute("Whether a final response was given.")
-    onSlow: Callable[[], None] | None = Attribute(
-        "May be set for an INVITE: called when it has had no answer for 0.2 s, in place of the"
-        " 100, which goes out with C{trying}, and after one second by itself."
-    )
 
     def respond(response: Response) -> None:
         """
@@ -124,10 +120,18 @@ class IServerTransaction(Interface):
             4320 section 4); the layer sends 100 by itself.
         """
 
+    def defer(seconds: float, onSlow: Callable[[], None] | None = None) -> None:
+        """
+        Do not send 100 to this INVITE yet when it has had no answer for 0.2 s: from the
+        100 on the peer does not repeat it, which costs it its answer if this process ends.
+
+        @param seconds: when the 100 is to go out at the latest, from when the INVITE came.
+        @param onSlow: called in place of the 100.
+        """
+
     def trying() -> None:
         """
-        Send 100, unless that or a final response was sent: from then on the peer does
-        not repeat its INVITE.
+        Send 100, unless that or a final response was sent.
         """
 
     def repeat() -> None:

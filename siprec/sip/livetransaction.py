@@ -33,15 +33,18 @@ from siprec.sip.transaction import (
 
 #: RFC 3261 section 17.2.1: the peer would send its INVITE again soon.
 INVITE_TRYING = 0.2
-#: Seconds after which an INVITE has its 100, whatever is to be done before: who hears
-#: nothing for longer may look for another server.
-LONGEST_SILENCE = 1.0
 #: When the peer's timer E has just reached T2 (RFC 4320 section 4.1: not before).
 OTHER_TRYING = 7 * T1
 
 
 # The timers that run to the end of a server transaction without an ACK.
 _LAST = ("H", "J", "L")
+
+
+def _nothing() -> None:
+    """
+    Nobody has anything to do before the 100.
+    """
 
 
 def _serialized(message: Request | Response | bytes) -> bytes:
@@ -74,7 +77,7 @@ class ServerTransaction:
         self._around = around
         self._onAck = onAck
         self._onEnd = onEnd
-        self.onSlow: Callable[[], None] | None = None
+        self._latest, self._onSlow = 0.0, _nothing
         self._restored = self._tried = False
         invite = request.method == "INVITE"
         make = inviteServer if invite else nonInviteServer
@@ -136,6 +139,12 @@ class ServerTransaction:
             self.toTag = response.toTag or self.toTag
         self._answer(response)
 
+    def defer(self, seconds: float, onSlow: Callable[[], None] | None = None) -> None:
+        """
+        See L{IServerTransaction.defer}.
+        """
+        self._latest, self._onSlow = seconds, onSlow or _nothing
+
     def trying(self) -> None:
         """
         See L{IServerTransaction.trying}.
@@ -169,7 +178,7 @@ class ServerTransaction:
         else:
             self._around.responses[str(status)] += 1
             if status >= 200:
-                self.status = status
+                self.status, self._onSlow = status, _nothing
         self._runner.run(effects)
 
     def _finally(self, response: Response) -> list[Effect]:
@@ -177,11 +186,12 @@ class ServerTransaction:
         return give(response.serialize())
 
     def _slow(self) -> None:
-        if self.onSlow is None:
+        left = self._started + self._latest - self._around.clock.seconds()
+        if left <= 0:
             self.trying()
         else:
-            self._runner.startTimer("100", LONGEST_SILENCE - INVITE_TRYING, self.trying)
-            self.onSlow()
+            self._runner.startTimer("100", left, self.trying)
+            self._onSlow()
 
     def _trying(self) -> None:
         response = makeResponse(self.request, 100)

@@ -22,7 +22,7 @@ __all__ = ["SCHEMA", "decode", "decodeLease", "encode", "encodeLease"]
 #: Raised with each change of the model that a reader of the one before could
 #: not cope with: for it, an unknown field is such a change.  Every schema from
 #: 1 on is read: a field that an older one lacks takes its default.
-SCHEMA = 6
+SCHEMA = 5
 
 # Of leases, which change less often: nodes of the last version must see that
 # those of this one live.

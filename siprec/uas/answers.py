@@ -29,7 +29,6 @@ class Answers:
     _transactions: dict[int, IServerTransaction] = field(factory=dict, init=False)
     _timers: dict[str, IDelayedCall] = field(factory=dict, init=False)
     _held: dict[int, tuple[IServerTransaction, Response]] = field(factory=dict, init=False)
-    _owed: list[IServerTransaction] = field(factory=list, init=False)
 
     def send(self, transaction: IServerTransaction, response: Response) -> None:
         """
@@ -40,13 +39,9 @@ class Answers:
 
     def hold(self, transaction: IServerTransaction, response: Response) -> None:
         """
-        Another process was to repeat this 2xx, or to give this rejection to an INVITE
-        that does not come again: L{release} goes on with it.
+        Another process was to repeat this 2xx: L{release} goes on with it.
         """
-        if response.status < 300:
-            self._held[response.cseq.number] = (transaction, response)
-        else:
-            self._owed.append(transaction)
+        self._held[response.cseq.number] = (transaction, response)
 
     def release(self) -> None:
         """
@@ -55,9 +50,6 @@ class Answers:
         held, self._held = self._held, {}
         for transaction, response in held.values():
             self.send(transaction, response)
-        owed, self._owed = self._owed, []
-        for transaction in owed:
-            transaction.repeat()
 
     def acknowledged(self, number: int) -> bool:
         """
@@ -83,7 +75,6 @@ class Answers:
         The dialog is over: repeat nothing more.
         """
         self._held.clear()
-        self._owed.clear()
         self._run(self._repeater.stop())
         self._forget()
 

@@ -1,5 +1,6 @@
 """
-One recording session's dialog: SIP on the one side, a live recording on the other.
+One recording session's dialog, seen from the recorder: SIP on the one side, a
+live recording on the other.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Call:
     _moving: Moving = field(init=False)
     _course: Course = field(init=False)
     _unanswered: bool = field(default=False, init=False)
-    # CSeq of a request that an earlier process may not have answered.
+    # CSeq of a request that an earlier process may have left without answer.
     _unsure: int | None = field(default=None, init=False)
     _theirs: TheirRequests = field(init=False)
     _readiness: Readiness = field(init=False)
@@ -159,7 +160,7 @@ class Call:
             self._unsure = info.remoteCSeq
         self._course.run(self._life.opened())
         for final, transaction, response in adopt(info.finals, self._around.now(), put):
-            if final.awaitsACK or final.unasked:
+            if final.awaitsACK:
                 self._answers.hold(transaction, response)
             if final.awaitsACK and final.offers:
                 self._theirs.offered = final.cseq
@@ -252,19 +253,17 @@ class Call:
     # What we send.
 
     async def promise(
-        self,
-        transaction: IServerTransaction,
-        response: Response,
-        offers: bool = False,
-        early: bool = False,
+        self, transaction: IServerTransaction, response: Response, offers: bool = False
     ) -> None:
         """
         Have the call in the store, and in it a final response that is to be
-        given next; C{offers} and C{early} as of L{Finals.add}.
+        given next.
+
+        @param offers: whether that carries an offer of ours.
         """
         if offers:
             self._theirs.offered = response.cseq.number
-        self._finals.add(transaction, response, offers, early)
+        self._finals.add(transaction, response, offers)
         await self.save()
         self._snapshots.look()
 
@@ -276,7 +275,7 @@ class Call:
 
     def moveMedia(self) -> Deferred[None]:
         """
-        Speak again, after another process has: give what it had still to answer,
+        Speak again, after another process has: repeat the 200s without an ACK,
         and if streams are received elsewhere than the peer was told, tell it.
 
         @return: fires when it has agreed, or refused, or cannot be asked; the

@@ -41,10 +41,6 @@ def _head(request: Request) -> bytes:
     return Request(request.method, request.uri, Headers(fields)).serialize()
 
 
-def _key(final: FinalResponse) -> tuple[int, str]:
-    return final.cseq, final.method
-
-
 def plainFlow(flow: Flow) -> tuple[str, str, int, str, int, int]:
     """
     @return: the flow for the data model.
@@ -83,7 +79,7 @@ def adopt(
             continue
         if isinstance(request, Request) and isinstance(response, Response):
             # What is repeated from now on is repeated for as long as ever.
-            seconds = LIFETIME if final.awaitsACK or final.unasked else left
+            seconds = LIFETIME if final.awaitsACK else left
             transaction = put(request, deadFlow(final.flow), response, seconds)
             adopted.append((final, transaction, response))
     return adopted
@@ -91,10 +87,11 @@ def adopt(
 
 def remember(finals: Iterable[FinalResponse], now: float, put: Adopt) -> None:
     """
-    L{adopt} those of a dialog that does not go on, and give what is owed in it.
+    L{adopt} those of a call that does not go on.  A refusal of its first INVITE is given
+    unasked: who was told 100 does not ask again.
     """
-    for final, transaction, _ in adopt(finals, now, put):
-        if final.unasked:
+    for _, transaction, response in adopt(finals, now, put):
+        if transaction.request.toTag is None and response.status >= 300:
             transaction.repeat()
 
 
@@ -130,8 +127,6 @@ class Finals:
             before it has an answer; the INVITE is about to be told 100.
         """
         cseq = response.cseq
-        before = [each for each in self.kept if _key(each) == (cseq.number, cseq.method)]
-        trying = early or any(each.unasked for each in before)
         final = FinalResponse(
             method=cseq.method,
             cseq=cseq.number,
@@ -141,10 +136,11 @@ class Finals:
             until=self._now() + (_PATIENCE if early else LIFETIME),
             awaitsACK=cseq.method == "INVITE" and response.status < 300,
             offers=offers,
-            unasked=trying and response.status >= 300,
         )
-        # A CANCEL may have had an INVITE refused that was to be accepted.
-        others = [each for each in self.kept if each not in before]
+        # It may have changed: a CANCEL has an INVITE refused that was to be accepted.
+        others = [
+            each for each in self.kept if (each.cseq, each.method) != (cseq.number, cseq.method)
+        ]
         self._kept = (*others, final)[-_KEPT:]
 
     def acknowledged(self, number: int) -> None:

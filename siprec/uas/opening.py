@@ -35,6 +35,10 @@ log = Logger()
 
 _TIMER = TimerSettings()
 
+# Seconds after which a first INVITE is told 100, whatever is to be done before: who hears
+# nothing for longer may look for another server.
+_LONGEST_SILENCE = 1.0
+
 # Lines of an offer of ours where the metadata says nothing: one for each side of
 # a call.
 _LINES = 2
@@ -120,7 +124,7 @@ class Opening:
         """
         self._received = self._around.clock.seconds()
         self._announcement = Announcement(self._around.now, self._invite.trying)
-        self._invite.onSlow = self._slow
+        self._invite.defer(_LONGEST_SILENCE, self._slow)
         return Deferred.fromCoroutine(self._begin()).addErrback(self._beginFailed)
 
     def _slow(self) -> None:

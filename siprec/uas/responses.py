@@ -35,10 +35,10 @@ def ok(
 
 def interrupted(dialog: Dialog, request: Request) -> Response:
     """
-    Make what a process answers to an INVITE that an earlier one has been told, and has
-    not answered: the peer may ask again.
+    Make what a process answers to an INVITE that an earlier one had taken, and not
+    answered: the peer may ask again.
     """
-    # RFC 3261 section 14.2; and those of one node must not come all at once.
+    # RFC 3261 section 21.5.1; those of one node must not come all at once.
     after = random.randint(0, _LATEST)
     return refusal(dialog, request, 500, "the node was restarted", retryAfter=after)
 

@@ -21,10 +21,13 @@ from siprec.uas.around import RETRY_AFTER
 from siprec.uas.bodies import BadBody, Bodies, readBodies, readLeniently
 from siprec.uas.negotiation import Negotiation
 from siprec.uas.ours import OwnRequests
-from siprec.uas.responses import interrupted, ok, refusal
+from siprec.uas.responses import ok, refusal
 from siprec.uas.sessionclock import SessionClock
 
 _TIMER = TimerSettings()
+
+# Seconds after which a re-INVITE is told 100: a save is waited for up to two.
+_LONGEST_SILENCE = 2.5
 
 # How many digits told by INFO are kept: each makes what is saved of the call longer.
 _MOST_DIGITS = 1000
@@ -47,15 +50,11 @@ class Asked(Protocol):
         """
 
     async def promise(
-        self,
-        transaction: IServerTransaction,
-        response: Response,
-        offers: bool = False,
-        early: bool = False,
+        self, transaction: IServerTransaction, response: Response, offers: bool = False
     ) -> None:
         """
         Have the call in the store, and in it this final response, which is to
-        be given next, or C{early} by another process only.
+        be given next.
         """
 
     def accept(self, transaction: IServerTransaction, response: Response) -> None:
@@ -133,28 +132,15 @@ class TheirRequests:
 
         self._waiting.append(request.cseq.number)
         if request.method == "INVITE":
-            transaction.onSlow = lambda: self._slow(transaction)
+            # It waits for the store only.  Until that has the answer, another process has
+            # to rely on a copy, and whoever is told 100 sends none.
+            transaction.defer(_LONGEST_SILENCE)
 
         def take() -> Deferred[None]:
             self._waiting.remove(request.cseq.number)
             return Deferred.fromCoroutine(self._take(transaction, request, live))
 
         self._turn.run(take).addErrback(self._failed, transaction)
-
-    def _slow(self, transaction: IServerTransaction) -> None:
-        """
-        An INVITE has had no answer for so long that it is to be told 100.
-        """
-        if transaction.request.cseq.number in self._waiting:
-            owing = Deferred.fromCoroutine(self._owe(transaction))
-            owing.addErrback(self._call.broken)
-        # Else its answer is being saved, and comes as soon as a 100 might.
-
-    async def _owe(self, transaction: IServerTransaction) -> None:
-        response = interrupted(self._call.dialog, transaction.request)
-        await self._call.promise(transaction, response, early=True)
-        if not self._call.over:
-            transaction.trying()
 
     def ackReceived(self, ack: Request, live: LiveRecording) -> None:
         """

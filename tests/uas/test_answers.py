@@ -31,8 +31,6 @@ class _Transaction:
     toTag: str = "ours"
     answered: bool = False
     answers: list[Response] = field(factory=list)
-    onSlow: Callable[[], None] | None = None
-    repeated: int = 0
 
     @property
     def received(self) -> Request:
@@ -47,6 +45,11 @@ class _Transaction:
         """
         self.answers.append(response)
 
+    def defer(self, seconds: float, onSlow: Callable[[], None] | None = None) -> None:
+        """
+        See L{IServerTransaction.defer}.
+        """
+
     def trying(self) -> None:
         """
         See L{IServerTransaction.trying}.
@@ -56,7 +59,6 @@ class _Transaction:
         """
         See L{IServerTransaction.repeat}.
         """
-        self.repeated += 1
 
 
 def _invite(number: int) -> tuple[_Transaction, Response]:
