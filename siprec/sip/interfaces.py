@@ -126,7 +126,7 @@ class IServerTransaction(Interface):
         100 on the peer does not repeat it, which costs it its answer if this process ends.
 
         @param seconds: when the 100 is to go out at the latest, from when the INVITE came.
-        @param onSlow: called in place of the 100.
+        @param onSlow: called in place of the 100, and again each 0.2 s until it goes out.
         """
 
     def trying() -> None:

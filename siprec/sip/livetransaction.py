@@ -190,7 +190,7 @@ class ServerTransaction:
         if left <= 0:
             self.trying()
         else:
-            self._runner.startTimer("100", left, self.trying)
+            self._runner.startTimer("100", min(left, INVITE_TRYING), self._slow)
             self._onSlow()
 
     def _trying(self) -> None:

@@ -22,6 +22,7 @@ from siprec.session.recordings import NoRoom
 from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IServerTransaction
+from siprec.sip.livetransaction import INVITE_TRYING
 from siprec.sip.message import Request, Response
 from siprec.sip.sessiontimer import TimerSettings, TooSmall, negotiate
 from siprec.uas.around import RETRY_AFTER, Surroundings
@@ -38,6 +39,10 @@ _TIMER = TimerSettings()
 # Seconds after which a first INVITE is told 100, whatever is to be done before: who hears
 # nothing for longer may look for another server.
 _LONGEST_SILENCE = 1.0
+
+# A timer that is late by more seconds says that it is this process which is slow, not the
+# disk: then there is no time for another save.
+_LATE = 0.05
 
 # Lines of an offer of ours where the metadata says nothing: one for each side of
 # a call.
@@ -117,12 +122,14 @@ class Opening:
     _announcement: Announcement = field(init=False)
     _response: Response | None = field(default=None, init=False)
     _received: float = field(init=False)
+    _looked: float = field(init=False)
+    _announced: bool = field(default=False, init=False)
 
     def begin(self) -> Deferred[None]:
         """
         @return: fires when the INVITE has been answered, in whatever way.
         """
-        self._received = self._around.clock.seconds()
+        self._received = self._looked = self._around.clock.seconds()
         self._announcement = Announcement(self._around.now, self._invite.trying)
         self._invite.defer(_LONGEST_SILENCE, self._slow)
         return Deferred.fromCoroutine(self._begin()).addErrback(self._beginFailed)
@@ -131,8 +138,11 @@ class Opening:
         """
         The INVITE has had no answer for so long that it is to be told 100.
         """
-        # Else the answer is being saved, and comes as soon as a 100 might.
-        if self._response is None:
+        now = self._around.clock.seconds()
+        late, self._looked = now - self._looked - INVITE_TRYING > _LATE, now
+        # With a response the answer is being saved, and comes as soon as a 100 might.
+        if self._response is None and not (late or self._announced):
+            self._announced = True
             response = interrupted(self._call.dialog, self._invite.request)
             self._announcement.ask(self._saving.early(self._invite, response))
 

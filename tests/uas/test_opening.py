@@ -125,6 +125,27 @@ class OpeningTests(RecorderTestCase):
         self.assertEqual(refused.status, 503)
         self.assertEqual(self.successResultOf(self.house.store.list()), [])
 
+    def test_late(self) -> None:
+        """
+        Where it is the process that is late there is no other save: the 100 goes out
+        after a second, or once the process is in time again.
+        """
+        for steps, saved in (([0.3, 0.3, 0.3], 0), ([0.3, 0.3, 0.2], 1)):
+            self.src = Src(self.house, callID=f"of {saved}")
+            self.house.store.saved.clear()
+            self.house.workers.held = []
+            self.assertEqual(self.src.send(self.src.make("INVITE", body=(offer(), None))), [])
+            self.house.clock.pump(steps)
+            self.assertEqual(len(self.house.store.saved), saved)
+            self.house.clock.advance(0.3)
+            [trying] = self.house.wire.take()
+            assert isinstance(trying, Response)
+            self.assertEqual(trying.status, 100)
+            self.house.workers.finish()
+            [ok] = self.house.wire.take()
+            self.src.toTag = ok.toTag
+            self.src.ack()
+
     def test_slowAndSearching(self) -> None:
         """
         While it is looked for a recording to go on with there is nothing to be saved.
