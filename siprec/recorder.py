@@ -33,7 +33,7 @@ from siprec.uas.bodies import Bodies
 from siprec.uas.call import Call
 from siprec.uas.capacity import Capacity, streamsAsked, unavailable
 from siprec.uas.contact import contactOf
-from siprec.uas.finals import adopt
+from siprec.uas.finals import remember
 from siprec.uas.outside import answerOptions, notKnown, refuse
 from siprec.uas.peerlist import PeerList
 from siprec.uas.peers import Peers
@@ -251,7 +251,7 @@ class Recorder:
         Answer copies of the last requests of a call that is over, or does not
         go on here, as another process would have.
         """
-        adopt(snapshot.dialog.finals, self._around.now(), self._layer.adopt)
+        remember(snapshot.dialog.finals, self._around.now(), self._layer.adopt)
 
     def has(self, request: Request) -> bool:
         """

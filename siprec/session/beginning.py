@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from siprec.ids import newRecordingID
 from siprec.metadata.masking import NO_MASK, Mask
+from siprec.session.announcing import Announcement
 from siprec.session.equipment import Equipment
 from siprec.session.files import RecordingFiles, createRecording, removeRecording
 from siprec.session.live import Document, LiveRecording, StreamRequest
@@ -61,6 +62,7 @@ class Beginning:
         documents: list[Document],
         advertise: str,
         bind: str,
+        announcement: Announcement | None = None,
     ) -> LiveRecording:
         """
         See L{siprec.session.recordings.Recordings.begin}.
@@ -75,7 +77,14 @@ class Beginning:
             sip=sip,
         )
         live = self.live(recording, advertise, bind, headers)
-        await self._open(live, streams, documents)
+        if announcement is not None:
+            announcement.made(live, self.equipment.store)
+        try:
+            await self._open(live, streams, documents)
+        except BaseException:
+            if announcement is not None:
+                await announcement.withdraw()
+            raise
         return live
 
     def live(

@@ -17,6 +17,7 @@ from siprec.ids import NodeID, RecordingID
 from siprec.media.interfaces import ICapturedStream
 from siprec.metadata.masking import NO_MASK, Mask
 from siprec.session.abandoned import Abandoned
+from siprec.session.announcing import Announcement
 from siprec.session.beginning import Beginning, NoRoom
 from siprec.session.disk import Disk
 from siprec.session.equipment import Equipment
@@ -130,8 +131,7 @@ class Recordings(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop looking after the disk.  The recordings have been ended before, by
-        whoever owns their dialogs.
+        Stop looking after the disk.  Whoever owns their dialogs has ended the recordings.
         """
         super().stopService()
         ends = [maybeDeferred(each.stopService) for each in (self.disk, self.syncing)]
@@ -184,6 +184,7 @@ class Recordings(Service):
         documents: list[Document],
         advertise: str,
         bind: str,
+        announcement: Announcement | None = None,
     ) -> LiveRecording:
         """
         Begin a recording: bind ports, make its directory, start the capture.
@@ -192,12 +193,14 @@ class Recordings(Service):
         @param headers: of the INVITE, for the vendors' fields.
         @param advertise: the address for the SDP.
         @param bind: the local address to bind.
+        @param announcement: for the store, should it take long.
         @raise siprec.media.ports.NoFreePorts: not all ports could be had.
-        @raise NoRoom: sockets or files could not be made.  In every case
-            nothing is left behind.
+        @raise NoRoom: sockets or files could not be made.  Nothing is ever left behind.
         """
         return await self._begun(
-            self._resources().begin(callID, sip, headers, streams, documents, advertise, bind)
+            self._resources().begin(
+                callID, sip, headers, streams, documents, advertise, bind, announcement
+            )
         )
 
     async def resume(
@@ -246,8 +249,7 @@ class Recordings(Service):
 
     def isWaiting(self, live: LiveRecording) -> bool:
         """
-        @return: whether a recording whose call is over could still go on in
-            another session.
+        @return: whether a recording whose call is over could still go on in another session.
         """
         return live in self._abandoned
 
@@ -284,8 +286,7 @@ class Recordings(Service):
 
     async def save(self, live: LiveRecording, dialog: DialogInfo) -> None:
         """
-        Save the call's snapshot.  A store that is away costs a log entry, never
-        the call.
+        Save the call's snapshot.  A store that is away costs a log entry, never the call.
         """
         if live.recording.id not in self.recordings:
             return  # it has been let go, or has ended
@@ -339,9 +340,8 @@ class Recordings(Service):
             return
         live.files = None
         stopping = Deferred.fromCoroutine(live.stopCapture(0.0, "fenced"))
-        stopping.addCallback(
-            lambda _: self._equipment.workers.run(self._equipment.running.remove, identity)
-        )
+        unmark = self._equipment.running.remove
+        stopping.addCallback(lambda _: self._equipment.workers.run(unmark, identity))
         stopping.addErrback(
             lambda failure: log.failure("{recording}: not let go", failure, recording=identity)
         )

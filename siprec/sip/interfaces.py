@@ -2,6 +2,8 @@
 What the parts of the SIP stack promise each other.
 """
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
@@ -116,6 +118,26 @@ class IServerTransaction(Interface):
 
         @raise ValueError: a 1xx or a 408 to a request other than INVITE (RFC
             4320 section 4); the layer sends 100 by itself.
+        """
+
+    def defer(seconds: float, onSlow: Callable[[], None] | None = None) -> None:
+        """
+        Do not send 100 to this INVITE yet when it has had no answer for 0.2 s: from the
+        100 on the peer does not repeat it, which costs it its answer if this process ends.
+
+        @param seconds: when the 100 is to go out at the latest, from when the INVITE came.
+        @param onSlow: called in place of the 100, and again each 0.2 s until it goes out.
+        """
+
+    def trying() -> None:
+        """
+        Send 100, unless that or a final response was sent.
+        """
+
+    def repeat() -> None:
+        """
+        Send the last response again, as if a copy of the request had come; a 2xx to an
+        INVITE is not repeated by this.
         """
 
 

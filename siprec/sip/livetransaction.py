@@ -41,6 +41,12 @@ OTHER_TRYING = 7 * T1
 _LAST = ("H", "J", "L")
 
 
+def _nothing() -> None:
+    """
+    Nobody has anything to do before the 100.
+    """
+
+
 def _serialized(message: Request | Response | bytes) -> bytes:
     return message if isinstance(message, bytes) else message.serialize()
 
@@ -71,13 +77,14 @@ class ServerTransaction:
         self._around = around
         self._onAck = onAck
         self._onEnd = onEnd
-        self._restored = False
+        self._latest, self._onSlow = 0.0, _nothing
+        self._restored = self._tried = False
         invite = request.method == "INVITE"
         make = inviteServer if invite else nonInviteServer
         self._machine: Server = make(flow.reliable)
         self._runner = TransactionRunner(around.clock, self._machine, self._perform)
         self._started = around.clock.seconds()
-        self._runner.startTimer("100", INVITE_TRYING if invite else OTHER_TRYING, self._trying)
+        self._runner.startTimer("100", INVITE_TRYING if invite else OTHER_TRYING, self._slow)
 
     @property
     def answered(self) -> bool:
@@ -132,10 +139,31 @@ class ServerTransaction:
             self.toTag = response.toTag or self.toTag
         self._answer(response)
 
+    def defer(self, seconds: float, onSlow: Callable[[], None] | None = None) -> None:
+        """
+        See L{IServerTransaction.defer}.
+        """
+        self._latest, self._onSlow = seconds, onSlow or _nothing
+
+    def trying(self) -> None:
+        """
+        See L{IServerTransaction.trying}.
+        """
+        if not (self._tried or self.answered):
+            self._tried = True
+            self._trying()
+
+    def repeat(self) -> None:
+        """
+        See L{IServerTransaction.repeat}.
+        """
+        self._runner.run(self._machine.again())
+
     def stop(self) -> None:
         """
         Forget all timers, and send nothing more.
         """
+        self._tried = True
         self._runner.stop()
 
     def _answer(self, response: Response) -> None:
@@ -150,12 +178,20 @@ class ServerTransaction:
         else:
             self._around.responses[str(status)] += 1
             if status >= 200:
-                self.status = status
+                self.status, self._onSlow = status, _nothing
         self._runner.run(effects)
 
     def _finally(self, response: Response) -> list[Effect]:
         give = self._machine.accepted if response.status < 300 else self._machine.rejected
         return give(response.serialize())
+
+    def _slow(self) -> None:
+        left = self._started + self._latest - self._around.clock.seconds()
+        if left <= 0:
+            self.trying()
+        else:
+            self._runner.startTimer("100", min(left, INVITE_TRYING), self._slow)
+            self._onSlow()
 
     def _trying(self) -> None:
         response = makeResponse(self.request, 100)

@@ -103,7 +103,7 @@ class Call:
         @param bodies: what is in it.
         @return: fires when it has been answered.
         """
-        return self._open(Opening(self._around, self, invite, bodies))
+        return self._open(Opening(self._around, self, invite, bodies, self._saving))
 
     def takeOver(self, invite: IServerTransaction, bodies: Bodies, old: Call) -> Deferred[None]:
         """
@@ -114,7 +114,7 @@ class Call:
         """
         # What is received already needs no further room.
         self.negotiation.policy = old.negotiation.policy
-        return self._open(Replacement(self._around, self, invite, bodies, old))
+        return self._open(Replacement(self._around, self, invite, bodies, self._saving, old))
 
     def _open(self, opening: Opening) -> Deferred[None]:
         self._course.opening, self._unanswered = opening, True

@@ -24,6 +24,10 @@ log = Logger()
 #: L{siprec.sip.layer.SipLayer.adopt}.
 Adopt = Callable[[Request, Flow, Response, float], IServerTransaction]
 
+# Seconds for which an INVITE that was told 100 is waited for by who sent it: a proxy does
+# for three minutes (RFC 3261 section 16.6, timer C).
+_PATIENCE = 180.0
+
 # How many are kept: a record is written again with each change of the call.
 _KEPT = 8
 
@@ -81,6 +85,16 @@ def adopt(
     return adopted
 
 
+def remember(finals: Iterable[FinalResponse], now: float, put: Adopt) -> None:
+    """
+    L{adopt} those of a call that does not go on.  A refusal of its first INVITE is given
+    unasked: who was told 100 does not ask again.
+    """
+    for _, transaction, response in adopt(finals, now, put):
+        if transaction.request.toTag is None and response.status >= 300:
+            transaction.repeat()
+
+
 @define(eq=False, repr=False)
 class Finals:
     """
@@ -99,12 +113,18 @@ class Finals:
         return tuple(each for each in self._kept if each.until > now)
 
     def add(
-        self, transaction: IServerTransaction, response: Response, offers: bool = False
+        self,
+        transaction: IServerTransaction,
+        response: Response,
+        offers: bool = False,
+        early: bool = False,
     ) -> None:
         """
         A request is about to be given this final response.
 
         @param offers: whether that carries an offer of ours.
+        @param early: it is to be given by another process only, should this one end
+            before it has an answer; the INVITE is about to be told 100.
         """
         cseq = response.cseq
         final = FinalResponse(
@@ -113,11 +133,11 @@ class Finals:
             request=_head(transaction.received),
             flow=plainFlow(transaction.flow),
             response=response.serialize(),
-            until=self._now() + LIFETIME,
+            until=self._now() + (_PATIENCE if early else LIFETIME),
             awaitsACK=cseq.method == "INVITE" and response.status < 300,
             offers=offers,
         )
-        # A CANCEL may have had an INVITE refused that was to be accepted.
+        # It may have changed: a CANCEL has an INVITE refused that was to be accepted.
         others = [
             each for each in self.kept if (each.cseq, each.method) != (cseq.number, cseq.method)
         ]

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 
 from siprec.media.ports import NoFreePorts
 from siprec.sdp.model import SessionDescription
+from siprec.session.announcing import Announcement
 from siprec.session.correlation import keysOf
 from siprec.session.life import Reject
 from siprec.session.live import Document, LiveRecording, StreamRequest
@@ -21,17 +22,27 @@ from siprec.session.recordings import NoRoom
 from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
 from siprec.sip.interfaces import IServerTransaction
+from siprec.sip.livetransaction import INVITE_TRYING
 from siprec.sip.message import Request, Response
 from siprec.sip.sessiontimer import TimerSettings, TooSmall, negotiate
 from siprec.uas.around import RETRY_AFTER, Surroundings
 from siprec.uas.bodies import Bodies
 from siprec.uas.negotiation import Negotiation
-from siprec.uas.responses import ok, refusal
+from siprec.uas.responses import interrupted, ok, refusal
+from siprec.uas.saving import Saving
 from siprec.uas.sessionclock import SessionClock
 
 log = Logger()
 
 _TIMER = TimerSettings()
+
+# Seconds after which a first INVITE is told 100, whatever is to be done before: who hears
+# nothing for longer may look for another server.
+_LONGEST_SILENCE = 1.0
+
+# A timer that is late by more seconds says that it is this process which is slow, not the
+# disk: then there is no time for another save.
+_LATE = 0.05
 
 # Lines of an offer of ours where the metadata says nothing: one for each side of
 # a call.
@@ -107,15 +118,33 @@ class Opening:
     _call: Opened
     _invite: IServerTransaction
     _bodies: Bodies
+    _saving: Saving
+    _announcement: Announcement = field(init=False)
     _response: Response | None = field(default=None, init=False)
     _received: float = field(init=False)
+    _looked: float = field(init=False)
+    _announced: bool = field(default=False, init=False)
 
     def begin(self) -> Deferred[None]:
         """
         @return: fires when the INVITE has been answered, in whatever way.
         """
-        self._received = self._around.clock.seconds()
+        self._received = self._looked = self._around.clock.seconds()
+        self._announcement = Announcement(self._around.now, self._invite.trying)
+        self._invite.defer(_LONGEST_SILENCE, self._slow)
         return Deferred.fromCoroutine(self._begin()).addErrback(self._beginFailed)
+
+    def _slow(self) -> None:
+        """
+        The INVITE has had no answer for so long that it is to be told 100.
+        """
+        now = self._around.clock.seconds()
+        late, self._looked = now - self._looked - INVITE_TRYING > _LATE, now
+        # With a response the answer is being saved, and comes as soon as a 100 might.
+        if self._response is None and not (late or self._announced):
+            self._announced = True
+            response = interrupted(self._call.dialog, self._invite.request)
+            self._announcement.ask(self._saving.early(self._invite, response))
 
     async def _begin(self) -> None:
         call, request = self._call, self._invite.request
@@ -180,6 +209,7 @@ class Opening:
             documents=documents,
             advertise=advertise,
             bind=bind,
+            announcement=self._announcement,
         )
 
     def _describe(self, live: LiveRecording) -> SessionDescription:

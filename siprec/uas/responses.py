@@ -4,12 +4,17 @@ The responses within a call's dialog.
 
 from __future__ import annotations
 
+import random
+
 from siprec.sip.dialog import Dialog
 from siprec.sip.message import Request, Response
 from siprec.sip.sessiontimer import Agreed
 from siprec.uas.admission import ALLOW, SUPPORTED
 from siprec.uas.around import warning
 from siprec.uas.bodies import ACCEPT
+
+# Seconds.
+_LATEST = 10
 
 
 def ok(
@@ -26,6 +31,16 @@ def ok(
         headers += timer.headers
     contentType = "application/sdp" if body else None
     return dialog.response(request, 200, headers=headers, body=body, contentType=contentType)
+
+
+def interrupted(dialog: Dialog, request: Request) -> Response:
+    """
+    Make what a process answers to an INVITE that an earlier one had taken, and not
+    answered: the peer may ask again.
+    """
+    # RFC 3261 section 21.5.1; those of one node must not come all at once.
+    after = random.randint(0, _LATEST)
+    return refusal(dialog, request, 500, "the node was restarted", retryAfter=after)
 
 
 def refusal(

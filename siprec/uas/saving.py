@@ -14,6 +14,8 @@ from siprec.session.live import LiveRecording
 from siprec.session.model import DialogInfo
 from siprec.sip.dialog import Dialog
 from siprec.sip.flow import Flow
+from siprec.sip.interfaces import IServerTransaction
+from siprec.sip.message import Response
 from siprec.uas.around import Surroundings
 from siprec.uas.finals import Finals
 from siprec.uas.negotiation import Negotiation
@@ -68,9 +70,19 @@ class Saving:
         """
         live = self._call.live
         if live is not None:
-            await self._around.service.save(live, self._dialog())
+            await self._around.service.save(live, self.dialog())
 
-    def _dialog(self) -> DialogInfo:
+    def early(self, transaction: IServerTransaction, response: Response) -> DialogInfo:
+        """
+        The first INVITE is about to be told 100.
+
+        @param response: for another process to give; see L{Finals.add}.
+        @return: as of L{dialog}, with that.
+        """
+        self._finals.add(transaction, response, early=True)
+        return self.dialog()
+
+    def dialog(self) -> DialogInfo:
         """
         @return: all that another process needs to go on with the dialog.
         """

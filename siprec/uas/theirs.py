@@ -26,6 +26,9 @@ from siprec.uas.sessionclock import SessionClock
 
 _TIMER = TimerSettings()
 
+# Seconds after which a re-INVITE is told 100: a save is waited for up to two.
+_LONGEST_SILENCE = 2.5
+
 # How many digits told by INFO are kept: each makes what is saved of the call longer.
 _MOST_DIGITS = 1000
 
@@ -128,6 +131,10 @@ class TheirRequests:
         """
 
         self._waiting.append(request.cseq.number)
+        if request.method == "INVITE":
+            # It waits for the store only.  Until that has the answer, another process has
+            # to rely on a copy, and whoever is told 100 sends none.
+            transaction.defer(_LONGEST_SILENCE)
 
         def take() -> Deferred[None]:
             self._waiting.remove(request.cseq.number)

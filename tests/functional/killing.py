@@ -9,6 +9,8 @@ import hashlib
 import json
 import os
 from collections import Counter
+from collections.abc import Callable, Coroutine
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -18,6 +20,7 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 
 from siprec.session.manifest import Manifest, readManifest
 from siprec.sip.errors import SipError
+from siprec.sip.message import Response
 from siprec.testing.call import CallFailed, RecordingCall
 from siprec.testing.client import RecordingClient
 from siprec.testing.offer import makeMetadata
@@ -76,23 +79,27 @@ class Caller:
             await pause(self._chance.uniform(0.0, 0.5))
             match self._chance.choice(("reinvite", "hold", "metadata", "nothing")):
                 case "reinvite":
-                    await call.reinvite(direction="sendonly")
+                    await self._ask(lambda: call.reinvite(direction="sendonly"))
                 case "hold":
-                    await call.reinvite(direction="inactive")
+                    await self._ask(lambda: call.reinvite(direction="inactive"))
                 case "metadata":
                     labels = [leg.label for leg in call.legs]
-                    await call.update(makeMetadata(("Ann", "Zoe"), labels))
-        await self._hangUp(call)
+                    metadata = makeMetadata(("Ann", "Zoe"), labels)
+                    await self._ask(partial(call.update, metadata))
+        await self._ask(call.bye)
 
     def _play(self, call: RecordingCall) -> None:
         payloads = [None if leg.remote is None else _PAYLOAD for leg in call.legs]
         playing: Deferred[Any] = call.play(payloads)
         playing.addErrback(lambda failure: failure.trap(CancelledError))
 
-    async def _hangUp(self, call: RecordingCall) -> None:
+    async def _ask(self, send: Callable[[], Coroutine[Any, Any, Response]]) -> None:
+        """
+        Send a request, and once more if the answer says when.
+        """
         for _ in range(3):
-            response = await call.bye()
-            self.counted[f"BYE: {response.status}"] += 1
+            response = await send()
+            self.counted[f"{response.cseq.method}: {response.status}"] += 1
             after = response.headers.get("Retry-After")
             if response.status != 500 or after is None:
                 return

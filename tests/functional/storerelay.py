@@ -1,6 +1,7 @@
 """
-A way to a store that may let requests pass, and no replies: so a node can be
-caught between what it has written and what it does because of that.
+A way to a store that may let requests pass, and no replies, or those one after the
+other: so a node can be caught between what it has written and what it does because of
+that.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class _End(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         if self.replies and self.relay.holding:
+            self.relay.held.append((self, data))
             return
         if self.peer is None:
             self.waiting.append(data)
@@ -54,11 +56,14 @@ class StoreRelay:
     """
     Listens on a port of its own, and relays to a server's.
 
-    @ivar holding: whether replies are lost.
+    @ivar holding: whether replies are kept back; those are lost unless L{letPass} is
+        called before it ends.
+    @ivar held: who got what meanwhile.
     """
 
     def __init__(self, port: int) -> None:
         self.holding = False
+        self.held: list[tuple[_End, bytes]] = []
         self._server = port
         factory = Factory.forProtocol(lambda: _End(self, replies=False))
         self._port: Any = reactor.listenTCP(0, factory, interface=HOST)
@@ -69,6 +74,15 @@ class StoreRelay:
         The store's address by this way.
         """
         return f"redis://{HOST}:{self._port.getHost().port}/0"
+
+    def letPass(self) -> None:
+        """
+        Let those replies pass that have been kept back until now.
+        """
+        held, self.held = self.held, []
+        for end, data in held:
+            if end.peer is not None:
+                end.peer.transport.write(data)
 
     def connect(self, asking: _End) -> None:
         """

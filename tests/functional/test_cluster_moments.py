@@ -57,7 +57,10 @@ class MomentTests(_AnswersTests):
         self.addCleanup(self.relay.close)
         root = os.path.abspath(self.mktemp())
         heir = NodeProcess(
-            root, rtp="33900-33999", nodeID="heir", options=("--store", self.server.url)
+            root,
+            rtp="33900-33999",
+            nodeID="heir",
+            options=(*self.options(), "--store", self.server.url),
         )
         self.node = Mortal(root, rtp=self.ports, options=self.options(), heir=heir)
         for each in (self.node, heir):

@@ -56,15 +56,17 @@ class AnswersTests(TestCase):
     """
 
     ports = "33600-33799"
+    # It looks for no former session: of an INVITE the first that it asks the store is to
+    # be the save.
+    config = "[cluster]\nstitch_window = 0\n"
 
     def options(self) -> tuple[str, ...]:
         """
-        @return: of the node that is caught.  It looks for no former session: of an INVITE
-            the first that it asks the store is to be the save.
+        @return: of the node that is caught.
         """
         path = os.path.abspath(self.mktemp())
         with open(path, "w") as file:
-            file.write("[cluster]\nstitch_window = 0\n")
+            file.write(self.config)
         return "--config", path, "--store", self.relay.url
 
     async def begin(self) -> Wire:
@@ -94,6 +96,14 @@ class AnswersTests(TestCase):
         found = [decode(blob).snapshot for blob in blobs if blob is not None]
         return found[0] if found else None
 
+    async def died(self) -> None:
+        """
+        Kill the node, and start it again.
+        """
+        await self.node.kill()
+        self.relay.holding = False
+        await self.node.start()
+
     def promised(self, method: str, number: int) -> bytes | None:
         """
         @return: the final response that the store knows of a request.
@@ -119,9 +129,7 @@ class AnswersTests(TestCase):
         # Another node may give it as soon as this one is dead.
         finals = [each for _, each in wire.received[before:] if each.status >= 200]
         self.assertEqual(finals, [])
-        await self.node.kill()
-        self.relay.holding = False
-        await self.node.start()
+        await self.died()
         return answer
 
     async def copies(self, wire: Wire, method: str, number: int, count: int) -> list[bytes]:
@@ -222,6 +230,68 @@ class AnswersTests(TestCase):
         kinds = [each["type"] for each in manifest["events"]]
         self.assertEqual(kinds.count("streamPaused"), 1)
         self.assertEqual(len(manifest["metadata"]), 2)
+
+    async def test_told100(self) -> None:
+        """
+        Killed when a first INVITE was told 100 and its recording was being begun: it gets
+        500 with Retry-After, unasked, until its ACK.  What was begun is finished, and the
+        client that asks again is recorded.
+        """
+        # It looks for a former session, and waits for that.
+        self.config = "[cluster]\nstitch_window = 1\n"
+        wire = await self.begin()
+        invite = wire.request("INVITE", "one", body=multipart())
+        self.relay.holding = True
+        wire.send(invite)
+        await pause(0.5)
+        while not self.promised("INVITE", 1):
+            self.relay.letPass()
+            await pause(0.1)
+        await wire.answer("one", "INVITE", 100)
+        self.assertEqual(wire.responses("one", "INVITE"), [])
+        await self.died()
+        refused = await wire.answer("one", "INVITE", 500)
+        self.assertTrue(0 <= int(refused.headers.get("Retry-After") or -1) <= 10)
+        branch = refused.via.branch
+        wire.send(wire.request("ACK", "one", toTag=refused.toTag, branch=branch))
+        [manifest] = await self.node.finished()
+        self.assertEqual((manifest["state"], manifest["endReason"]), ("incomplete", "nodeDied"))
+        count = len(wire.responses("one", "INVITE", 500))
+        wire.send(wire.request("INVITE", "one", 2, body=multipart()))
+        tag = (await wire.answer("one", "INVITE", 200)).toTag
+        wire.send(wire.request("ACK", "one", 2, toTag=tag, branch="z9hG4bKack"))
+        await wire.hangUp("one", tag, 3)
+        manifests = await self.node.finished(2)
+        found = sorted(each["endReason"] for each in manifests)
+        self.assertEqual(found, ["bye", "nodeDied"])
+        self.assertEqual(len(wire.responses("one", "INVITE", 500)), count)
+        await eventually("an empty store", lambda: self.snapshot() is None)
+        self.assertEqual(await self.node.metric("siprec_unhandled_errors_total"), 0)
+
+    async def test_reinviteNotSaved(self) -> None:
+        """
+        Killed when a re-INVITE waits for its turn, of which the store knows nothing: it
+        was not told 100, so its copies come, and are taken.
+        """
+        wire = await self.begin()
+        tag, _ = await self.established(wire)
+        update = wire.request("UPDATE", "one", 2, toTag=tag)
+        reinvite = wire.request("INVITE", "one", 3, toTag=tag, body=multipart(sdp=HELD))
+        self.relay.holding = True
+        wire.send(update)
+        wire.send(reinvite)
+        await eventually("the UPDATE in the store", lambda: self.promised("UPDATE", 2))
+        await pause(1.0)
+        trying = [each.cseq.number for _, each in wire.responses("one", "INVITE", 100)]
+        self.assertNotIn(3, trying)
+        await self.died()
+        wire.send(reinvite)
+        await self.copies(wire, "INVITE", 3, 1)
+        wire.send(wire.request("ACK", "one", 3, toTag=tag, branch="z9hG4bKack2"))
+        await self.ended(wire, tag, 4)
+        [manifest] = self.node.recordings()
+        kinds = [each["type"] for each in manifest["events"]]
+        self.assertEqual(kinds.count("streamPaused"), 1)
 
     async def byeAgain(self, wire: Wire, bye: bytes, answer: bytes) -> None:
         """

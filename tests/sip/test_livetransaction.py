@@ -65,6 +65,64 @@ class ServerTransactionTests(SynchronousTestCase):
         self.assertEqual((trying.status, trying.toTag), (100, None))
         self.assertEqual(trying.headers.get("Timestamp"), "54.2 0.200")
 
+    def test_D1_tryingOnceSaved(self) -> None:
+        """
+        Whoever wants to do something before the 100 is asked to after 200 ms, and again;
+        the 100 goes out when that is done, and once.
+        """
+        transaction, slow = self.make(), list[float]()
+        transaction.defer(5.0, lambda: slow.append(self.clock.seconds()))
+        self.clock.advance(0.2)
+        self.assertEqual((slow, self.wire.sent), ([0.2], []))
+        self.clock.advance(0.2)
+        transaction.trying()
+        transaction.trying()
+        self.assertEqual(self.wire.statuses(), [100])
+        self.clock.advance(10)
+        self.assertEqual((slow, self.wire.sent), ([0.2, 0.4], []))
+
+    def test_D1_tryingAtLast(self) -> None:
+        """
+        It goes out in the end, whatever is still to be done.
+        """
+        for seconds, found in ((1.0, [100]), (0.1, [])):
+            self.make().defer(seconds)
+            self.clock.advance(0.19)
+            self.assertEqual(self.wire.sent, [])
+            self.clock.pump([0.02, 0.78])
+            self.assertEqual(self.wire.statuses(), [100][len(found) :])
+            self.clock.advance(0.02)
+            self.assertEqual(self.wire.statuses(), found)
+
+    def test_tryingTooLate(self) -> None:
+        """
+        There is no 100 after the final answer, nor when somebody else answers.
+        """
+        transaction = self.make()
+        transaction.respond(answer(transaction.request, 200))
+        transaction.trying()
+        self.assertEqual(self.wire.statuses(), [200])
+        other = self.make()
+        other.stop()
+        other.trying()
+        self.clock.advance(2)
+        self.assertEqual((self.wire.sent, self.responses), ([], {"200": 1}))
+
+    def test_repeat(self) -> None:
+        """
+        A rejection can be sent again unasked, until its ACK; a 2xx is its user's.
+        """
+        transaction = self.make()
+        transaction.respond(answer(transaction.request, 486))
+        transaction.repeat()
+        self.assertEqual(self.wire.statuses(), [486, 486])
+        transaction.acknowledge(request("ACK", toTag="srs1"))
+        transaction.repeat()
+        accepted = self.make()
+        accepted.respond(answer(accepted.request, 200))
+        accepted.repeat()
+        self.assertEqual(self.wire.statuses(), [200])
+
     def test_noTryingAfterAnswer(self) -> None:
         """
         An INVITE that is answered in time gets no 100.

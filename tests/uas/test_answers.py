@@ -4,6 +4,8 @@ Tests for L{siprec.uas.answers}.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import define, field
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -42,6 +44,21 @@ class _Transaction:
         See L{IServerTransaction.respond}.
         """
         self.answers.append(response)
+
+    def defer(self, seconds: float, onSlow: Callable[[], None] | None = None) -> None:
+        """
+        See L{IServerTransaction.defer}.
+        """
+
+    def trying(self) -> None:
+        """
+        See L{IServerTransaction.trying}.
+        """
+
+    def repeat(self) -> None:
+        """
+        See L{IServerTransaction.repeat}.
+        """
 
 
 def _invite(number: int) -> tuple[_Transaction, Response]:

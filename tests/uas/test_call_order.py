@@ -52,6 +52,41 @@ class OrderTests(RecorderTestCase):
         self.assertEqual(self.house.wait(60), [])
         self.assertEqual(self.house.manifest["state"], "recording")
 
+    def test_D1_trying(self) -> None:
+        """
+        A re-INVITE is not told 100 before the store has its answer: the process may end,
+        and whoever was told 100 would not send it again.
+        """
+        self.src.send(self.src.make("INVITE", body=(offer(*HELD, version=2), None)))
+        self.assertEqual(self.house.wait(2.0), [])
+        self.assertEqual(len(self.saving), 1)
+        self.saving[0].callback(None)
+        self.assertEqual(self._statuses(self.house.wire.take()), [(200, 2)])
+        self.src.ack()
+
+    def test_D1_tryingAtLast(self) -> None:
+        """
+        It is all the same when it waits for longer than for one save.
+        """
+        self.src.send(self.src.make("UPDATE", body=(None, LATER)))
+        self.src.send(self.src.make("INVITE", body=(offer(*HELD, version=2), None)))
+        self.assertEqual(self._statuses(self.house.wait(2.625)), [(100, 3)])
+        self.saving[0].callback(None)
+        self.saving[1].callback(None)
+        self.assertEqual(self._statuses(self.house.wire.take()), [(200, 2), (200, 3)])
+        self.src.ack()
+
+    def test_D1_tryingOthers(self) -> None:
+        """
+        Any other request is sent again whatever it is told (RFC 3261 section 17.1.2.2).
+        """
+        self.src.send(self.src.make("UPDATE", body=(None, LATER)))
+        self.src.send(self.src.make("UPDATE", body=(None, LATER)))
+        self.assertEqual(self._statuses(self.house.wait(3.5)), [(100, 2), (100, 3)])
+        self.saving[0].callback(None)
+        self.saving[1].callback(None)
+        self.house.wire.take()
+
     def test_A37_order(self) -> None:
         """
         Metadata is applied in the order of the CSeq, though the one before is not saved

@@ -20,7 +20,7 @@ from siprec.sip.layer import SipLayer
 from siprec.sip.matching import mergeKey, serverKey
 from siprec.sip.message import Request, Response, makeResponse, parseMessage
 from siprec.testing.fakes import FakeSipTransport
-from siprec.uas.finals import Finals, adopt, deadFlow, plainFlow
+from siprec.uas.finals import Finals, adopt, deadFlow, plainFlow, remember
 from tests.sip.traffic import User
 
 TCP = Flow("TCP", ("192.0.2.1", 5060), ("192.0.2.7", 33000), 9)
@@ -92,6 +92,38 @@ class FinalsTests(SynchronousTestCase):
         self.assertEqual(kept.response, response.serialize())
         self.assertEqual((kept.awaitsACK, kept.offers), (False, False))
         self.assertNotIn(b"v=0", kept.request)
+
+    def test_early(self) -> None:
+        """
+        What another process is to answer to an INVITE that is told 100 is kept for as
+        long as a proxy waits; the answer that is found after all takes its place.
+        """
+        user, request = User(), _request(number=2)
+        SipLayer(Clock(), FakeSipTransport(), user).messageReceived(request, TCP)
+        [transaction] = user.requests
+        for status, early, until in ((500, True, 1180.0), (200, False, 1032.0)):
+            response = makeResponse(transaction.request, status, toTag="ours")
+            self.finals.add(transaction, response, early=early)
+            [kept] = self.finals.kept
+            self.assertEqual((kept.response, kept.until), (response.serialize(), until))
+
+    def test_remember(self) -> None:
+        """
+        Of a call that does not go on, the refusal of its first INVITE is given unasked;
+        the rest when it is asked for.
+        """
+        clock, wire = Clock(), FakeSipTransport()
+        layer = SipLayer(clock, wire, User())
+        self.give(_request(number=2), 200)
+        [accepted] = self.finals.kept
+        self.give(_request("UPDATE", 3), 488)
+        self.give(_request(number=1, via="SIP/2.0/TCP h:5080;branch=z9hG4bKc"), 500)
+        refused = self.finals.kept[-1]
+        later = refused.request.replace(b"sip:srs@192.0.2.1>", b"sip:srs@192.0.2.1>;tag=ours")
+        inDialog = evolve(refused, request=later.replace(b"z9hG4bKc", b"z9hG4bKd"))
+        remember([accepted, inDialog, refused], 1010.0, layer.adopt)
+        self.assertEqual([data for _, data in wire.sent], [refused.response])
+        layer.stop()
 
     def test_awaitsACK(self) -> None:
         """

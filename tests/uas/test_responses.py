@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.sip.message import Request
 from siprec.sip.sessiontimer import Agreed
-from siprec.uas.responses import ok, refusal
+from siprec.uas.responses import interrupted, ok, refusal
 from tests.uas.test_snapshot import DIALOG
 
 _, UPDATE = DIALOG.request("UPDATE")
@@ -44,3 +44,13 @@ class ResponseTests(SynchronousTestCase):
         bare = refusal(DIALOG, REQUEST, 487, None)
         self.assertNotIn("Warning", bare.headers)
         self.assertNotIn("Retry-After", bare.headers)
+
+    def test_D3_500_interrupted(self) -> None:
+        """
+        Who was left without an answer is told when to ask again, each another time
+        (RFC 3261 section 21.5.1).
+        """
+        made = [interrupted(DIALOG, REQUEST) for _ in range(200)]
+        self.assertEqual({each.status for each in made}, {500})
+        waits = {int(each.headers.get("Retry-After") or -1) for each in made}
+        self.assertTrue(len(waits) > 1 and waits <= set(range(11)), waits)

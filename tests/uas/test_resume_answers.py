@@ -320,8 +320,8 @@ class RememberTests(AgainTestCase):
 
     def test_cancelled(self) -> None:
         """
-        A CANCEL that comes when the 200 is saved already takes that back: a
-        copy of the INVITE gets the 487, until the ACK.
+        A CANCEL that comes when the 200 is saved already takes that back: the
+        INVITE gets the 487, unasked and as a copy, until the ACK.
         """
         self.house.store.waiting = []
         request = self.src.make("INVITE", body=(offer(), None))
@@ -335,12 +335,36 @@ class RememberTests(AgainTestCase):
         )
         self.start()
         self.house.recorder.remember(snapshot)
-        [response] = self.src.send(request)
+        [response] = self.house.wire.take()
         assert isinstance(response, Response)
         self.assertEqual((response.status, response.toTag), (487, snapshot.dialog.localTag))
+        self.assertEqual(self.src.send(request), [response])
         kept = request.headers.replacing("CSeq", "1 ACK")
         self.assertEqual(self.src.send(Request("ACK", request.uri, kept)), [])
         self.assertEqual(self.house.wait(60), [])
+
+    def test_opening(self) -> None:
+        """
+        A first INVITE that was told 100 and had no answer gets 500 with Retry-After,
+        unasked, until its ACK; there is no call, and the next INVITE makes one.
+        """
+        self.house.workers.held = []
+        request = self.src.make("INVITE", body=(offer(), None))
+        self.src.send(request)
+        self.assertEqual(len(self.house.wait(0.25)), 1)
+        snapshot = self.kill()
+        self.assertEqual(snapshot.recording.state, "finishing")
+        self.start(60.0)
+        self.house.recorder.remember(snapshot)
+        [response] = self.house.wire.take()
+        assert isinstance(response, Response)
+        self.assertEqual((response.status, response.toTag), (500, snapshot.dialog.localTag))
+        self.assertIsNotNone(response.headers.get("Retry-After"))
+        self.assertEqual(self.house.wait(0.5), [response])
+        kept = request.headers.replacing("CSeq", "1 ACK")
+        self.assertEqual(self.src.send(Request("ACK", request.uri, kept)), [])
+        self.assertEqual(self.house.recorder.calls, {})
+        self.assertEqual(self.src.call().status, 200)
 
     def test_bye(self) -> None:
         """
