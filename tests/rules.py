@@ -188,8 +188,8 @@ _MEDIA = Section(
         Rule(
             "E13",
             "the time line: legs in step within 20 ms, whatever networks and clocks do",
-            "sender reports are kept and not used: the arrivals tell the clocks well enough, "
-            "and reports that were forwarded tell of others",
+            "sender reports are used for the skew and not for where a leg is placed: they tell "
+            "the timestamp of the last packet, and arrivals know it better",
         ),
         Rule("E14", "signs of life of a call without media"),
     ),

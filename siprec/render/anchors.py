@@ -22,6 +22,7 @@ __all__ = [
     "SECOND",
     "STEP",
     "SUSTAINED",
+    "confirmed",
     "offsets",
     "segments",
 ]
@@ -53,6 +54,13 @@ _SKEW = 200e-6
 # What a long call says of its clock it says well: that wanders by no more.
 _WANDER = 40e-6
 _LONG = 600.0 * SECOND
+# The slope of the minima is taken over an eighth of a segment at a time.  A queue, or
+# another route, tilts some of these slopes, a clock that is off all: the middle fifth of
+# them is the clock's if it leads to one place, and a told skew must lead near it.
+_PARTS = 8
+_MIDDLE = (40, 60)
+# What is nearer by the end of a segment is one place.
+_NEAR = 15 * _MS
 # Fewer packets at a time are no proof: one may have a wrong timestamp.
 _FEW = 3
 _ENOUGH = 10
@@ -190,24 +198,49 @@ def segments(
     return np.array(found.number, np.int64), found.aside
 
 
+def confirmed(arrival: _Ints, lowest: _Ints, count: _Ints, skew: float) -> float | None:
+    """
+    Judge what somebody tells the skew of a segment to be.
+
+    Minima that rise may be a clock or a queue, so that they alone follow both in part.
+    Who tells the same as most of them do settles which it is.  But nothing is followed
+    that the minima do not show, and they need to be told nothing that they show anyway.
+
+    @param skew: by how much the minima rise in time; 100 ppm slow is 1e-4.
+    @return: the skew next to it that most of the minima have; C{None} if that is not the
+        same, or they have none in common, or lead to the same place by themselves.
+    """
+    _, times, least = _windows(arrival, lowest, count)
+    lag = len(times) // _PARTS
+    if not lag or abs(skew) > _SKEW:
+        return None
+    slopes = (least[lag:] - least[:-lag]) / (times[lag:] - times[:-lag])
+    low, high = np.percentile(slopes, _MIDDLE).tolist()
+    nearest = min(max(skew, low), high)
+    if max(high - low, abs(nearest - skew)) * times[-1] > _NEAR:
+        return None
+    astray = np.abs(_line(times, least) - _told(times, least, nearest)).max()
+    return nearest if astray > _NEAR else None
+
+
 def offsets(
-    arrival: _Ints, lowest: _Ints, quiet: NDArray[np.bool_], count: _Ints | None = None
+    arrival: _Ints,
+    lowest: _Ints,
+    quiet: NDArray[np.bool_],
+    count: _Ints | None = None,
+    skew: float | None = None,
 ) -> tuple[_Ints, int]:
     """
     The offset of each bin of one segment: constant, unless the sender's clock drifts.
 
     @param quiet: which bins begin after a pause.
     @param count: packets in each bin; C{None}: enough.
+    @param skew: of the sender's clock, if it is known better than from the minima (see
+        L{confirmed}).
     @return: what to add to a timestamp, and how many times that changes.
     """
-    since = np.maximum.accumulate(arrival - arrival[0])
-    starts = np.flatnonzero(np.diff(since // GROUP, prepend=-1))
-    least = np.minimum.reduceat(lowest, starts)
-    if count is not None:
-        proven = np.minimum.reduceat(np.where(count < _FEW, _NEVER, lowest), starts)
-        least = np.where(proven < _NEVER, proven, least)
-    times = since[starts].astype(np.float64)
-    line = _line(times, (least - least[0]).astype(np.float64))
+    starts, times, least = _windows(arrival, lowest, count)
+    line = _line(times, least) if skew is None else _told(times, least, skew)
     offset = np.empty(len(lowest), np.int64)
     ends = np.append(starts[1:], len(lowest)).tolist()
     now, steps, last = float(line[0]), 0, 0.0
@@ -223,7 +256,33 @@ def offsets(
             silence = np.flatnonzero(quiet[begin:end])
             offset[begin + (int(silence[0]) if len(silence) else 0) : end] = int(now)
         last = time
-    return offset + least[0], steps
+    return offset + lowest[0], steps
+
+
+def _windows(
+    arrival: _Ints, lowest: _Ints, count: _Ints | None
+) -> tuple[_Ints, NDArray[np.float64], NDArray[np.float64]]:
+    """
+    @return: the bin that each L{GROUP} begins with, when that is, after the first one,
+        and the minimum of it, above the first bin's.
+    """
+    since = np.maximum.accumulate(arrival - arrival[0])
+    starts = np.flatnonzero(np.diff(since // GROUP, prepend=-1))
+    least = np.minimum.reduceat(lowest, starts)
+    if count is not None:
+        proven = np.minimum.reduceat(np.where(count < _FEW, _NEVER, lowest), starts)
+        least = np.where(proven < _NEVER, proven, least)
+    return starts, since[starts].astype(np.float64), (least - lowest[0]).astype(np.float64)
+
+
+def _told(
+    times: NDArray[np.float64], least: NDArray[np.float64], skew: float
+) -> NDArray[np.float64]:
+    """
+    @return: the highest straight line of that slope below all minima.
+    """
+    line: NDArray[np.float64] = skew * times + (least - skew * times).min()
+    return line
 
 
 def _line(times: NDArray[np.float64], least: NDArray[np.float64]) -> NDArray[np.float64]:

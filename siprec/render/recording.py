@@ -325,6 +325,7 @@ def _describe(stream: Stream, unsent: int) -> dict[str, Any]:
         "jitter": round(longest.jitter, 6) if longest else 0.0,
         "firstPacket": moment(stream.firstArrival),
         "lastPacket": moment(stream.lastArrival),
+        "clock": stream.clock,
     }
     if main is not None:
         described["codec"] = main.codec

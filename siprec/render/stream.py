@@ -22,6 +22,7 @@ from siprec.render.decode import PayloadFormat, formatsFor, unasked
 from siprec.render.digits import Digits
 from siprec.render.masks import Masks
 from siprec.render.mixing import Mixer
+from siprec.render.reports import ReportLog
 from siprec.render.runs import Run
 from siprec.render.seams import Extent
 from siprec.render.sequence import Rows, Sequencer
@@ -126,8 +127,8 @@ class Stream:
         """
         Count the packets and measure when they came.
         """
-        sequencer = Sequencer()
-        for file, table, ticks in self._tables(sequencer, self.unreadable):
+        sequencer, reports = Sequencer(), ReportLog()
+        for file, table, ticks in self._tables(sequencer, self.unreadable, reports):
             self._note(table)
             clock = self._clocks(table)
             for found in sequencer.feed(table, ticks):
@@ -138,6 +139,8 @@ class Stream:
                 self._listen(table, found)
                 self.payloadTypes.subtract(table.payloadType[rows[found.again]].tolist())
         self.ignored = sequencer.ignored
+        for survey in self.surveys:
+            survey.reports = reports.of(survey.run.ssrc)
 
     def _listen(self, table: RTPTable, found: Rows) -> None:
         """
@@ -166,6 +169,18 @@ class Stream:
                     Extent(int(file.min()), int(file.max()), int(begin.min()), int(end.max()))
                 )
         return extents
+
+    @property
+    def clock(self) -> str | None:
+        """
+        By what the sender's clock was judged, after L{place}: C{arrivals}, or C{reports}
+        as well; C{None} if nothing came.
+        """
+        placements = [each for each in self.placements if each is not None]
+        if not placements:
+            return None
+        reported = any(part.reported for each in placements for part in each.segments)
+        return "reports" if reported else "arrivals"
 
     def place(self, zero: int, rate: int) -> None:
         """
@@ -198,9 +213,13 @@ class Stream:
                 mixer.write(table, found)
 
     def _tables(
-        self, sequencer: Sequencer, unreadable: list[Unreadable]
+        self,
+        sequencer: Sequencer,
+        unreadable: list[Unreadable],
+        reports: ReportLog | None = None,
     ) -> Iterator[tuple[int, RTPTable, _Ints]]:
         """
+        @param reports: takes the sender reports.
         @return: all packets with how long they play, and the number of their segment.
         """
         for number, name in self.journals.items():
@@ -212,6 +231,8 @@ class Stream:
                     left = os.fstat(file.fileno()).st_size - (header.size if header else 0)
                 for packets in readJournal(path, CHUNK):
                     left -= int(packets.length.sum()) + RECORD.itemsize * len(packets)
+                    if reports is not None:
+                        reports.add(packets, number)
                     table, _ = parseTable(packets)
                     if len(table):
                         yield number, table, self._ticks(table)

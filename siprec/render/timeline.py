@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from siprec.render.anchors import ABSURD, SECOND, STEP, offsets, segments
 from siprec.render.clocks import Bins
+from siprec.render.reports import Reports
 from siprec.render.runs import MAX_MISORDER, Run
 from siprec.render.sequence import Rows
 
@@ -45,6 +46,7 @@ class Survey:
     @ivar step: how long a packet usually plays, in units of its timestamp.
     @ivar corrections: what to add to the arrivals in each journal, by its number, to
         have them of one clock.
+    @ivar reports: of the source.
     @ivar jitter: interarrival jitter in seconds, as it was at the last packet
         (RFC 3550 section 6.4.1).
     """
@@ -52,6 +54,7 @@ class Survey:
     run: Run
     step: int = field(default=0, init=False)
     corrections: Mapping[int, int] = field(factory=dict, init=False)
+    reports: Reports = field(factory=Reports.none, init=False)
     _bins: list[_Ints] = field(factory=list, init=False)
     _late: list[_Ints] = field(factory=list, init=False)
     _jitter: float = field(default=0.0, init=False)
@@ -197,12 +200,15 @@ class Segment:
     @ivar arrival: of the first packet, nanoseconds since the epoch.
     @ivar aside: a packet or few with an absurd timestamp, not a segment that the
         stream went on with.
+    @ivar reported: whether sender reports told how fast the sender's clock is, and not
+        the arrivals alone.
     """
 
     begin: int
     end: int
     arrival: int
     aside: bool
+    reported: bool
 
 
 @frozen(eq=False)
@@ -262,9 +268,15 @@ def place(survey: Survey, zero: int, rate: int) -> Placement | None:
     starts = np.flatnonzero(np.diff(segment[order], prepend=-1))
     offset = np.empty(len(order), np.int64)
     corrections = 0
+    reports = survey.reports.corrected(survey.corrections)
+    reported = []
     for own in np.split(order, starts[1:]):
-        told = arrival[own], bins[_LOWEST, own], bins[_QUIET, own] > 0, bins[_COUNT, own]
-        offset[own], steps = offsets(*told)
+        lowest, count = bins[_LOWEST, own], bins[_COUNT, own]
+        since = arrival[own] + survey.run.firstArrival
+        skew = reports.skew(since, lowest, count, int(clock[own[0]]))
+        reported.append(skew is not None)
+        quiet = bins[_QUIET, own] > 0
+        offset[own], steps = offsets(arrival[own], lowest, quiet, count, skew)
         corrections += steps
     # Python's numbers: a time since the epoch times a rate is beyond 64 bits.
     values = {each: round((each - zero) * rate / SECOND) for each in set(offset.tolist())}
@@ -275,9 +287,11 @@ def place(survey: Survey, zero: int, rate: int) -> Placement | None:
         np.minimum.reduceat(begin[order], starts).tolist(),
         np.maximum.reduceat(end[order], starts).tolist(),
         (arrival[order[starts]] + survey.run.firstArrival).tolist(),
+        [number in aside for number in range(len(starts))],
+        reported,
         strict=True,
     )
-    parts = [Segment(*times, aside=number in aside) for number, times in enumerate(columns)]
+    parts = [Segment(*each) for each in columns]
     regular = np.array([not part.aside for part in parts])[segment]
     own = segment[regular]
     pause = begin[regular][1:] > end[regular][:-1] + rate // _PAUSE

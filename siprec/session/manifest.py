@@ -78,6 +78,7 @@ UNRENDERED: Mapping[str, object] = {
     "jitter": 0.0,
     "firstPacket": None,
     "lastPacket": None,
+    "clock": None,
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from twisted.trial.unittest import SynchronousTestCase
 
-from siprec.render.anchors import DRIFT, SECOND, offsets, segments
+from siprec.render.anchors import DRIFT, SECOND, confirmed, offsets, segments
 
 _MS = 1_000_000
 
@@ -222,3 +222,72 @@ class OffsetTests(SynchronousTestCase):
         changes = np.flatnonzero(np.diff(found)) + 1
         self.assertIn(int(changes[0]), (97, 107, 90, 80))
         self.assertTrue({97, 107} & set(changes.tolist()))
+
+
+class ConfirmedTests(SynchronousTestCase):
+    """
+    What is followed of a skew that is told (CONFORMANCE E13).
+    """
+
+    def _minima(self, skew: float, queue: Sequence[float], seconds: int = 540) -> None:
+        """
+        @param queue: two times between which 80 ms of delay build up.
+        """
+        times = np.arange(0.0, seconds)
+        noise = np.random.default_rng(1).uniform(0, 2, seconds)
+        delay = np.interp(times, queue, [0, 80]) + noise
+        self.arrival = _ints(times.tolist(), SECOND)
+        self.lowest = _ints((skew * 1000 * times + delay).tolist(), _MS)
+        self.count = np.full(seconds, 50)
+
+    def _confirmed(self, skew: float) -> float | None:
+        return confirmed(self.arrival, self.lowest, self.count, skew)
+
+    def test_E13_confirmed(self) -> None:
+        """
+        A skew that most of the minima have is confirmed, however the rest of them lie, and
+        with it all is where it belongs.
+        """
+        for skew in (1e-4, 0.0, -1e-4):
+            self._minima(skew, (200, 260))
+            found = self._confirmed(skew)
+            assert found is not None
+            self.assertLess(abs(found - skew), 5e-6)
+            quiet = np.zeros(len(self.arrival), np.bool_)
+            offset, _ = offsets(self.arrival, self.lowest, quiet, self.count, found)
+            true = skew * self.arrival
+            self.assertLessEqual(float(np.abs(offset - true).max()), 12 * _MS)
+
+    def test_E13_bounded(self) -> None:
+        """
+        A told skew that is a little off becomes the next one that the minima have; what
+        leads elsewhere, or no clock has, is not confirmed.
+        """
+        self._minima(0.0, (200, 260))
+        for skew in (2e-5, -2e-5):
+            found = self._confirmed(skew)
+            assert found is not None
+            self.assertLess(abs(found), 1e-5)
+        for skew in (5e-5, -5e-5, 3e-4, 1.0, -1.0):
+            self.assertIsNone(self._confirmed(skew))
+
+    def test_E13_noneInCommon(self) -> None:
+        """
+        Minima that have no slope in common confirm none: a queue that grows all the time,
+        and one that goes up and down.
+        """
+        self._minima(0.0, (0, 540))
+        self.assertIsNone(self._confirmed(0.0))
+        self._minima(0.0, (600, 601))
+        self.lowest += np.round(30 * _MS * np.sin(np.arange(540) / 40)).astype(np.int64)
+        self.assertIsNone(self._confirmed(0.0))
+
+    def test_E13_notNeeded(self) -> None:
+        """
+        Where the minima lead to the same place by themselves, nothing has to be told; nor in
+        a segment of less than 80 s.
+        """
+        self._minima(1e-4, (600, 601))
+        self.assertIsNone(self._confirmed(1e-4))
+        self._minima(1e-4, (30, 40), 70)
+        self.assertIsNone(self._confirmed(1e-4))

@@ -58,6 +58,7 @@ class RenderTests(RecordingCase):
                         "jitter": 0.0,
                         "firstPacket": "2026-01-05T09:00:00.000000Z",
                         "lastPacket": "2026-01-05T09:00:09.980000Z",
+                        "clock": "arrivals",
                     },
                     {
                         "index": 1,
@@ -72,6 +73,7 @@ class RenderTests(RecordingCase):
                         "jitter": 0.0,
                         "firstPacket": "2026-01-05T09:00:01.000000Z",
                         "lastPacket": "2026-01-05T09:00:08.980000Z",
+                        "clock": "arrivals",
                     },
                 ],
                 "gaps": [],

@@ -3,6 +3,7 @@ Tests of L{siprec.render.stream}.
 """
 
 import os
+import struct
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -61,6 +62,25 @@ class StreamTests(SynchronousTestCase):
         self._assertHeard(self._stream({"1-0.rtpdump": packets}), wanted)
         self.patch(stream, "CHUNK", 0x10000)
         self._assertHeard(self._stream({"1-0.rtpdump": packets}), wanted)
+
+    def test_reports(self) -> None:
+        """
+        Sender reports of the RTCP port, and those among the RTP, are those of their source;
+        where they say nothing, and where nothing came, that is told.
+        """
+        self._stream({"1-0.rtpdump": [*talk(10), *talk(10, ssrc=7, begin=0.3)]})
+        report = struct.pack(">BBHI5I", 0x80, 200, 6, 7, 3_976_592_401, 0, 50_000, 0, 0)
+        with open(os.path.join(self.directory, "1-0.rtpdump"), "ab") as file:
+            for length in (0, len(report)):
+                file.write(struct.pack(">HHI", len(report) + 8, length, 500) + report)
+        made = Stream(self.directory, {"index": 0}, {1: "1-0.rtpdump"})
+        self.assertIsNone(made.clock)
+        made.survey()
+        made.place(_ZERO, 8000)
+        self.assertEqual([len(each.reports.arrival) for each in made.surveys], [0, 2])
+        self.assertEqual(made.clock, "arrivals")
+        made = self._stream({"2-0.rtpdump": []})
+        self.assertIsNone(made.clock)
 
     def test_lengths(self) -> None:
         """

@@ -34,7 +34,7 @@ KEYS = {
 STREAM_KEYS = {
     *("index", "label", "channel", "participant", "codec", "payloadType", "clockRate", "ssrcs"),
     *("packets", "lost", "duplicates", "reordered", "jitter", "firstPacket", "lastPacket"),
-    *("formats", "kind", "speakers"),
+    *("clock", "formats", "kind", "speakers"),
 }
 
 
