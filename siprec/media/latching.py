@@ -172,10 +172,14 @@ class Latch:
 
         @param now: nanoseconds since the epoch.
         """
-        before, self.expected, self._since = self.expected, expected, now
+        before, self.expected = self.expected, expected
+        self._described = described = keyOf(expected.host, self._family)
+        # The null address of a call on hold, and one that has proved right, are no reason
+        # to look for another.
+        if expected.host and described != self.current:
+            self._since = now
         if expected == before:
             return
-        self._described = described = keyOf(expected.host, self._family)
         self._reporting = keyOf(expected.control, self._family)
         # Who sent before may go on until the new address does (RFC 3264 section 8.3.1).
         if self.current is None or (expected.how == "sdp" and described is None):
@@ -183,11 +187,12 @@ class Latch:
         if self.open:
             self.releaseAll()
             return
-        reporting = self._candidates.get(self._reporting) if self._reporting else None
-        if reporting is not None:
-            self.wonControl += reporting.control
-            reporting.control = []
-        if described is not None and described in self._candidates:
+        for key in (described, self._reporting):
+            found = None if key is None else self._candidates.get(key)
+            if found is not None:
+                self.wonControl += found.control
+                found.control = []
+        if described is not None and self._hasSent(described):
             self._latch(described)
         elif expected.how == "sdp":
             self.forget()
@@ -223,6 +228,14 @@ class Latch:
 
     def _possible(self, key: Key) -> bool:
         return self.expected.how != "sdp" or key == self._described
+
+    def hopeless(self, key: Key, ssrc: int, heard: Heard) -> bool:
+        """
+        @param ssrc: where a packet has it.
+        @return: whether L{take} would refuse the packet, whatever else is in it.
+        """
+        locked = self._locked(heard) and key != self._described
+        return not self._possible(key) or (locked and ssrc != heard.ssrc)
 
     def takeControl(self, key: Key, packet: Held, heard: Heard) -> bool:
         """
@@ -286,6 +299,9 @@ class Latch:
 
     def _locked(self, heard: Heard) -> bool:
         return self.current is not None and heard.arrival > self._since
+
+    def _hasSent(self, key: Key) -> bool:
+        return key in self._candidates and self._candidates[key].valid > 0
 
     def _latch(self, key: Key) -> None:
         if key != self._described or self.current != key:

@@ -6,17 +6,18 @@ sends the stream, opened where they are protected, and not those that are not to
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from siprec.media.batch import Held, Receiver
+from siprec.media.batch import HEADROOM, Held, Receiver
 from siprec.media.discarding import discard, discardControl
 from siprec.media.hearing import lastHeard
 from siprec.media.latching import Heard, isMedia
 from siprec.media.opening import openControl, openRun
-from siprec.media.origin import Expected, keysOf, strangers
+from siprec.media.origin import Expected, Key, keysOf, strangers
 from siprec.media.stream import CapturedStream, Cells
 
 __all__ = ["Sifting"]
@@ -93,8 +94,16 @@ class Sifting:
         heard = self._heard(stream, first, strange)
         slots = np.flatnonzero(strange)
         keys = keysOf(receiver.names(first, len(strange))[slots])
-        for slot, key in zip((first + slots).tolist(), keys, strict=True):
-            latch.take(key, receiver.held(slot), heard)
+        refused: Counter[Key] = Counter()
+        ssrcs = receiver.memory[: receiver.slots * receiver.stride].reshape(receiver.slots, -1)
+        ssrcs = ssrcs[first + slots, HEADROOM + 8 : HEADROOM + 12].copy().view(">u4")[:, 0]
+        for slot, key, ssrc in zip((first + slots).tolist(), keys, ssrcs.tolist(), strict=True):
+            if latch.hopeless(key, ssrc, heard):
+                refused[key] += 1  # there may be very many of them
+            else:
+                latch.take(key, receiver.held(slot), heard)
+        for key, count in refused.items():
+            latch.refuse(key, count)
         self.note(stream)
 
     def _heard(self, stream: CapturedStream, first: int, strange: NDArray[np.bool_]) -> Heard:

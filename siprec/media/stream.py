@@ -283,6 +283,8 @@ class CapturedStream:
         if self.latch is None:
             self.latch = Latch(self.pair.rtp.family)
         self.latch.expect(expected, now)
+        if self._keyed:
+            self.latch.releaseAll()
         self.aim()
 
     def aim(self) -> None:

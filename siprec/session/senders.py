@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from attrs import define, field
 from twisted.logger import Logger
 
+from siprec.ids import RecordingID
 from siprec.media.interfaces import ICapturedStream
 from siprec.session.live import LiveRecording
 
@@ -36,7 +37,7 @@ class Senders:
     @ivar _seconds: a clock that does not go back.
     """
 
-    _recordings: Mapping[str, LiveRecording]
+    _recordings: Mapping[RecordingID, LiveRecording]
     _seconds: Callable[[], float]
     _next: float = field(default=0.0, init=False)
     _untold: int = field(default=0, init=False)
