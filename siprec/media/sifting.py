@@ -95,9 +95,8 @@ class Sifting:
         slots = np.flatnonzero(strange)
         keys = keysOf(receiver.names(first, len(strange))[slots])
         refused: Counter[Key] = Counter()
-        ssrcs = receiver.memory[: receiver.slots * receiver.stride].reshape(receiver.slots, -1)
-        ssrcs = ssrcs[first + slots, HEADROOM + 8 : HEADROOM + 12].copy().view(">u4")[:, 0]
-        for slot, key, ssrc in zip((first + slots).tolist(), keys, ssrcs.tolist(), strict=True):
+        ssrcs = self._ssrcs(first + slots)
+        for slot, key, ssrc in zip((first + slots).tolist(), keys, ssrcs, strict=True):
             if latch.hopeless(key, ssrc, heard):
                 refused[key] += 1  # there may be very many of them
             else:
@@ -105,6 +104,13 @@ class Sifting:
         for key, count in refused.items():
             latch.refuse(key, count)
         self.note(stream)
+
+    def _ssrcs(self, slots: _Rows) -> list[int]:
+        receiver = self._receiver
+        arena = receiver.memory[: receiver.slots * receiver.stride].reshape(receiver.slots, -1)
+        octets = arena[slots, HEADROOM + 8 : HEADROOM + 12]
+        found: list[int] = octets.copy().view(">u4").reshape(-1).tolist()
+        return found
 
     def _heard(self, stream: CapturedStream, first: int, strange: NDArray[np.bool_]) -> Heard:
         heard = lastHeard(stream)

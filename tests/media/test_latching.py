@@ -281,8 +281,8 @@ class DescribedTests(LatchCase):
         """
         for how in ("sdp", "latch"):
             latch = self.latch = Latch(socket.AF_INET)
-            latch.expect(Expected(how, "192.0.2.2"), 0)  # type: ignore[arg-type]
-            latch.expect(Expected(how, "192.0.2.1"), 1)  # type: ignore[arg-type]
+            latch.expect(Expected(how, "192.0.2.2"), 0)
+            latch.expect(Expected(how, "192.0.2.1"), 1)
             self.assertEqual(latch.current, B)
             self.take(A, 11, 12, ssrc=8, last=heard(9, 10))
             self.assertEqual((self.won(), latch.current), ([], B))

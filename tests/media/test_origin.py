@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Sequence
 
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
@@ -98,7 +99,7 @@ class StrangersTests(SynchronousTestCase):
     """
 
     def found(
-        self, packets: list[tuple[str, int]], counts: list[int], runs: list[tuple[int, Key]]
+        self, packets: Sequence[tuple[str, int]], counts: list[int], runs: list[tuple[int, Key]]
     ) -> list[int]:
         """
         @param packets: address and family of each.

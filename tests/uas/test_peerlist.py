@@ -117,7 +117,7 @@ class StandingTests(SynchronousTestCase):
         """
         A peer may have a word of its own on where its media is taken from.
         """
-        one = {"networks": ["192.0.2.7"], "media_source": "any"}
+        one: dict[str, object] = {"networks": ["192.0.2.7"], "media_source": "any"}
         found = peers(one, {"networks": ["192.0.2.8"]})
         self.assertEqual(found.source(evolve(UDP, peers=("p0",))), "any")
         self.assertEqual(found.source(evolve(UDP, peers=("p1",))), "")

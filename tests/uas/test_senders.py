@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from siprec.media.origin import WAITING, Expected
+from siprec.media.origin import WAITING, Expected, How
 from siprec.sdp.choice import Policy
 from siprec.sdp.parse import parseSDP
 from siprec.uas.negotiation import Negotiation
@@ -94,7 +94,11 @@ class ExpectSendersTests(_NegotiationCase):
         Where the offer was ours the address is known from the answer; until then the first
         sender is taken, or, where only the described one counts, what comes is held.
         """
-        for source, before in (("latch", Expected("latch")), ("sdp", WAITING)):
+        cases: tuple[tuple[How, Expected], ...] = (
+            ("latch", Expected("latch")),
+            ("sdp", WAITING),
+        )
+        for source, before in cases:
             self.setUp()
             self.negotiation = Negotiation(Policy(source=source), 5)
             for request in self.negotiation.propose(["1"]):
