@@ -30,10 +30,10 @@ def expectSenders(
     """
     lines = {each.index: each for each in choices if each.accepted}
     for stream in live.recording.streams:
-        choice = lines.get(stream.mediaIndex)
-        if not stream.active or choice is None:
+        if not stream.active:
             continue
-        expected = _expected(choice, remote, cast(How, how))
+        choice = lines.get(stream.mediaIndex)
+        expected = _expected(stream.mediaIndex, choice, remote, cast(How, how))
         if how == "sdp" and remote is not None and not expected.named:
             before = live.taps.expected(stream.index)
             if before == WAITING or before.named:
@@ -42,12 +42,15 @@ def expectSenders(
         live.taps.expect(stream.index, expected)
 
 
-def _expected(choice: Choice, remote: SessionDescription | None, how: How) -> Expected:
-    if remote is None:
+def _expected(
+    index: int, choice: Choice | None, remote: SessionDescription | None, how: How
+) -> Expected:
+    if remote is None or index >= len(remote.media):
         # The answer is still to come, and with it what counts.
         return WAITING if how == "sdp" else Expected(how)
+    address, control = remote.address(index), None if choice is None else choice.remoteControl
     return Expected(
         how,
-        "" if choice.remote is None else choice.remote[0],
-        "" if choice.remoteControl is None else choice.remoteControl[0],
+        "" if address is None or address.null else address.address,
+        "" if control is None else control[0],
     )
