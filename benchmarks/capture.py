@@ -37,6 +37,7 @@ from benchmarks.lateness import Lateness, startIdle
 from benchmarks.rtpengine import LEGS, Rtpengine, isInstalled
 from benchmarks.sender import startSender
 from siprec.media.keys import SUITES, MasterKey
+from siprec.media.origin import Expected
 
 __all__ = ["STAGES", "runStage"]
 
@@ -148,7 +149,12 @@ def capture(
     thread = CaptureThread(reactor, INTERVAL, onError=lambda stream, error: errors.append(error))
     thread.startService()
     handles = [
-        thread.attach(pool.allocate("127.0.0.1"), f"{directory}/{index}.rtpdump", protection())
+        thread.attach(
+            pool.allocate("127.0.0.1"),
+            f"{directory}/{index}.rtpdump",
+            protection(),
+            expected=Expected("latch", "127.0.0.1"),
+        )
         for index in range(streams)
     ]
     result: dict[str, object] = {}

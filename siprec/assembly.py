@@ -31,6 +31,7 @@ from siprec.session.equipment import Equipment
 from siprec.session.recordings import Recordings
 from siprec.session.recovery import Recovery
 from siprec.session.running import RunningRecordings
+from siprec.session.senders import Senders
 from siprec.session.service import SessionService
 from siprec.session.syncing import Syncing
 from siprec.session.workers import Workers
@@ -93,14 +94,14 @@ class Assembly:
             reactor,
             settings.media.pollInterval,
             onError=lambda stream, error: self.recordings.journalFailed(stream, error),
+            onSender=lambda *news: self.senders.tell(*news),
             sync=settings.recordings.fsync,
             reportInterval=settings.media.rtcpInterval,
         )
         self.renderer = Renderer(reactor, reactor, settings.recordings.workers)
-        self.renderer.split = settings.recordings.split
         audio = settings.recordings
+        self.renderer.split, self.renderer.maskDigits = audio.split, audio.maskDtmf
         self.renderer.form = Form(audio.format, audio.layout, audio.peaks)
-        self.renderer.maskDigits = settings.recordings.maskDtmf
         self.cluster: Cluster | None = None
         self.state = self._state()
         self.recordings = Recordings(
@@ -129,6 +130,7 @@ class Assembly:
             settings.recordings.fsync,
         )
         self.state.recordings = self.recordings
+        self.senders = Senders(self.recordings.recordings, reactor.seconds)
         self.recovery = Recovery(self.running, self.renderer, self.workers, now, self.metrics)
         self.layer = SipLayer(reactor, unforeseen=self.metrics.unhandledErrors.inc)
 
@@ -315,6 +317,7 @@ class Assembly:
             isCutOff=self.isCutOff,
         )
         recorder = Recorder(self.around, self.layer, transport)
+        self.around.source = lambda flow: recorder.peerList.source(flow) or settings.media.source
         self.around.srtp = lambda flow: recorder.peerList.srtp(flow) or recorder.srtp
         takeUp(settings, recorder, recordings)
         return recorder

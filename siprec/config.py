@@ -105,7 +105,8 @@ class SipSettings:
 class MediaSettings:
     """
     RTP.  C{ports} are the lowest (even) and the highest; C{pollInterval} and
-    C{rtcpInterval} are in seconds; C{None} for an address: found out for each peer.
+    C{rtcpInterval} are in seconds; C{None} for an address: found out for each peer;
+    C{source} is C{latch}, C{sdp} or C{any}.
     """
 
     address: str | None
@@ -113,6 +114,7 @@ class MediaSettings:
     ports: tuple[int, int]
     pollInterval: float
     rtcpInterval: float
+    source: str
 
 
 @frozen

@@ -96,6 +96,9 @@ _WATCHABLE: Mapping[str, _Watchable] = {
     "siprec_media_unauthenticated_total": _Watchable(
         CounterMetricFamily, "SRTP packets that no key opened; they are not recorded."
     ),
+    "siprec_media_strangers_total": _Watchable(
+        CounterMetricFamily, "Packets from addresses that are not a stream's; not recorded."
+    ),
     "siprec_media_discarded_total": _Watchable(
         CounterMetricFamily, "Packets that came while their recordings were paused."
     ),
@@ -255,7 +258,8 @@ class Metrics:
             C{siprec_cluster_relayed_total} (for each outcome),
             C{siprec_media_packets_total}, C{siprec_media_octets_total},
             C{siprec_media_kernel_drops_total},
-            C{siprec_media_unauthenticated_total} (one number each),
+            C{siprec_media_unauthenticated_total},
+            C{siprec_media_strangers_total} (one number each),
             C{siprec_media_reports_total} (for each kind),
             C{siprec_sip_requests_total} (a number for each method),
             C{siprec_sip_responses_total} (for each status),

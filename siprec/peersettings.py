@@ -46,6 +46,7 @@ class PeerSettings:
     @ivar digestUsers: as one of whom it must authenticate.
     @ivar profile: which INVITEs are recording sessions; empty: as for all.
     @ivar srtp: whether its media is to be encrypted; empty: as for all.
+    @ivar mediaSource: from where its media is taken; empty: as for all.
     """
 
     name: str
@@ -54,6 +55,7 @@ class PeerSettings:
     digestUsers: tuple[str, ...] = ()
     profile: str = ""
     srtp: str = ""
+    mediaSource: str = ""
 
 
 def peerName(value: object) -> str:
@@ -150,6 +152,13 @@ PEER_SETTINGS: tuple[Setting, ...] = (
         choice("", "require", "allow", "refuse"),
         "Whether its media is to be encrypted; empty: as sip.srtp says.",
     ),
+    Setting(
+        "peer.media_source",
+        None,
+        "",
+        choice("", "latch", "sdp", "any"),
+        "From where its media is taken; empty: as media.source says.",
+    ),
 )
 
 _BY_NAME = {each.key.partition(".")[2]: each for each in PEER_SETTINGS}
@@ -186,6 +195,7 @@ def _readPeer(where: str, table: object) -> PeerSettings:
         except ValueError as error:
             raise BadPeer(f"{where}.{name}", value, str(error)) from None
     given["digestUsers"] = given.pop("digest_users")
+    given["mediaSource"] = given.pop("media_source")
     if not (given["networks"] or given["certificate"] or given["digestUsers"]):
         # It would be everybody.
         raise BadPeer(where, given["name"], "one of networks, certificate and digest_users")

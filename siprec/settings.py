@@ -84,6 +84,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Seconds between two RTCP reports on a stream, on average; 0: none are sent.",
     ),
     Setting(
+        "media.source",
+        None,
+        "latch",
+        choice("latch", "sdp", "any"),
+        "From where media is taken: latch (the SDP's address or who is found to send), sdp, any.",
+    ),
+    Setting(
         "store.url",
         "store",
         "memory:",

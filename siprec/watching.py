@@ -41,6 +41,7 @@ def watchNode(
     metrics.watch("siprec_media_octets_total", lambda: sessions.media("octets"))
     metrics.watch("siprec_media_kernel_drops_total", lambda: sessions.media("kernelDrops"))
     metrics.watch("siprec_media_unauthenticated_total", lambda: sessions.media("unauthenticated"))
+    metrics.watch("siprec_media_strangers_total", lambda: sessions.media("strangers"))
     metrics.watch("siprec_media_discarded_total", lambda: sessions.media("discarded"))
     metrics.watch("siprec_store_waiting", lambda: state.keeper.waiting)
     metrics.watch("siprec_store_away", lambda: state.keeper.away)

@@ -181,8 +181,8 @@ _MEDIA = Section(
         Rule("E10", "ICE-lite", "what offers ICE is answered without it"),
         Rule(
             "E11",
-            "media of the described address only, or of the first consistent one behind NAT",
-            "whatever comes to the ports of a call is kept",
+            "media of the described address only, or of the first consistent one behind NAT;"
+            " strangers are counted and never recorded",
         ),
         Rule("E12", "media before the answer and after the end"),
         Rule(

@@ -73,6 +73,7 @@ class LoadSettingsTests(SynchronousTestCase):
                     "ports": (10000, 19999),
                     "pollInterval": 0.2,
                     "rtcpInterval": 5.0,
+                    "source": "latch",
                 },
                 "store": {
                     "url": "memory:",

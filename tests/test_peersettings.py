@@ -38,12 +38,14 @@ class ReadTests(SynchronousTestCase):
                     "digest_users": ["alice"],
                     "profile": "strict",
                     "srtp": "refuse",
+                    "media_source": "sdp",
                 }
             ]
         )
         networks = (ip_network("192.0.2.0/24"), ip_network("2001:db8::7/128"))
         names = ("sbc.example.com", "b.example.com", "c.example.com")
-        self.assertEqual(peer, PeerSettings("sbc", networks, names, ("alice",), "strict", "refuse"))
+        values = ("alice",), "strict", "refuse", "sdp"
+        self.assertEqual(peer, PeerSettings("sbc", networks, names, *values))
 
     def test_none(self) -> None:
         """

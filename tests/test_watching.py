@@ -181,6 +181,7 @@ class MakeTests(SynchronousTestCase):
             ("siprec_media_silences_total", 0),
             ("siprec_sessions_paused", 0),
             ("siprec_media_discarded_total", 0),
+            ("siprec_media_strangers_total", 0),
             ("siprec_sip_connections", 0),
             ("siprec_trace_messages", 0),
             ("siprec_trace_octets", 0),

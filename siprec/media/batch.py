@@ -19,6 +19,7 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from siprec.media.arena import HEADROOM, IOVEC, Arena
+from siprec.media.origin import NAME, nameOf
 
 __all__ = [
     "HEADROOM",
@@ -38,9 +39,9 @@ _SO_RXQ_OVFL = 40
 # struct mmsghdr and the control messages as they lie on 64-bit Linux.
 _MESSAGE = np.dtype(
     {
-        "names": ["iov", "iovlen", "control", "controllen", "flags", "length"],
-        "formats": ["u8", "u8", "u8", "u8", "i4", "u4"],
-        "offsets": [16, 24, 32, 40, 48, 56],
+        "names": ["name", "namelen", "iov", "iovlen", "control", "controllen", "flags", "length"],
+        "formats": ["u8", "u4", "u8", "u8", "u8", "u8", "i4", "u4"],
+        "offsets": [0, 8, 16, 24, 32, 40, 48, 56],
         "itemsize": 64,
     }
 )
@@ -172,10 +173,12 @@ class Receiver:
         self._nanoseconds, self._monotonic = nanoseconds, monotonic
         self._messages = np.zeros(slots, _MESSAGE)
         self._control = np.zeros(slots, _CONTROL)
+        self._names = np.zeros(slots, NAME)
+        self._messages["name"] = self._names.ctypes.data + NAME.itemsize * np.arange(slots)
+        self._messages["namelen"] = NAME.itemsize
         self._messages["iov"] = self.iovecs.ctypes.data + 2 * IOVEC.itemsize * np.arange(slots)
         self._messages["iovlen"] = 2
-        controls = self._control.ctypes.data + _CONTROL.itemsize * np.arange(slots)
-        self._messages["control"] = controls
+        self._messages["control"] = self._control.ctypes.data + 64 * np.arange(slots)
         self._messages["controllen"] = _CONTROL.itemsize
         self._address = self._messages.ctypes.data
         # By the attribute, since before Python 3.12 no type says that an array
@@ -188,9 +191,13 @@ class Receiver:
         """
         Forget all packets; every slot is free again.
         """
+        self._free(0)
+
+    def _free(self, first: int) -> None:
         # The kernel has put there what it used.
-        self._messages["controllen"][: self.used] = _CONTROL.itemsize
-        self.used = 0
+        self._messages["controllen"][first : self.used] = _CONTROL.itemsize
+        self._messages["namelen"][first : self.used] = NAME.itemsize
+        self.used = first
 
     def sweep(
         self, sockets: Iterable[socket.socket], each: int, reserve: int, until: float
@@ -242,7 +249,7 @@ class Receiver:
     def _receiveSingly(self, sock: socket.socket, limit: int) -> int:
         for count in range(limit):
             try:
-                data, ancillary, flags, _ = sock.recvmsg(
+                data, ancillary, flags, sender = sock.recvmsg(
                     self._capacity, 2 * socket.CMSG_SPACE(16), socket.MSG_DONTWAIT
                 )
             except OSError as error:
@@ -256,6 +263,8 @@ class Receiver:
                     (drops,) = struct.unpack("@I", content[:4])
             # recvmsg does not tell how much longer it was; one octet at least.
             wire = len(data) + bool(flags & socket.MSG_TRUNC)
+            if sender:
+                self._names[self.used] = nameOf(sender[0], sock.family)
             self.place(arrival, data, drops, wire)
         return limit
 
@@ -318,10 +327,10 @@ class Receiver:
 
         @param slots: ascending.
         """
-        used, before, self.used = len(slots), self.used, len(slots)
+        used = len(slots)
         for name in ("length", "controllen"):
             self._messages[name][:used] = self._messages[name][slots]
-        self._messages["controllen"][used:before] = _CONTROL.itemsize
+        self._free(used)
         self._control[:used] = self._control[slots]
         longest = int(self._messages["length"][:used].max(initial=0))
         near = self.memory[: self._beyond].reshape(self.slots, self.stride)[:, HEADROOM:]
@@ -334,16 +343,26 @@ class Receiver:
         """
         Take the packets from slot C{first} on out of the arena again.
         """
-        found = []
-        for slot in range(first, self.used):
-            (wire,) = _LENGTH.unpack_from(self._messageView, _LENGTH_AT + 64 * slot)
-            (used,) = _USED.unpack_from(self._messageView, _USED_AT + 64 * slot)
-            (drops,) = _DROPS.unpack_from(self._controlView, _DROPS_AT + 64 * slot)
-            _USED.pack_into(self._messageView, _USED_AT + 64 * slot, _CONTROL.itemsize)
-            drops = drops if used > _STAMPED else 0
-            found.append(Held(self._timeOf(slot, used), self.read(slot), drops, wire))
-        self.used = first
+        found = [self.held(slot) for slot in range(first, self.used)]
+        self._free(first)
         return found
+
+    def held(self, slot: int) -> Held:
+        """
+        @return: the packet in a slot that is in use.
+        """
+        (wire,) = _LENGTH.unpack_from(self._messageView, _LENGTH_AT + 64 * slot)
+        (used,) = _USED.unpack_from(self._messageView, _USED_AT + 64 * slot)
+        (drops,) = _DROPS.unpack_from(self._controlView, _DROPS_AT + 64 * slot)
+        drops = drops if used > _STAMPED else 0
+        return Held(self._timeOf(slot, used), self.read(slot), drops, wire)
+
+    def names(self, first: int, count: int) -> NDArray[np.void]:
+        """
+        @return: of type L{NAME}, whom the packets in C{count} slots come from; only of
+            those that were received there and not moved since.
+        """
+        return self._names[first : first + count]
 
     def arrivalOf(self, slot: int) -> int:
         """

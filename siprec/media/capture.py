@@ -3,8 +3,6 @@ The capture: one thread that visits every media socket a few times a second and 
 what came into the journals (L{siprec.media.loop} says what it does there).
 """
 
-import errno
-import os
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +22,7 @@ from siprec.media.drain import Drain
 from siprec.media.hearing import blocksOf, setRates
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair
 from siprec.media.loop import CaptureCounters, CaptureLoop
+from siprec.media.origin import ANYBODY, Expected
 from siprec.media.reporting import Reports
 from siprec.media.rtcp import Destination, ReportBlock
 from siprec.media.srtp import Protection
@@ -67,6 +66,9 @@ class CaptureThread(Service):
         they are closed, and before that when the system likes.
     @ivar _onError: called in the reactor thread at the first failure of each stream,
         which goes on being drained all the same.
+    @ivar _onSender: called in the reactor thread with what is new of who sends a stream:
+        C{"stranger"}, somebody does whose packets are not kept, or C{"latched"}, it is
+        somebody else than before; and the address.
     @ivar _reportInterval: seconds between two reports on a stream, on average; 0: there
         are none.
     @ivar reports: those on what is being captured.
@@ -76,6 +78,9 @@ class CaptureThread(Service):
     _interval: float = 0.2
     _slice: float = 0.005
     _onError: Callable[[CapturedStream, OSError], None] = field(kw_only=True)
+    _onSender: Callable[[CapturedStream, str, str], None] = field(
+        default=lambda stream, kind, host: None, kw_only=True
+    )
     _receiver: Receiver = field(factory=Receiver, kw_only=True)
     _makeWriter: Callable[[int], Writer] = field(default=chooseWriter, kw_only=True)
     _check: float = field(default=5.0, kw_only=True)
@@ -102,7 +107,12 @@ class CaptureThread(Service):
         pool = ThreadPool(0, _CLOSERS, "journals")
         openers = ThreadPool(0, _OPENERS, "openings")
         pace = Pace(self._sync)
-        drain = Drain(self._receiver, self._makeWriter(self._receiver.slots), self._report)
+        drain = Drain(
+            self._receiver,
+            self._makeWriter(self._receiver.slots),
+            self._report,
+            tell=lambda *news: self._reactor.callFromThread(self._onSender, *news),
+        )
         loop = CaptureLoop(
             drain,
             self._interval,
@@ -150,6 +160,7 @@ class CaptureThread(Service):
         path: str,
         protection: Protection | None = None,
         muted: bool = False,
+        expected: Expected = ANYBODY,
     ) -> CapturedStream:
         """
         See L{ICapture}.
@@ -158,10 +169,19 @@ class CaptureThread(Service):
             raise CaptureStopped()
         stream = CapturedStream(path, pair, JournalFile(path))
         stream.protect(protection)
+        stream.expect(expected, time.time_ns())
         stream.discard(Discards() if muted else None)
         self._attached[stream] = []
         self._running.loop.post(partial(self._running.loop.add, stream))
         return stream
+
+    def expect(self, stream: ICapturedStream, expected: Expected) -> None:
+        """
+        See L{ICapture}.
+        """
+        assert isinstance(stream, CapturedStream)
+        if self._running is not None:
+            self._running.loop.post(partial(self._running.loop.expect, stream, expected))
 
     def protect(self, stream: ICapturedStream, protection: Protection | None) -> None:
         """
@@ -354,12 +374,7 @@ class CaptureThread(Service):
     def _settle(self, stream: CapturedStream, descriptor: int, last: bool) -> None:
         try:
             if descriptor >= 0:
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
-                if last and not stream.journal.isThere():
-                    raise OSError(errno.ENOENT, "the journal was removed", stream.path)
+                stream.journal.close(descriptor, last)
         except OSError as error:
             if stream.failed(error):
                 self._report(stream, error)

@@ -18,12 +18,13 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from siprec.media.batch import Receiver
-from siprec.media.discarding import LATE, Discards, discard, discardControl
+from siprec.media.batch import Held, Receiver
+from siprec.media.discarding import LATE, Discards
 from siprec.media.hearing import Hearing, hearAnew, hearControl
 from siprec.media.journal import fileHeader, startFor
 from siprec.media.layout import Layout, Plan, Runs
-from siprec.media.opening import openControl, openRun
+from siprec.media.origin import Expected
+from siprec.media.sifting import Sifting
 from siprec.media.stream import CapturedStream, Cells
 from siprec.media.watch import Watch
 from siprec.media.writing import LIMIT, Writer
@@ -43,6 +44,10 @@ _INT = np.int64
 _Rows = NDArray[np.int64]
 
 
+def _failure(negated: int) -> OSError:
+    return OSError(-negated, os.strerror(-negated))
+
+
 class Drain:
     """
     Knows no threads: whoever calls is the one that may touch the streams' journals.
@@ -57,10 +62,12 @@ class Drain:
         writer: Writer,
         report: Callable[[CapturedStream, OSError], None],
         monotonic: Callable[[], float] = time.monotonic,
+        tell: Callable[[CapturedStream, str, str], None] = lambda stream, kind, host: None,
     ) -> None:
         """
         @param receiver: with 1,024 slots or more.
         @param report: called once per stream, at its first failure.
+        @param tell: called with what is new of who sends a stream; see L{Sifting}.
         """
         if receiver.slots < LIMIT:
             raise ValueError(f"{receiver.slots} slots: at least {LIMIT} are needed")
@@ -76,6 +83,7 @@ class Drain:
         self._descriptors: dict[CapturedStream, int] = {}
         self._holding: dict[CapturedStream, None] = {}
         self._layout, self._hearing = Layout(receiver), Hearing(receiver)
+        self._sifting = Sifting(receiver, self._cells, _PACKETS, monotonic, tell)
 
     def add(self, stream: CapturedStream) -> None:
         """
@@ -105,6 +113,8 @@ class Drain:
             for _ in range(_ROUNDS):
                 if not self._slice(place, [stream.pair.rtp], 0.0)[1]:
                     break
+            self._sifting.decide(stream)
+            self._takeWon()
             self._slice(place, [stream.pair.rtp], 0.0, final=True)
         finally:
             self._watch.remove(stream.pair.rtcp)
@@ -125,6 +135,7 @@ class Drain:
             stream.discard(Discards())
         stream.pending = []
         self._holding.pop(stream, None)
+        self._sifting.forget(stream)
 
     def unmute(self, stream: CapturedStream) -> None:
         """
@@ -139,6 +150,14 @@ class Drain:
                 break
         stream.discards.until = self._monotonic() + LATE
         hearAnew(stream)
+        self._sifting.forget(stream)
+
+    def expect(self, stream: CapturedStream, expected: Expected) -> None:
+        """
+        See L{siprec.media.interfaces.ICapture.expect}.
+        """
+        self._sifting.expect(stream, expected)
+        self._takeWon()
 
     def unsynced(self) -> list[tuple[CapturedStream, int]]:
         """
@@ -178,8 +197,9 @@ class Drain:
         came, full = receiver.sweep(sockets, _PACKETS, _CONTROL_SLOTS, until)
         counts = np.array(came, _INT)
         for index in np.flatnonzero(counts < 0).tolist():
-            self._failed(self.streams[begin + index], -came[index])
-        counts = self._discard(begin, self._unprotect(begin, counts.clip(0)))
+            self._fail(self.streams[begin + index], _failure(came[index]))
+        rows = self._rows[begin : begin + len(counts)]
+        counts = self._sifting.sift(self.streams[begin : begin + len(counts)], rows, counts.clip(0))
         # After the RTP: then all RTCP older than the RTP in hand is in hand too.
         waited = {stream: len(stream.pending) for stream in self._holding}
         self._takeControl()
@@ -196,46 +216,17 @@ class Drain:
                         control.append((stream, slots, index))
         if receiver.used:
             self._flush(self._runsOf(begin, counts, control))
+        self._takeWon()
         return len(came), bool(full)
 
-    def _unprotect(self, begin: int, counts: _Rows) -> _Rows:
+    def _takeWon(self) -> None:
         """
-        Open what came as SRTP, and take out of the arena what cannot be.
-
-        @param counts: packets of each stream, from the one at C{begin} on.
-        @return: how many are left of each.
+        Take what was held until it was known who sends it.
         """
-        rows = self._rows[begin : begin + len(counts)]
-        secured = np.flatnonzero(self._cells.data["secured"][rows] * counts)
-        ends = counts.cumsum()
-        failed: list[int] = []
-        for index in secured.tolist():
-            protection = self.streams[begin + index].protection
-            if protection is not None:
-                count = int(counts[index])
-                failed += openRun(self._receiver, protection, int(ends[index]) - count, count)
-        return self._without(failed, counts, ends)
-
-    def _discard(self, begin: int, counts: _Rows) -> _Rows:
-        """
-        Take out of the arena what is not to be kept; as L{_unprotect} else.
-        """
-        rows, ends = self._rows[begin : begin + len(counts)], counts.cumsum()
-        muted = np.flatnonzero(self._cells.data["muted"][rows] * counts)
-        chosen: list[int] = []
-        for index in muted.tolist():
-            run = int(ends[index] - counts[index]), int(counts[index])
-            chosen += discard(self._receiver, self.streams[begin + index], *run, self._monotonic())
-        return self._without(chosen, counts, ends)
-
-    def _without(self, slots: list[int], counts: _Rows, ends: _Rows) -> _Rows:
-        if slots:
-            np.subtract.at(counts, ends.searchsorted(slots, "right"), 1)
-            self._receiver.keep(np.delete(np.arange(self._receiver.used), slots))
-        return counts
-
-    def _failed(self, stream: CapturedStream, code: int) -> None:
-        self._fail(stream, OSError(code, os.strerror(code)))
+        for stream, control, counts in self._sifting.wins():
+            self._keepControl(stream, control)
+            if self._receiver.used:
+                self._flush(self._runsOf(stream.place, counts, []))
 
     def _fail(self, stream: CapturedStream, error: OSError) -> None:
         if stream.failed(error):
@@ -251,19 +242,18 @@ class Drain:
             limit = min(_CONTROL - len(stream.pending), receiver.slots - receiver.used)
             count = receiver.receive(stream.pair.rtcp, limit) if limit else 0
             if count < 0:
-                self._failed(stream, -count)
+                self._fail(stream, _failure(count))
             elif count:
                 taken = receiver.take(receiver.used - count)
                 if taken[-1].drops:
                     stream.rtcpDrops = taken[-1].drops
-                if stream.protection is not None:
-                    taken = openControl(stream.protection, taken)
-                if stream.muted:
-                    taken = discardControl(stream, taken)
-                if taken:
-                    hearControl(stream, taken)
-                    stream.pending += taken
-                    self._holding[stream] = None
+                self._keepControl(stream, self._sifting.control(stream, taken, receiver.used))
+
+    def _keepControl(self, stream: CapturedStream, taken: list[Held]) -> None:
+        if taken:
+            hearControl(stream, taken)
+            stream.pending += taken
+            self._holding[stream] = None
 
     def _ripen(self, stream: CapturedStream, newest: int, waited: int) -> int:
         """

@@ -14,13 +14,14 @@ from attrs import define
 from numpy.typing import NDArray
 
 from siprec.media.batch import HEADROOM, Held, Receiver
+from siprec.media.latching import Heard
 from siprec.media.layout import Runs
 from siprec.media.reception import MAX_DROPOUT, Sources
 from siprec.media.rtcp import ReportBlock
 from siprec.media.srtp import isControl
 from siprec.media.stream import CapturedStream, Cells
 
-__all__ = ["Hearing", "blocksOf", "hearAnew", "hearControl", "setRates"]
+__all__ = ["Hearing", "blocksOf", "hearAnew", "hearControl", "lastHeard", "setRates"]
 
 _FIXED = 12  # octets of the header of RTP
 _HEAD = np.dtype(
@@ -211,6 +212,17 @@ def hearAnew(stream: CapturedStream) -> None:
     """
     stream.sources = Sources(stream.sources.rates)
     _expect(stream)
+
+
+def lastHeard(stream: CapturedStream) -> Heard:
+    """
+    @return: the last that was heard on a stream.
+    """
+    _settle(stream)
+    source = stream.sources.current
+    if source is None:
+        return Heard()
+    return Heard(source.arrival, source.ssrc, source.highest & 0xFFFF)
 
 
 def setRates(stream: CapturedStream, rates: Mapping[int, int]) -> None:

@@ -7,6 +7,7 @@ import socket
 from twisted.internet.defer import Deferred
 from zope.interface import Attribute, Interface
 
+from siprec.media.origin import ANYBODY, Expected
 from siprec.media.rtcp import Destination
 from siprec.media.srtp import Protection
 
@@ -108,6 +109,7 @@ class ICapturedStream(Interface):
     unwritten: int = Attribute("Packets that came but are not in the journal.")
     kernelDrops: int = Attribute("Packets the kernel had no room for, as far as it told.")
     unauthenticated: int = Attribute("SRTP packets that no key opens; they are not kept.")
+    strangers: int = Attribute("Packets of who does not send this stream; they are not kept.")
     replayed: int = Attribute("SRTP packets that had come before; they are not kept.")
     error: str | None = Attribute("What went wrong first, if anything did.")
 
@@ -119,7 +121,11 @@ class ICapture(Interface):
     """
 
     def attach(
-        pair: IPortPair, path: str, protection: Protection | None = None, muted: bool = False
+        pair: IPortPair,
+        path: str,
+        protection: Protection | None = None,
+        muted: bool = False,
+        expected: Expected = ANYBODY,
     ) -> ICapturedStream:
         """
         Begin to capture.  A journal that is already at C{path} is continued.
@@ -128,7 +134,14 @@ class ICapture(Interface):
         @param protection: what opens the packets before they are kept; C{None}: they
             come in the clear.
         @param muted: see L{mute}.
+        @param expected: see L{expect}.
         @raise CaptureStopped: the capture is not running.
+        """
+
+    def expect(stream: ICapturedStream, expected: Expected) -> None:
+        """
+        Say who sends a stream: packets of others are counted and not kept.  What was
+        learnt before may be learnt anew.
         """
 
     def protect(stream: ICapturedStream, protection: Protection | None) -> None:

@@ -14,6 +14,7 @@ from attrs import define, field
 from twisted.logger import Logger
 
 from siprec.media.drain import Drain
+from siprec.media.origin import Expected
 from siprec.media.stream import CapturedStream
 from siprec.media.syncing import Pace, Sync
 from siprec.media.watch import Watch
@@ -248,6 +249,12 @@ class CaptureLoop:
                 self._unwatch(stream)
                 self.drain.add(stream)
             self.drain.unmute(stream)
+
+    def expect(self, stream: CapturedStream, expected: Expected) -> None:
+        """
+        See L{siprec.media.interfaces.ICapture.expect}.
+        """
+        self.drain.expect(stream, expected)
 
     def withhold(self, nothing: bool) -> None:
         """

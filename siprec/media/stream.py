@@ -16,6 +16,8 @@ from siprec.media.batch import Held
 from siprec.media.discarding import Discards
 from siprec.media.interfaces import ICapturedStream, IPortPair
 from siprec.media.journal import BadJournal, journalEnd
+from siprec.media.latching import Latch
+from siprec.media.origin import CLOSED, OPEN, Expected, maskOf
 from siprec.media.reception import Sources
 from siprec.media.srtp import Protection
 
@@ -32,6 +34,8 @@ _CELL = np.dtype(
                 *("secured", "muted", "heardNs", "discarded", "synced"),
                 # The source that is being heard; see L{siprec.media.hearing}.
                 *("expected", "highest", "received", "timestamp", "arrival"),
+                # Whose packets are taken; see L{siprec.media.origin.maskOf}.
+                *("mask", "head", "high", "low"),
             )
         ),
         *((name, np.float64) for name in ("rate", "jitter")),
@@ -163,6 +167,22 @@ class JournalFile:
             self.identity = found
         return found == self.identity
 
+    def close(self, descriptor: int, last: bool) -> None:
+        """
+        @param last: nothing more will be written.  A file in which there is nothing
+            goes away then: whatever came first was not to be kept.
+        @raise OSError: not all may be on the disk, or it is not where it was.
+        """
+        try:
+            os.fsync(descriptor)
+            size = os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
+        if last and not self.isThere():
+            raise OSError(errno.ENOENT, "the journal was removed", self.path)
+        if last and not size:
+            os.unlink(self.path)
+
     def mend(
         self, descriptor: int, position: int, data: bytes, ends: NDArray[np.int64], written: int
     ) -> tuple[int, int, OSError | None]:
@@ -214,6 +234,7 @@ class CapturedStream:
     @ivar protection: what opens its packets; C{None}: they come in the clear.
     @ivar discards: what is not kept of them; C{None}: all is.
     @ivar sources: how well its packets come in.
+    @ivar latch: who sends it; C{None}: whoever does.
     """
 
     path: str
@@ -226,6 +247,7 @@ class CapturedStream:
     protection: Protection | None = None
     discards: Discards | None = None
     sources: Sources = field(factory=Sources)
+    latch: Latch | None = None
 
     file = _Number()
     position = _Number()
@@ -250,6 +272,47 @@ class CapturedStream:
         Have its packets opened from now on, or not any more.
         """
         self.protection, self.secured = protection, int(protection is not None)
+        self.aim()
+
+    def expect(self, expected: Expected, now: int) -> None:
+        """
+        See L{siprec.media.interfaces.ICapture.expect}.
+
+        @param now: nanoseconds since the epoch.
+        """
+        if self.latch is None:
+            self.latch = Latch(self.pair.rtp.family)
+        self.latch.expect(expected, now)
+        if self._keyed:
+            self.latch.releaseAll()
+        self.aim()
+
+    def aim(self) -> None:
+        """
+        Have the packets taken of whom L{latch} says now.
+        """
+        mask, key = CLOSED
+        if self.latch is None or self.latch.open or self._keyed:
+            mask, key = OPEN
+        elif self.latch.current is not None:
+            key = self.latch.current
+            mask = maskOf(key)
+        cells, row = self.cell
+        for name, value in zip(("mask", "head", "high", "low"), (mask, *key), strict=True):
+            cells.data[name][row] = value
+
+    @property
+    def _keyed(self) -> bool:
+        # Who has the key is the sender, wherever it sends from.
+        latch = self.latch
+        return self.protection is not None and latch is not None and latch.expected.how == "latch"
+
+    @property
+    def strangers(self) -> int:
+        """
+        See L{ICapturedStream}.
+        """
+        return 0 if self.latch is None else self.latch.strangers
 
     def discard(self, discards: Discards | None) -> None:
         """

@@ -55,6 +55,7 @@ class Policy:
     @ivar maxStreams: how many lines of one offer are taken; each costs a pair of ports.
     @ivar srtp: C{"require"}: only SRTP with keys in the description is taken;
         C{"allow"}: also media in the clear; C{"refuse"}: only that.
+    @ivar source: whose packets are recorded, C{"latch"}, C{"sdp"} or C{"any"}.
     @ivar suites: the crypto suites that are taken, in the order in which to offer them.
     """
 
@@ -63,6 +64,7 @@ class Policy:
     maxStreams: int = 64
     keeps: bool = False
     srtp: str = "allow"
+    source: str = "latch"
     suites: tuple[str, ...] = tuple(SUITES)
 
     def takes(self, codec: Codec) -> bool:

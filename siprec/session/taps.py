@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair, IPortPool
 from siprec.media.keys import MasterKey
+from siprec.media.origin import WAITING, Expected
 from siprec.media.rtcp import Destination
 from siprec.media.srtp import Protection
 from siprec.session.manifest import formatTime
@@ -27,6 +28,7 @@ COUNTS: Mapping[str, Callable[[ICapturedStream], int]] = {
     "octets": lambda each: each.octets,
     "kernelDrops": lambda each: each.kernelDrops,
     "unauthenticated": lambda each: each.unauthenticated,
+    "strangers": lambda each: each.strangers,
     "discarded": lambda each: each.discarded,
 }
 
@@ -39,6 +41,7 @@ class _Tap:
     @ivar earlier: captures at other sockets, into the same journal.
     @ivar protection: what opens its packets; C{None}: they come in the clear.
     @ivar reportsTo: see L{ICapture.report}.
+    @ivar expected: see L{ICapture.expect}.
     """
 
     pair: IPortPair
@@ -46,6 +49,7 @@ class _Tap:
     earlier: tuple[ICapturedStream, ...] = ()
     protection: Protection | None = None
     reportsTo: Destination | None = None
+    expected: Expected = WAITING
 
 
 def _described(handles: Sequence[ICapturedStream]) -> dict[str, Any]:
@@ -57,6 +61,7 @@ def _described(handles: Sequence[ICapturedStream]) -> dict[str, Any]:
         "lastPacket": None if last is None else formatTime(last),
         "kernelDrops": sum(each.kernelDrops for each in handles),
         "unauthenticated": sum(each.unauthenticated for each in handles),
+        "strangers": sum(each.strangers for each in handles),
         "replayed": sum(each.replayed for each in handles),
         "unwritten": sum(each.unwritten for each in handles),
         "truncated": sum(each.truncated for each in handles),
@@ -117,7 +122,7 @@ class Taps:
         """
         tap = self._taps[index]
         tap.protection = protection
-        tap.handle = self._capture.attach(tap.pair, path, protection, self.muted)
+        tap.handle = self._capture.attach(tap.pair, path, protection, self.muted, tap.expected)
         self.captured.append(tap.handle)
         if tap.reportsTo is not None:
             self._capture.report(tap.handle, tap.reportsTo)
@@ -131,6 +136,30 @@ class Taps:
             tap.reportsTo = to
             if tap.handle is not None:
                 self._capture.report(tap.handle, to)
+
+    def expect(self, index: int, expected: Expected) -> None:
+        """
+        Say who sends a stream; see L{ICapture.expect}.
+        """
+        tap = self._taps.get(index)
+        if tap is not None:
+            tap.expected = expected
+            if tap.handle is not None:
+                self._capture.expect(tap.handle, expected)
+
+    def expected(self, index: int) -> Expected:
+        """
+        @return: who was last said to send a stream.
+        """
+        tap = self._taps.get(index)
+        return WAITING if tap is None else tap.expected
+
+    def indexOf(self, handle: ICapturedStream) -> int | None:
+        """
+        @return: the stream that is captured there, or was; C{None}: it is none of these.
+        """
+        taps = self._taps.items()
+        return next((each for each, tap in taps if handle in (tap.handle, *tap.earlier)), None)
 
     def leave(self, index: int | None = None) -> None:
         """
@@ -241,6 +270,7 @@ class Taps:
             or each.packets
             or each.controlPackets
             or each.unauthenticated
+            or each.strangers
             or each.unwritten
             or each.kernelDrops
             or each.error
@@ -276,7 +306,12 @@ class Taps:
             return False
         # From here on the kernel keeps what comes there.
         tap = self._taps[index] = _Tap(
-            pair, before.handle, before.earlier, before.protection, before.reportsTo
+            pair,
+            before.handle,
+            before.earlier,
+            before.protection,
+            before.reportsTo,
+            before.expected,
         )
         try:
             if before.handle is not None:

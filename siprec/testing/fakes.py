@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
 from siprec.media.interfaces import ICapture, ICapturedStream, IPortPair, IPortPool
+from siprec.media.origin import ANYBODY, Expected
 from siprec.media.rtcp import Destination
 from siprec.media.srtp import Protection
 from siprec.sip.flow import Flow
@@ -199,6 +200,7 @@ class FakeCapturedStream:
 
     @ivar reportsTo: to whom it was last asked to report.
     @ivar left: whether it was asked to say goodbye.
+    @ivar expected: who was last said to send it.
     """
 
     path: str
@@ -214,12 +216,14 @@ class FakeCapturedStream:
     unwritten: int = 0
     kernelDrops: int = 0
     unauthenticated: int = 0
+    strangers: int = 0
     replayed: int = 0
     protection: Protection | None = None
     error: str | None = None
     muted: bool = False
     reportsTo: Destination | None = None
     left: bool = False
+    expected: Expected = ANYBODY
 
     @property
     def lastHeard(self) -> float | None:
@@ -259,6 +263,7 @@ class FakeCapture:
         path: str,
         protection: Protection | None = None,
         muted: bool = False,
+        expected: Expected = ANYBODY,
     ) -> FakeCapturedStream:
         """
         See L{ICapture.attach}.
@@ -266,8 +271,16 @@ class FakeCapture:
         if self.failure is not None:
             raise self.failure
         stream = FakeCapturedStream(path, pair, protection=protection, muted=muted)
+        stream.expected = expected
         self.attached.append(stream)
         return stream
+
+    def expect(self, stream: ICapturedStream, expected: Expected) -> None:
+        """
+        See L{ICapture.expect}.
+        """
+        assert isinstance(stream, FakeCapturedStream)
+        stream.expected = expected
 
     def protect(self, stream: ICapturedStream, protection: Protection | None) -> None:
         """

@@ -101,6 +101,13 @@ def _allow(flow: Flow) -> str:
     return "allow"
 
 
+def _latch(flow: Flow) -> str:
+    """
+    Who sends is found out, whoever the peer.
+    """
+    return "latch"
+
+
 def _keep(host: str) -> bool:
     """
     Every address that a call had is one of this host.
@@ -117,6 +124,7 @@ class Surroundings:
     @ivar describe: gives the manifest's C{sip} for an INVITE.
     @ivar negotiation: gives the offer/answer state of a new dialog.
     @ivar srtp: tells of a peer's flow whether its media is to be encrypted.
+    @ivar source: tells of a peer's flow whose packets are recorded.
     @ivar passOn: called with a request whose call has turned out to be another
         node's; nothing has been answered to it.
     @ivar predecessor: gives the record of the recording that a new session goes
@@ -145,6 +153,7 @@ class Surroundings:
     ways: tuple[str, ...] = ("address", "reinvite")
     keeps: Callable[[str], bool] = _keep
     srtp: Callable[[Flow], str] = _allow
+    source: Callable[[Flow], str] = _latch
     snapshots: str = "lost"
     isCutOff: Callable[[], bool] = _never
     peers: Peers = field(factory=Peers)
@@ -155,5 +164,5 @@ class Surroundings:
         @return: the offer/answer state of a new dialog with a peer.
         """
         found = self.negotiation()
-        found.policy = evolve(found.policy, srtp=self.srtp(flow))
+        found.policy = evolve(found.policy, srtp=self.srtp(flow), source=self.source(flow))
         return found

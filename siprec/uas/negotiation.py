@@ -23,6 +23,7 @@ from siprec.session.model import Format
 from siprec.session.protecting import rekey
 from siprec.uas.bodies import BadBody
 from siprec.uas.reports import aimReports
+from siprec.uas.senders import expectSenders
 
 log = Logger()
 
@@ -211,7 +212,7 @@ class Negotiation:
         self._choices = tuple(
             self._restored(each, local, live) for each in choose(remote or local, policy)
         )
-        aimReports(live, self._choices, remote)
+        self._aim(live)
 
     def _restored(self, choice: Choice, local: SessionDescription, live: LiveRecording) -> Choice:
         stream = live.stream(choice.index)
@@ -282,7 +283,7 @@ class Negotiation:
         before, self.remote = self.remote, answer
         self._choices = tuple(self._apply(each, live) for each in answered(self._choices, answer))
         self._tell(before, live, codecs=False)
-        aimReports(live, self._choices, answer)
+        self._aim(live)
         live.rebind()
 
     def _tell(
@@ -357,8 +358,12 @@ class Negotiation:
         self.local = makeAnswer(
             offer, self._choices, self._places(live), self.sessionID, self.local
         )
-        aimReports(live, self._choices, self.remote)
+        self._aim(live)
         return self.local
+
+    def _aim(self, live: LiveRecording) -> None:
+        aimReports(live, self._choices, self.remote)
+        expectSenders(live, self._choices, self.remote, self.policy.source)
 
     def _places(self, live: LiveRecording) -> dict[int, LocalMedia]:
         places = {}

@@ -117,6 +117,14 @@ class PeerList:
         entry = self._named(flow)
         return "" if entry is None else entry.srtp
 
+    def source(self, flow: Flow) -> str:
+        """
+        @param flow: of a peer whose name it carries.
+        @return: whose packets are recorded; empty: as for all.
+        """
+        entry = self._named(flow)
+        return "" if entry is None else entry.mediaSource
+
     def _named(self, flow: Flow) -> PeerSettings | None:
         return next((each for each in self.entries if each.name in flow.peers), None)
 

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from siprec.media.batch import Receiver
 from siprec.media.capture import CapturedStream, CaptureThread
 from siprec.media.journal import journalEnd, readJournal
+from siprec.media.origin import Expected, hostOf, keysOf
 from siprec.media.ports import NoFreePorts, PortPair, PortPool
 from siprec.media.rtp import RTPPacket, parseTable
 from tests.media.fakes import ThreadedClock, packetsOf
@@ -191,6 +192,59 @@ class CaptureTests(SynchronousTestCase):
         stream = self.capture.attach(pair, str(self.directory / "1-0.rtpdump"))
         self.finish(stream)
         self.assertEqual((stream.packets, stream.kernelDrops), (150, 0))
+
+    def test_E11_names(self) -> None:
+        """
+        The address of each packet is known, of both families in turn in the same slots,
+        and of IPv4 at a socket for IPv6.
+        """
+        if not hasVersion6():
+            raise SkipTest("no IPv6 here")
+        # The other one is the capture's.
+        singly = self.receiver is not None
+        receiver = Receiver(1024, recvmmsg=None) if singly else Receiver(1024)
+        for host, target, sender in (
+            ("127.0.0.1", "127.0.0.1", "127.0.0.2"),
+            ("::1", "::1", "::1"),
+            ("::", "127.0.0.1", "127.0.0.3"),
+            ("127.0.0.1", "127.0.0.1", "127.0.0.4"),
+            ("::1", "::1", "::1"),
+        ):
+            pair = self.allocate(host)
+            sock = self.sender(socket.AF_INET6 if ":" in target else socket.AF_INET)
+            sock.bind((sender, 0))
+            for _ in range(3):
+                sock.sendto(b"x", (target, pair.rtpPort))
+            receiver.reset()
+            self.assertEqual(receiver.receive(pair.rtp, 10), 3)
+            self.assertEqual([hostOf(each) for each in keysOf(receiver.names(0, 3))], [sender] * 3)
+
+    def test_E11_stranger(self) -> None:
+        """
+        Only what the expected address sends is in the journal, by both families.
+        """
+        for number, (host, expected, kept) in enumerate(
+            (
+                ("127.0.0.1", "127.0.0.2", 1),
+                ("127.0.0.1", "127.0.0.9", 0),
+                ("::", "127.0.0.2", 1),
+                ("::1", "::1", 2),
+                ("::1", "::2", 0),
+            )
+        ):
+            if ":" in host and not hasVersion6():
+                continue
+            pair, target = self.allocate(host), "::1" if "::" in expected else "127.0.0.1"
+            path = str(self.directory / f"1-{number}.rtpdump")
+            stream = self.capture.attach(pair, path, expected=Expected("sdp", expected))
+            for source in ("127.0.0.1", "127.0.0.2") if "." in target else ("::1", "::1"):
+                sender = self.sender(socket.AF_INET6 if ":" in target else socket.AF_INET)
+                sender.bind((source, 0))
+                sender.sendto(source.encode(), (target, pair.rtpPort))
+            self.finish(stream)
+            self.assertEqual((stream.packets, stream.strangers), (kept, 2 - kept), expected)
+            found = [data for data, _ in packetsOf(path)] if kept else []
+            self.assertEqual(found, [expected.encode()] * kept)
 
     def test_kernelDrops(self) -> None:
         """

@@ -16,10 +16,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from siprec.media.batch import askForControl
+from siprec.media.batch import Receiver, askForControl
 from siprec.media.capture import ICaptureReactor
 from siprec.media.interfaces import IPortPair
 from siprec.media.journal import PacketTable, readJournal
+from siprec.media.origin import nameOf
 from siprec.media.writing import SeparateWriter
 
 _T = TypeVar("_T")
@@ -137,3 +138,24 @@ def packetsOf(path: str) -> list[tuple[bytes, bool]]:
     """
     tables: list[PacketTable] = list(readJournal(path))
     return [(table.packet(i), bool(table.rtcp[i])) for table in tables for i in range(len(table))]
+
+
+class NamedReceiver(Receiver):
+    """
+    Packets of L{LocalPair}, which come from no address, with one.
+
+    @ivar who: gives the IPv4 address that a packet comes from.
+    """
+
+    who: Callable[[bytes], str] = staticmethod(lambda data: "192.0.2.7")
+
+    def receive(self, sock: socket.socket, limit: int) -> int:
+        """
+        See L{Receiver}.
+        """
+        first = self.used
+        count = super().receive(sock, limit)
+        for slot in range(first, self.used):
+            # The family of the socket, so that it is one for the latch as well.
+            self.names(slot, 1)[0] = nameOf(self.who(self.read(slot)), sock.family)
+        return count

@@ -13,15 +13,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from siprec.media import capture
-from siprec.media.batch import Receiver
 from siprec.media.capture import CapturedStream, CaptureStopped, CaptureThread, ICaptureReactor
 from siprec.media.interfaces import ICapture
 from siprec.media.keys import MasterKey
 from siprec.media.libsrtp import CryptoSession
+from siprec.media.origin import Expected
 from siprec.media.rtcp import ReportBlock
 from siprec.media.srtp import Protection
 from siprec.media.syncing import Sync
-from tests.media.fakes import CuttingWriter, LocalPair, ThreadedClock, packetsOf
+from tests.media.fakes import CuttingWriter, LocalPair, NamedReceiver, ThreadedClock, packetsOf
 from tests.media.reference import rtp
 from tests.media.test_libsrtp import keyOf
 from tests.media.test_reporting import TO
@@ -37,6 +37,7 @@ class CaptureThreadTests(SynchronousTestCase):
         self.reactor = ThreadedClock()
         self.writer = CuttingWriter()
         self.errors: list[tuple[CapturedStream, OSError]] = []
+        self.news: list[tuple[CapturedStream, str, str]] = []
         self.directory = Path(self.mktemp())
         self.directory.mkdir()
         self.capture = self.make()
@@ -49,7 +50,8 @@ class CaptureThreadTests(SynchronousTestCase):
             self.reactor,
             0.01,
             onError=lambda *error: self.errors.append(error),
-            receiver=Receiver(1024),
+            onSender=lambda *news: self.news.append(news),
+            receiver=NamedReceiver(1024),
             makeWriter=lambda capacity: self.writer,
             check=check,
             sync=sync,
@@ -126,6 +128,43 @@ class CaptureThreadTests(SynchronousTestCase):
         self.reactor.waitFor(done)
         self.assertEqual(packetsOf(stream.path), [(rtp(1), False)])
         self.assertEqual(stream.unauthenticated, 1)
+
+    def test_E11_expected(self) -> None:
+        """
+        Who sends is said from the first packet on, and can be said anew; what is found out
+        is told in the reactor thread.
+        """
+        self.start()
+        pair = LocalPair.make(self)
+        path = str(self.directory / "1-0.rtpdump")
+        stream = self.capture.attach(pair, path, expected=Expected("sdp", "192.0.2.9"))
+        pair.toRTP.send(rtp(1))
+        self.reactor.runUntil(lambda: self.news)
+        self.assertEqual(self.news, [(stream, "stranger", "192.0.2.7")])
+        self.capture.expect(stream, Expected("any"))
+        self.speak(stream, pair, rtp(2))
+        done = self.capture.detach(stream, 0)
+        self.reactor.advance(0)
+        self.reactor.waitFor(done)
+        self.assertEqual((packetsOf(path), stream.strangers), ([(rtp(2), False)], 1))
+
+    def test_E11_nothing(self) -> None:
+        """
+        Where only strangers have sent there is no file in the end; before the start and
+        after the end nothing is expected of anybody.
+        """
+        self.start()
+        pair = LocalPair.make(self)
+        path = str(self.directory / "1-0.rtpdump")
+        stream = self.capture.attach(pair, path, expected=Expected("sdp"))
+        pair.toRTP.send(rtp(1))
+        self.reactor.runUntil(lambda: self.news)
+        done = self.capture.detach(stream, 0)
+        self.reactor.advance(0)
+        self.reactor.waitFor(done)
+        self.assertEqual((list(self.directory.iterdir()), stream.error), ([], None))
+        self.reactor.waitFor(self.capture.stopService())
+        self.capture.expect(stream, Expected("any"))
 
     def test_E7_measured(self) -> None:
         """

@@ -10,8 +10,9 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.media.batch import Held, Receiver
-from siprec.media.hearing import Hearing, blocksOf, hearAnew, hearControl, setRates
+from siprec.media.hearing import Hearing, blocksOf, hearAnew, hearControl, lastHeard, setRates
 from siprec.media.interfaces import IPortPair
+from siprec.media.latching import Heard
 from siprec.media.layout import Runs
 from siprec.media.reception import Sources
 from siprec.media.stream import CapturedStream, Cells, JournalFile
@@ -188,6 +189,18 @@ class HearingTests(SynchronousTestCase):
         for begin in range(22, 200, 10):
             self.hear((stream, wide[begin : begin + 10]))
         self.assertEqual(blocksOf(stream, 0)[0].jitter, 0)
+
+    def test_E11_lastHeard(self) -> None:
+        """
+        The last source, its highest number and when it came are told at any time.
+        """
+        stream = CapturedStream(
+            "path", cast(IPortPair, FakePortPair("192.0.2.1", 4000)), JournalFile("path")
+        )
+        self.assertEqual(lastHeard(stream), Heard())
+        for number in range(0xFFFF, 0x10003):
+            stream.sources.take(7, 0, number & 0xFFFF, 160 * number, 1000 + number)
+        self.assertEqual(lastHeard(stream), Heard(1000 + 0x10002, 7, 2))
 
     def test_anew(self) -> None:
         """

@@ -12,6 +12,7 @@ from zope.interface.verify import verifyObject
 
 from siprec.media.interfaces import ICapturedStream, IPortPair
 from siprec.media.journal import fileHeader
+from siprec.media.origin import CLOSED, Expected, keyOf, maskOf
 from siprec.media.srtp import Protection
 from siprec.media.stream import CapturedStream, Cells, JournalFile
 from tests.media.fakes import LocalPair
@@ -102,6 +103,26 @@ class JournalFileTests(SynchronousTestCase):
         self.assertFalse(self.file.isThere())
         self.path.write_bytes(b"")
         self.assertFalse(self.file.isThere())
+
+    def test_closed(self) -> None:
+        """
+        At the end a file in which there is nothing goes away, and only then; one that
+        is not where it was is told of.
+        """
+        for last, content, left in ((False, b"", True), (True, b"", False), (True, b"x", True)):
+            path = self.mktemp()
+            journal = JournalFile(path)
+            descriptor, _, _ = journal.open()
+            os.write(descriptor, content)
+            journal.close(descriptor, last)
+            self.assertEqual(os.path.exists(path), left)
+            self.assertRaises(OSError, os.fstat, descriptor)
+        descriptor = os.open(path, os.O_WRONLY)
+        os.unlink(path)
+        self.assertEqual(
+            self.assertRaises(OSError, journal.close, descriptor, True).errno, errno.ENOENT
+        )
+        self.assertRaises(OSError, journal.close, descriptor, True)
 
     def test_completed(self) -> None:
         """
@@ -202,6 +223,29 @@ class CapturedStreamTests(SynchronousTestCase):
         self.assertEqual((stream.secured, stream.unauthenticated, stream.replayed), (1, 1, 1))
         stream.protect(None)
         self.assertEqual((stream.secured, stream.unauthenticated), (0, 0))
+
+    def test_E11_expected(self) -> None:
+        """
+        Whose packets are taken stands where all can be compared at once: everybody's at
+        first, nobody's while it is not known, then those of one address; who has the key
+        needs none.
+        """
+        stream = self.stream()
+        cells = stream.cell[0].data[0]
+        self.assertEqual((cells["mask"], stream.strangers), (0, 0))
+        stream.expect(Expected("latch"), 1)
+        self.assertEqual(tuple(cells[["mask", "head"]]), (CLOSED[0], 0))
+        stream.expect(Expected("latch", "192.0.2.7"), 2)
+        key = keyOf("192.0.2.7", stream.pair.rtp.family)
+        assert key is not None
+        found = tuple(cells[["mask", "head", "high", "low"]])
+        self.assertEqual(found, (maskOf(key), *key))
+        stream.protect(Protection(()))
+        self.assertEqual(cells["mask"], 0)
+        stream.expect(Expected("sdp", "192.0.2.7"), 3)
+        self.assertEqual(cells["mask"], maskOf(key))
+        stream.expect(Expected("any"), 4)
+        self.assertEqual(cells["mask"], 0)
 
     def test_numbersMove(self) -> None:
         """

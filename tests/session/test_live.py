@@ -237,12 +237,13 @@ class ManifestTests(LiveTestCase):
         [stream] = self.capture.attached
         stream.packets, stream.firstArrival, stream.lastArrival = 7, START, START + 1
         stream.kernelDrops, stream.truncated = 3, 2
-        stream.unauthenticated, stream.replayed = 5, 6
+        stream.unauthenticated, stream.replayed, stream.strangers = 5, 6, 8
         [described] = self.live.manifest()["streams"]
         self.assertEqual(described["packets"], 7)
         self.assertEqual(described["lastPacket"], "2026-01-05T09:00:01.000000Z")
         self.assertEqual((described["kernelDrops"], described["truncated"]), (3, 2))
         self.assertEqual((described["unauthenticated"], described["replayed"]), (5, 6))
+        self.assertEqual(described["strangers"], 8)
 
     def test_event(self) -> None:
         """

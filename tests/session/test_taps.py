@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.media.interfaces import ICapturedStream
+from siprec.media.origin import WAITING, Expected
 from siprec.media.rtcp import Destination
 from siprec.media.srtp import Protection
 from siprec.session.taps import Taps
@@ -64,6 +65,7 @@ class SilentTests(TapsCase):
             ("packets", 1),
             ("controlPackets", 1),
             ("unauthenticated", 1),
+            ("strangers", 1),
             ("unwritten", 1),
             ("kernelDrops", 1),
             ("error", "disk full"),
@@ -73,6 +75,41 @@ class SilentTests(TapsCase):
             self.assertFalse(self.taps.silent, name)
             setattr(second, name, before)
         self.assertTrue(self.taps.silent)
+
+
+class ExpectTests(TapsCase):
+    """
+    Who sends the streams.
+    """
+
+    def test_E11_expected(self) -> None:
+        """
+        Until it is said, what comes is to wait; what is said holds for captures that run,
+        for those to come, and where the stream moves to other ports.
+        """
+        expected = Expected("sdp", "192.0.2.7")
+        self.assertEqual(self.capture.attached[0].expected, WAITING)
+        self.taps.allocate(2, HOST)
+        for index in (0, 2, 9):
+            self.taps.expect(index, expected)
+        self.taps.attach(2, "/r/1-2.rtpdump")
+        self.assertEqual(
+            [each.expected for each in self.capture.attached], [expected, WAITING, expected]
+        )
+        found = [self.taps.expected(index) for index in (0, 1, 2, 9)]
+        self.assertEqual(found, [expected, WAITING, expected, WAITING])
+        self.successResultOf(Deferred.fromCoroutine(self.taps.replace(0, HOST, 20000)))
+        self.assertEqual(self.capture.attached[-1].expected, expected)
+
+    def test_E11_indexOf(self) -> None:
+        """
+        A capture is known, one that has ended as well; those of others are not.
+        """
+        first, second = self.capture.attached
+        self.successResultOf(Deferred.fromCoroutine(self.taps.replace(0, HOST, 20000)))
+        last = self.capture.attached[-1]
+        self.assertEqual([self.taps.indexOf(each) for each in (first, second, last)], [0, 1, 0])
+        self.assertIsNone(Taps(self.ports, self.capture).indexOf(first))
 
 
 class ReplaceTests(TapsCase):

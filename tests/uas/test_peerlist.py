@@ -113,6 +113,16 @@ class StandingTests(SynchronousTestCase):
         self.assertEqual(found.srtp(evolve(UDP, peers=("p1",))), "")
         self.assertEqual(found.srtp(UDP), "")
 
+    def test_E11_source(self) -> None:
+        """
+        A peer may have a word of its own on where its media is taken from.
+        """
+        one: dict[str, object] = {"networks": ["192.0.2.7"], "media_source": "any"}
+        found = peers(one, {"networks": ["192.0.2.8"]})
+        self.assertEqual(found.source(evolve(UDP, peers=("p0",))), "any")
+        self.assertEqual(found.source(evolve(UDP, peers=("p1",))), "")
+        self.assertEqual(found.source(UDP), "")
+
     def test_profile(self) -> None:
         """
         A peer may have a profile of its own.
