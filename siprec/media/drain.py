@@ -311,9 +311,7 @@ class Drain:
             return
         blocked, heads = self._open(runs)
         self._layout.describe(runs, self._cells.data["startNs"][runs.rows])
-        plan = self._layout.plan(runs)
-        for stream, head in heads.items():
-            self._layout.putHead(plan, plan.streams.index(stream), head)
+        plan = self._layout.plan(runs, heads)
         if blocked:
             for run, stream in enumerate(plan.streams):
                 if stream in blocked:
@@ -380,9 +378,7 @@ class Drain:
     def _write(self, plan: Plan) -> None:
         cells = self._cells.data
         files, positions = cells["file"][plan.rows], cells["position"][plan.rows]
-        written = self._writer.write(
-            files, positions, self._layout.addresses(plan), 2 * plan.counts
-        )
+        written = self._writer.write(files, positions, self._layout.addresses(plan), plan.pieces)
         well = written == plan.sizes
         cells["position"][plan.rows[well]] += plan.sizes[well]
         for run in np.flatnonzero(~well).tolist():

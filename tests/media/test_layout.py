@@ -134,9 +134,8 @@ class LayoutTests(SynchronousTestCase):
         """
         runs = self.runs([[(10, b"a")], [(10, b"b")], [(5, b"c")]], [1], [0, 1, 1])
         self.layout.describe(runs, np.zeros(3, np.int64))
-        plan = self.layout.plan(runs)
-        before = plan.sizes.tolist()
-        self.layout.putHead(plan, 1, b"#header")
+        before = self.layout.plan(runs).sizes.tolist()
+        plan = self.layout.plan(runs, {self.streams[1]: b"#header"})
         data, ends = self.layout.content(plan, 1)
         self.assertEqual(data[:7] + data[15:16], b"#headerc")
         self.assertEqual((plan.sizes.tolist(), ends[0]), ([before[0], before[1] + 7], 7 + 9))
