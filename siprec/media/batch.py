@@ -152,15 +152,17 @@ class Receiver:
 
     def __init__(
         self,
-        slots: int = 2048,
-        slotSize: int = 2048,
-        overflow: int = 0x10000 - 2048,
+        slots: int = 4096,
+        slotSize: int = 704,
+        overflow: int = 0x10000 - 704,
         recvmmsg: Recvmmsg | None = RECVMMSG,
         nanoseconds: Callable[[], int] = time.time_ns,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """
-        @param slotSize: octets of a packet that are held in its slot.
+        @param slotSize: octets of a packet that are held in its slot; most audio has
+            less.  With the headroom it had better be no power of two, or the first octets
+            of all packets share few places in the processor's caches.
         @param overflow: octets beyond, per packet.  By default any UDP datagram
             fits; less truncates, which L{Batch.wire} shows.
         @param recvmmsg: C{None} for one C{recvmsg} per packet.
@@ -349,9 +351,8 @@ class Receiver:
         for slot in range(first, self.used):
             (wire,) = _LENGTH.unpack_from(self._messageView, _LENGTH_AT + 64 * slot)
             (used,) = _USED.unpack_from(self._messageView, _USED_AT + 64 * slot)
-            (drops,) = _DROPS.unpack_from(self._controlView, _DROPS_AT + 64 * slot)
+            drops = self.dropsOf(slot)
             _USED.pack_into(self._messageView, _USED_AT + 64 * slot, _CONTROL.itemsize)
-            drops = drops if used > _STAMPED else 0
             found.append(Held(self._timeOf(slot, used), self.read(slot), drops, wire))
         self.used = first
         return found
@@ -361,6 +362,15 @@ class Receiver:
         @return: when the packet in that slot came, nanoseconds since the epoch.
         """
         return self._timeOf(slot, *_USED.unpack_from(self._messageView, _USED_AT + 64 * slot))
+
+    def dropsOf(self, slot: int) -> int:
+        """
+        @return: the socket's count of dropped packets that the packet in that slot tells;
+            0: none.
+        """
+        (used,) = _USED.unpack_from(self._messageView, _USED_AT + 64 * slot)
+        (drops,) = _DROPS.unpack_from(self._controlView, _DROPS_AT + 64 * slot)
+        return int(drops) if used > _STAMPED else 0
 
     def _timeOf(self, slot: int, used: int) -> int:
         if used < _STAMPED:

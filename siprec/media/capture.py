@@ -61,7 +61,8 @@ class CaptureThread(Service):
     name resolution.  Those that grow are synced there too, now and then.
 
     @ivar _interval: seconds between two visits to a socket.
-    @ivar _slice: the longest time, in seconds, that the interpreter lock is held.
+    @ivar _slice: seconds after which what has come so far is written, though there is room
+        for more.
     @ivar _check: seconds between two looks at whether the journals were removed.
     @ivar _sync: seconds between two times that journals are handed to the disk; 0: when
         they are closed, and before that when the system likes.
@@ -74,7 +75,7 @@ class CaptureThread(Service):
 
     _reactor: ICaptureReactor
     _interval: float = 0.2
-    _slice: float = 0.005
+    _slice: float = 0.02
     _onError: Callable[[CapturedStream, OSError], None] = field(kw_only=True)
     _receiver: Receiver = field(factory=Receiver, kw_only=True)
     _makeWriter: Callable[[int], Writer] = field(default=chooseWriter, kw_only=True)
@@ -106,8 +107,7 @@ class CaptureThread(Service):
         loop = CaptureLoop(
             drain,
             self._interval,
-            # The rest of the slice is for numpy, after the sockets.
-            self._slice * 0.6,
+            self._slice,
             partial(self._gone, pool),
             partial(self._removed, pool),
             openers.callInThread,

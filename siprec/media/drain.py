@@ -1,11 +1,15 @@
 """
 From the sockets of many streams to their journals, a slice of the streams at a time.
 
-A slice is: take what waits on each RTP socket, with the interpreter lock held but for
-5 ms at most; take the RTCP that came; put the record headers before all packets at
-once by numpy; write every journal in one call that gives the lock away.  No packet
-is looked at by itself, but for RTCP, of which there is one in hundreds, and RTP that is
-not what was to be expected next.
+A slice is: take what waits on each RTP socket, until the arena is full; take the RTCP
+that came to these streams; put the record headers before all packets at once by numpy;
+write every journal in one call that gives the interpreter lock away.  No packet is looked
+at by itself, but for RTCP, of which there is one in hundreds, and RTP that is not what was
+to be expected next.
+
+The larger a slice, the less each packet has of what a call of numpy costs.  It does not
+keep a reactor waiting, as every call in it is short: a thread that wants the lock is given
+it within 5 ms (C{sys.getswitchinterval}), in the midst of a slice as well.
 """
 
 import errno
@@ -22,7 +26,7 @@ from siprec.media.batch import Receiver
 from siprec.media.discarding import LATE, Discards, discard, discardControl
 from siprec.media.hearing import Hearing, hearAnew, hearControl
 from siprec.media.journal import fileHeader, startFor
-from siprec.media.layout import Layout, Plan, Runs
+from siprec.media.layout import Chosen, Layout, Plan, Runs
 from siprec.media.opening import openControl, openRun
 from siprec.media.stream import CapturedStream, Cells
 from siprec.media.watch import Watch
@@ -36,11 +40,14 @@ __all__ = ["Drain"]
 _CONTROL = 64
 _PACKETS = LIMIT // 2 - _CONTROL
 _CONTROL_SLOTS = 256  # for the RTCP of all streams in one slice
+_READY = 4096  # RTCP sockets of which one look at all tells
 _ROUNDS = 16  # in which a stream is emptied at its end, if its peer goes on sending
 _RETRY = 1.0  # seconds between attempts to open a journal
 _INT = np.int64
 
 _Rows = NDArray[np.int64]
+# Of streams with RTCP to write: how many packets, and which of the slice they are.
+_Control = list[tuple[CapturedStream, int, int]]
 
 
 class Drain:
@@ -71,7 +78,7 @@ class Drain:
         self._cells = Cells(64)
         self._receiver, self._writer, self._report = receiver, writer, report
         self._monotonic = monotonic
-        self._watch = Watch()
+        self._watch = Watch(_READY)
         self._byDescriptor: dict[int, CapturedStream] = {}
         self._descriptors: dict[CapturedStream, int] = {}
         self._holding: dict[CapturedStream, None] = {}
@@ -181,19 +188,7 @@ class Drain:
             self._failed(self.streams[begin + index], -came[index])
         counts = self._discard(begin, self._unprotect(begin, counts.clip(0)))
         # After the RTP: then all RTCP older than the RTP in hand is in hand too.
-        waited = {stream: len(stream.pending) for stream in self._holding}
-        self._takeControl()
-        control: list[tuple[CapturedStream, int, int]] = []
-        if self._holding:
-            ends = counts.cumsum().tolist()
-            for stream in list(self._holding):
-                index = stream.place - begin
-                if 0 <= index < len(came):
-                    newest = receiver.arrivalOf(ends[index] - 1) if counts[index] > 0 else 0
-                    old = 0 if index in full else waited.get(stream, 0)
-                    slots = self._ripen(stream, newest, len(stream.pending) if final else old)
-                    if slots:
-                        control.append((stream, slots, index))
+        control = self._takeControl(begin, counts, full, final)
         if receiver.used:
             self._flush(self._runsOf(begin, counts, control))
         return len(came), bool(full)
@@ -241,29 +236,74 @@ class Drain:
         if stream.failed(error):
             self._report(stream, error)
 
-    def _takeControl(self) -> None:
+    def _takeControl(self, begin: int, counts: _Rows, full: set[int], final: bool) -> _Control:
         """
-        Take what waits on the RTCP sockets of all streams.
+        Take what waits on the RTCP sockets of the streams in a slice.
+
+        @param counts: packets of each stream, from the one at C{begin} on.
+        @param full: which of them may have more RTP.
+        @param final: hold nothing back.
+        @return: what of it is to be written now, and has its slots after those of the RTP.
         """
-        receiver = self._receiver
+        waited = {stream: len(stream.pending) for stream in self._holding}
+        control: _Control = []
+        ends = counts.cumsum()
+
+        def newestOf(index: int) -> int:
+            return self._receiver.arrivalOf(int(ends[index]) - 1) if counts[index] > 0 else 0
+
         for number in self._watch.ready():
             stream = self._byDescriptor[number]
-            limit = min(_CONTROL - len(stream.pending), receiver.slots - receiver.used)
-            count = receiver.receive(stream.pair.rtcp, limit) if limit else 0
-            if count < 0:
-                self._failed(stream, -count)
-            elif count:
-                taken = receiver.take(receiver.used - count)
-                if taken[-1].drops:
-                    stream.rtcpDrops = taken[-1].drops
-                if stream.protection is not None:
-                    taken = openControl(stream.protection, taken)
-                if stream.muted:
-                    taken = discardControl(stream, taken)
-                if taken:
-                    hearControl(stream, taken)
-                    stream.pending += taken
-                    self._holding[stream] = None
+            index = stream.place - begin
+            # That of other streams is looked at with their RTP.
+            if 0 <= index < len(counts):
+                slots = self._receiveControl(stream, newestOf(index))
+                if slots:
+                    control.append((stream, slots, index))
+        for stream in list(self._holding):
+            index = stream.place - begin
+            if 0 <= index < len(counts):
+                old = 0 if index in full else waited.get(stream, 0)
+                old = len(stream.pending) if final else old
+                slots = self._ripen(stream, newestOf(index), old)
+                if slots:
+                    control.append((stream, slots, index))
+        return control
+
+    def _receiveControl(self, stream: CapturedStream, newest: int) -> int:
+        """
+        Take what waits on one RTCP socket.
+
+        @param newest: when the newest RTP in hand came.
+        @return: how many packets of it are in slots; what may come before RTP that does
+            not is held.
+        """
+        receiver, first = self._receiver, self._receiver.used
+        limit = min(_CONTROL - len(stream.pending), receiver.slots - first)
+        count = receiver.receive(stream.pair.rtcp, limit) if limit else 0
+        if count < 0:
+            self._failed(stream, -count)
+        if count <= 0:
+            return 0
+        if drops := receiver.dropsOf(first + count - 1):
+            stream.rtcpDrops = drops
+        arrivals = [receiver.arrivalOf(slot) for slot in range(first, first + count)]
+        plain = stream.protection is None and stream.discards is None
+        if plain and not stream.pending and max(arrivals) <= newest:
+            # Nearly all of it: it can stay where it is.
+            for slot, arrival in enumerate(arrivals, first):
+                stream.sources.takeControl(receiver.read(slot), arrival)
+            return count
+        taken = receiver.take(first)
+        if stream.protection is not None:
+            taken = openControl(stream.protection, taken)
+        if stream.discards is not None:
+            taken = discardControl(stream, taken)
+        if taken:
+            hearControl(stream, taken)
+            stream.pending += taken
+            self._holding[stream] = None
+        return 0
 
     def _ripen(self, stream: CapturedStream, newest: int, waited: int) -> int:
         """
@@ -285,22 +325,19 @@ class Drain:
             del self._holding[stream]
         return ripe
 
-    def _runsOf(
-        self, begin: int, came: _Rows, control: list[tuple[CapturedStream, int, int]]
-    ) -> Runs:
+    def _runsOf(self, begin: int, came: _Rows, control: _Control) -> Runs:
         index = np.flatnonzero(came)
-        rows, counts, split = self._rows[begin + index], came[index], len(index)
-        streams = [self.streams[place] for place in (begin + index).tolist()]
+        places, counts, split = begin + index, came[index], len(index)
         joins: list[int] = []
         if control:
             runs = (came > 0).cumsum() - 1
-            streams += [stream for stream, _, _ in control]
-            rows = np.append(rows, [stream.cell[1] for stream, _, _ in control])
+            places = np.append(places, [begin + place for _, _, place in control])
             counts = np.append(counts, [slots for _, slots, _ in control])
             joins = [int(runs[place]) if came[place] else -1 for _, _, place in control]
-        firsts = counts.cumsum() - counts
+        rows, firsts = self._rows[places], counts.cumsum() - counts
         batch = self._receiver.batch()
         octets = np.add.reduceat(batch.length, firsts)
+        streams = Chosen(self.streams, places)
         return Runs(streams, rows, firsts, counts, split, batch, octets, joins)
 
     def _flush(self, runs: Runs) -> None:

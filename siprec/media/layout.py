@@ -9,7 +9,8 @@ The others are written from where they lie.
 """
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import overload
 
 import numpy as np
 from attrs import define
@@ -27,6 +28,29 @@ _Rows = NDArray[np.int64]
 
 
 @define(eq=False, repr=False)
+class Chosen(Sequence[CapturedStream]):
+    """
+    Some of many streams, which are looked up when they are wanted: to touch each in every
+    slice would cost as much as to count its packets.
+    """
+
+    _streams: Sequence[CapturedStream]
+    _places: _Rows
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> CapturedStream: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Chosen": ...
+    def __getitem__(self, index: int | slice) -> "CapturedStream | Chosen":
+        if isinstance(index, slice):
+            return Chosen(self._streams, self._places[index])
+        return self._streams[self._places[index]]
+
+
+@define(eq=False, repr=False)
 class Runs:
     """
     What one slice took: runs of slots that belong to one stream each, first those of
@@ -38,7 +62,7 @@ class Runs:
     @ivar joins: for each run of RTCP the run of RTP of the same stream; below 0: none.
     """
 
-    streams: list[CapturedStream]
+    streams: Sequence[CapturedStream]
     rows: _Rows
     firsts: _Rows
     counts: _Rows
@@ -60,7 +84,7 @@ class Plan:
     @ivar sizes: octets in all.
     """
 
-    streams: list[CapturedStream]
+    streams: Sequence[CapturedStream]
     rows: _Rows
     at: _Rows
     pieces: _Rows
@@ -91,9 +115,7 @@ class Layout:
         self._bases[:, 0] -= RECORD.itemsize
         # First those of runs in one piece, then those of single packets.
         self._vectors = np.zeros(3 * receiver.slots, IOVEC)
-        self._together = np.empty(
-            receiver.slots * (RECORD.itemsize + receiver.slotSize), np.uint8
-        )
+        self._together = np.empty(receiver.slots * (RECORD.itemsize + receiver.slotSize), np.uint8)
 
     def describe(self, runs: Runs, starts: _Rows) -> None:
         """
@@ -134,13 +156,14 @@ class Layout:
                 if other >= 0:
                     counts[other] += counts[run]
                     sizes[other] += sizes[run]
-            streams = [*streams[:split], *(streams[run] for run in alone)]
-            chosen = [*range(split), *alone]
+            chosen = np.append(np.arange(split), np.array(alone, np.int64))
+            streams = Chosen(streams, chosen)
             rows, counts, sizes = rows[chosen], counts[chosen], sizes[chosen]
             whole = whole[chosen]
         pieces = np.where(whole, 1, 2 * counts)
         apart = np.where(whole, 0, pieces)
-        at = np.where(whole, np.arange(len(whole)), self._spread(runs, order) + apart.cumsum() - apart)
+        at = self._spread(runs, order) + apart.cumsum() - apart
+        at = np.where(whole, np.arange(len(whole)), at)
         plan = Plan(streams, rows, at, pieces, counts, sizes)
         for run, stream in enumerate(streams) if headed else ():
             if stream in heads:

@@ -126,8 +126,7 @@ class CaptureLoop:
 
     def cycle(self, started: float) -> None:
         """
-        Visit every stream once.  The writing at the end of each slice lets a reactor
-        that waits for the interpreter lock have it.
+        Visit every stream once.
 
         @param started: now.
         """
