@@ -293,6 +293,7 @@ class SingleTests(BatchedTests):
         batch = receiver.batch()
         assert batch.drops is not None
         self.assertEqual(batch.drops.tolist(), [5])
+        self.assertEqual(receiver.dropsOf(0), 5)
 
 
 class FindTests(SynchronousTestCase):
