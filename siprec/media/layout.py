@@ -47,7 +47,7 @@ class Chosen(Sequence[CapturedStream]):
     def __getitem__(self, index: int | slice) -> "CapturedStream | Chosen":
         if isinstance(index, slice):
             return Chosen(self._streams, self._places[index])
-        return self._streams[self._places[index]]
+        return self._streams[int(self._places[index])]
 
 
 @define(eq=False, repr=False)
