@@ -34,7 +34,7 @@ __all__ = ["measure"]
 
 _CONTROL = bytes.fromhex("80c80006") + bytes(24)
 _SLOTS = 64  # of the bare loop
-_SLICE = 0.02
+_SLICE = 0.05
 
 
 class _Source:

@@ -75,7 +75,7 @@ class CaptureThread(Service):
 
     _reactor: ICaptureReactor
     _interval: float = 0.2
-    _slice: float = 0.02
+    _slice: float = 0.05
     _onError: Callable[[CapturedStream, OSError], None] = field(kw_only=True)
     _receiver: Receiver = field(factory=Receiver, kw_only=True)
     _makeWriter: Callable[[int], Writer] = field(default=chooseWriter, kw_only=True)
