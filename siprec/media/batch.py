@@ -20,16 +20,15 @@ from numpy.typing import NDArray
 
 from siprec.media.arena import HEADROOM, IOVEC, Arena
 from siprec.media.origin import NAME, nameOf
+from siprec.media.recvmmsg import RECVMMSG, Recvmmsg
 
 __all__ = [
     "HEADROOM",
     "IOVEC",
-    "RECVMMSG",
     "Batch",
     "Held",
     "Receiver",
     "askForControl",
-    "findRecvmmsg",
 ]
 
 # Python's socket module does not name these; asm-generic/socket.h.
@@ -64,35 +63,6 @@ _DROPS_AT, _DROPS = 48, struct.Struct("=I")
 _LEAST = 128  # free slots without which no more sockets are visited
 _NOTHING = (errno.EAGAIN, errno.EINTR)
 _FLAGS = socket.MSG_DONTWAIT | socket.MSG_TRUNC  # TRUNC: tell the true length
-
-Recvmmsg = Callable[[int, int, int, int, None], int]
-
-
-def findRecvmmsg(
-    name: str = "recvmmsg", pointer: int = ctypes.sizeof(ctypes.c_void_p)
-) -> Recvmmsg | None:
-    """
-    @return: C{recvmmsg} of the C library, called I{without} giving the interpreter
-        lock away (it never blocks here, and a thread that lets go of the lock for
-        each of thousands of sockets waits for a busy reactor as often); C{None}
-        where there is none, or where pointers are not 64 bits.
-    """
-    if pointer != 8:
-        return None
-    function = getattr(ctypes.PyDLL(None, use_errno=True), name, None)
-    if function is not None:
-        function.argtypes = (
-            ctypes.c_int,
-            ctypes.c_void_p,
-            ctypes.c_uint,
-            ctypes.c_int,
-            ctypes.c_void_p,
-        )
-    return function
-
-
-#: The one of this process.
-RECVMMSG = findRecvmmsg()
 
 
 def askForControl(sock: socket.socket) -> None:
@@ -136,6 +106,11 @@ class Batch:
     drops: NDArray[np.int64] | None
 
 
+def _failure() -> int:
+    code = ctypes.get_errno()
+    return 0 if code in _NOTHING else -code
+
+
 class Receiver:
     """
     Takes datagrams from sockets into its arena.
@@ -148,15 +123,17 @@ class Receiver:
 
     def __init__(
         self,
-        slots: int = 2048,
-        slotSize: int = 2048,
-        overflow: int = 0x10000 - 2048,
+        slots: int = 4096,
+        slotSize: int = 704,
+        overflow: int = 0x10000 - 704,
         recvmmsg: Recvmmsg | None = RECVMMSG,
         nanoseconds: Callable[[], int] = time.time_ns,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """
-        @param slotSize: octets of a packet that are held in its slot.
+        @param slotSize: octets of a packet that are held in its slot; most audio has
+            less.  With the headroom it had better be no power of two, or the first octets
+            of all packets share few places in the processor's caches.
         @param overflow: octets beyond, per packet.  By default any UDP datagram
             fits; less truncates, which L{Batch.wire} shows.
         @param recvmmsg: C{None} for one C{recvmsg} per packet.
@@ -214,14 +191,22 @@ class Receiver:
         """
         counts: list[int] = []
         full: set[int] = set()
-        room, receive, monotonic = self.slots - reserve, self.receive, self._monotonic
+        room, take, monotonic = self.slots - reserve, self._recvmmsg, self._monotonic
+        first, size = self._address, _MESSAGE.itemsize
         for index, sock in enumerate(sockets):
-            limit = room - self.used
+            used = self.used
+            limit = room - used
             if limit < _LEAST or (index & 7 == 7 and monotonic() >= until):
                 break
             if limit > each:
                 limit = each
-            count = receive(sock, limit)
+            # What receive() does, without the cost of calling it for each socket.
+            if take is None:
+                count = self._receiveSingly(sock, limit)
+            elif (count := take(sock.fileno(), first + size * used, limit, _FLAGS, None)) > 0:
+                self.used = used + count
+            elif count:
+                count = _failure()
             counts.append(count)
             if count == limit:
                 full.add(index)
@@ -239,12 +224,10 @@ class Receiver:
             return self._receiveSingly(sock, limit)
         address = self._address + _MESSAGE.itemsize * self.used
         count = self._recvmmsg(sock.fileno(), address, limit, _FLAGS, None)
-        if count > 0:
-            self.used += count
-            return count
-        if count < 0 and (code := ctypes.get_errno()) not in _NOTHING:
-            return -code
-        return 0
+        if count < 0:
+            return _failure()
+        self.used += count
+        return count
 
     def _receiveSingly(self, sock: socket.socket, limit: int) -> int:
         for count in range(limit):
@@ -352,10 +335,7 @@ class Receiver:
         @return: the packet in a slot that is in use.
         """
         (wire,) = _LENGTH.unpack_from(self._messageView, _LENGTH_AT + 64 * slot)
-        (used,) = _USED.unpack_from(self._messageView, _USED_AT + 64 * slot)
-        (drops,) = _DROPS.unpack_from(self._controlView, _DROPS_AT + 64 * slot)
-        drops = drops if used > _STAMPED else 0
-        return Held(self._timeOf(slot, used), self.read(slot), drops, wire)
+        return Held(self.arrivalOf(slot), self.read(slot), self.dropsOf(slot), wire)
 
     def names(self, first: int, count: int) -> NDArray[np.void]:
         """
@@ -369,6 +349,15 @@ class Receiver:
         @return: when the packet in that slot came, nanoseconds since the epoch.
         """
         return self._timeOf(slot, *_USED.unpack_from(self._messageView, _USED_AT + 64 * slot))
+
+    def dropsOf(self, slot: int) -> int:
+        """
+        @return: the socket's count of dropped packets that the packet in that slot tells;
+            0: none.
+        """
+        (used,) = _USED.unpack_from(self._messageView, _USED_AT + 64 * slot)
+        (drops,) = _DROPS.unpack_from(self._controlView, _DROPS_AT + 64 * slot)
+        return int(drops) if used > _STAMPED else 0
 
     def _timeOf(self, slot: int, used: int) -> int:
         if used < _STAMPED:

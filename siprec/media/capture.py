@@ -60,7 +60,8 @@ class CaptureThread(Service):
     name resolution.  Those that grow are synced there too, now and then.
 
     @ivar _interval: seconds between two visits to a socket.
-    @ivar _slice: the longest time, in seconds, that the interpreter lock is held.
+    @ivar _slice: seconds after which what has come so far is written, though there is room
+        for more.
     @ivar _check: seconds between two looks at whether the journals were removed.
     @ivar _sync: seconds between two times that journals are handed to the disk; 0: when
         they are closed, and before that when the system likes.
@@ -76,7 +77,7 @@ class CaptureThread(Service):
 
     _reactor: ICaptureReactor
     _interval: float = 0.2
-    _slice: float = 0.005
+    _slice: float = 0.05
     _onError: Callable[[CapturedStream, OSError], None] = field(kw_only=True)
     _onSender: Callable[[CapturedStream, str, str], None] = field(
         default=lambda stream, kind, host: None, kw_only=True
@@ -116,8 +117,7 @@ class CaptureThread(Service):
         loop = CaptureLoop(
             drain,
             self._interval,
-            # The rest of the slice is for numpy, after the sockets.
-            self._slice * 0.6,
+            self._slice,
             partial(self._gone, pool),
             partial(self._removed, pool),
             openers.callInThread,

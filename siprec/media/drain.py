@@ -1,11 +1,15 @@
 """
 From the sockets of many streams to their journals, a slice of the streams at a time.
 
-A slice is: take what waits on each RTP socket, with the interpreter lock held but for
-5 ms at most; take the RTCP that came; put the record headers before all packets at
-once by numpy; write every journal in one call that gives the lock away.  No packet
-is looked at by itself, but for RTCP, of which there is one in hundreds, and RTP that is
-not what was to be expected next.
+A slice is: take what waits on each RTP socket, until the arena is full; take the RTCP
+that came to these streams; put the record headers before all packets at once by numpy;
+write every journal in one call that gives the interpreter lock away.  No packet is looked
+at by itself, but for RTCP, of which there is one in hundreds, and RTP that is not what was
+to be expected next.
+
+The larger a slice, the less each packet has of what a call of numpy costs.  It does not
+keep a reactor waiting, as every call in it is short: a thread that wants the lock is given
+it within 5 ms (C{sys.getswitchinterval}), in the midst of a slice as well.
 """
 
 import errno
@@ -19,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siprec.media.batch import Held, Receiver
+from siprec.media.counting import countIn
 from siprec.media.discarding import LATE, Discards
 from siprec.media.hearing import Hearing, hearAnew, hearControl
 from siprec.media.journal import fileHeader, startFor
-from siprec.media.layout import Layout, Plan, Runs
+from siprec.media.layout import Chosen, Layout, Plan, Runs
 from siprec.media.origin import Expected
 from siprec.media.sifting import Sifting
 from siprec.media.stream import CapturedStream, Cells
@@ -37,11 +42,14 @@ __all__ = ["Drain"]
 _CONTROL = 64
 _PACKETS = LIMIT // 2 - _CONTROL
 _CONTROL_SLOTS = 256  # for the RTCP of all streams in one slice
+_READY = 4096  # RTCP sockets of which one look at all tells
 _ROUNDS = 16  # in which a stream is emptied at its end, if its peer goes on sending
 _RETRY = 1.0  # seconds between attempts to open a journal
 _INT = np.int64
 
 _Rows = NDArray[np.int64]
+# Of streams with RTCP to write: how many packets, and which of the slice they are.
+_Control = list[tuple[CapturedStream, int, int]]
 
 
 def _failure(negated: int) -> OSError:
@@ -78,7 +86,7 @@ class Drain:
         self._cells = Cells(64)
         self._receiver, self._writer, self._report = receiver, writer, report
         self._monotonic = monotonic
-        self._watch = Watch()
+        self._watch = Watch(_READY)
         self._byDescriptor: dict[int, CapturedStream] = {}
         self._descriptors: dict[CapturedStream, int] = {}
         self._holding: dict[CapturedStream, None] = {}
@@ -201,19 +209,7 @@ class Drain:
         rows = self._rows[begin : begin + len(counts)]
         counts = self._sifting.sift(self.streams[begin : begin + len(counts)], rows, counts.clip(0))
         # After the RTP: then all RTCP older than the RTP in hand is in hand too.
-        waited = {stream: len(stream.pending) for stream in self._holding}
-        self._takeControl()
-        control: list[tuple[CapturedStream, int, int]] = []
-        if self._holding:
-            ends = counts.cumsum().tolist()
-            for stream in list(self._holding):
-                index = stream.place - begin
-                if 0 <= index < len(came):
-                    newest = receiver.arrivalOf(ends[index] - 1) if counts[index] > 0 else 0
-                    old = 0 if index in full else waited.get(stream, 0)
-                    slots = self._ripen(stream, newest, len(stream.pending) if final else old)
-                    if slots:
-                        control.append((stream, slots, index))
+        control = self._takeControl(begin, counts, full, final)
         if receiver.used:
             self._flush(self._runsOf(begin, counts, control))
         self._takeWon()
@@ -232,22 +228,66 @@ class Drain:
         if stream.failed(error):
             self._report(stream, error)
 
-    def _takeControl(self) -> None:
+    def _takeControl(self, begin: int, counts: _Rows, full: set[int], final: bool) -> _Control:
         """
-        Take what waits on the RTCP sockets of all streams.
+        Take what waits on the RTCP sockets of the streams in a slice.
+
+        @param counts: packets of each stream, from the one at C{begin} on.
+        @param full: which of them may have more RTP.
+        @param final: hold nothing back.
+        @return: what of it is to be written now, and has its slots after those of the RTP.
         """
-        receiver = self._receiver
+        waited = {stream: len(stream.pending) for stream in self._holding}
+        control: _Control = []
+        ends = counts.cumsum()
+
+        def newestOf(index: int) -> int:
+            return self._receiver.arrivalOf(int(ends[index]) - 1) if counts[index] > 0 else 0
+
         for number in self._watch.ready():
             stream = self._byDescriptor[number]
-            limit = min(_CONTROL - len(stream.pending), receiver.slots - receiver.used)
-            count = receiver.receive(stream.pair.rtcp, limit) if limit else 0
-            if count < 0:
-                self._fail(stream, _failure(count))
-            elif count:
-                taken = receiver.take(receiver.used - count)
-                if taken[-1].drops:
-                    stream.rtcpDrops = taken[-1].drops
-                self._keepControl(stream, self._sifting.control(stream, taken, receiver.used))
+            index = stream.place - begin
+            # That of other streams is looked at with their RTP.
+            if 0 <= index < len(counts):
+                slots = self._receiveControl(stream, newestOf(index))
+                if slots:
+                    control.append((stream, slots, index))
+        for stream in list(self._holding):
+            index = stream.place - begin
+            if 0 <= index < len(counts):
+                old = 0 if index in full else waited.get(stream, 0)
+                old = len(stream.pending) if final else old
+                slots = self._ripen(stream, newestOf(index), old)
+                if slots:
+                    control.append((stream, slots, index))
+        return control
+
+    def _receiveControl(self, stream: CapturedStream, newest: int) -> int:
+        """
+        Take what waits on one RTCP socket.
+
+        @param newest: when the newest RTP in hand came.
+        @return: how many packets of it are in slots; what may come before RTP that does
+            not is held.
+        """
+        receiver, first = self._receiver, self._receiver.used
+        limit = min(_CONTROL - len(stream.pending), receiver.slots - first)
+        count = receiver.receive(stream.pair.rtcp, limit) if limit else 0
+        if count < 0:
+            self._fail(stream, _failure(count))
+        if count <= 0:
+            return 0
+        if drops := receiver.dropsOf(first + count - 1):
+            stream.rtcpDrops = drops
+        if not stream.pending and self._sifting.isPlain(stream, first, count):
+            arrivals = [receiver.arrivalOf(slot) for slot in range(first, first + count)]
+            if max(arrivals) <= newest:
+                # Nearly all of it: it can stay where it is.
+                for slot, arrival in enumerate(arrivals, first):
+                    stream.sources.takeControl(receiver.read(slot), arrival)
+                return count
+        self._keepControl(stream, self._sifting.control(stream, receiver.take(first), first))
+        return 0
 
     def _keepControl(self, stream: CapturedStream, taken: list[Held]) -> None:
         if taken:
@@ -275,35 +315,30 @@ class Drain:
             del self._holding[stream]
         return ripe
 
-    def _runsOf(
-        self, begin: int, came: _Rows, control: list[tuple[CapturedStream, int, int]]
-    ) -> Runs:
+    def _runsOf(self, begin: int, came: _Rows, control: _Control) -> Runs:
         index = np.flatnonzero(came)
-        rows, counts, split = self._rows[begin + index], came[index], len(index)
-        streams = [self.streams[place] for place in (begin + index).tolist()]
+        places, counts, split = begin + index, came[index], len(index)
         joins: list[int] = []
         if control:
             runs = (came > 0).cumsum() - 1
-            streams += [stream for stream, _, _ in control]
-            rows = np.append(rows, [stream.cell[1] for stream, _, _ in control])
+            places = np.append(places, [begin + place for _, _, place in control])
             counts = np.append(counts, [slots for _, slots, _ in control])
             joins = [int(runs[place]) if came[place] else -1 for _, _, place in control]
-        firsts = counts.cumsum() - counts
+        rows, firsts = self._rows[places], counts.cumsum() - counts
         batch = self._receiver.batch()
         octets = np.add.reduceat(batch.length, firsts)
+        streams = Chosen(self.streams, places)
         return Runs(streams, rows, firsts, counts, split, batch, octets, joins)
 
     def _flush(self, runs: Runs) -> None:
-        self._count(runs)
+        countIn(self._cells, runs)
         self._hearing.hear(self._cells, runs)
         if self.withholding:
             np.add.at(self._cells.data["unwritten"], runs.rows, runs.counts)
             return
         blocked, heads = self._open(runs)
         self._layout.describe(runs, self._cells.data["startNs"][runs.rows])
-        plan = self._layout.plan(runs)
-        for stream, head in heads.items():
-            self._layout.putHead(plan, plan.streams.index(stream), head)
+        plan = self._layout.plan(runs, heads)
         if blocked:
             for run, stream in enumerate(plan.streams):
                 if stream in blocked:
@@ -311,28 +346,6 @@ class Drain:
             plan = plan.without(blocked)
         if plan.streams:
             self._write(plan)
-
-    def _count(self, runs: Runs) -> None:
-        batch, split = runs.batch, runs.split
-        cells, rows, others = self._cells.data, runs.rows[:split], runs.rows[split:]
-        cells["packets"][rows] += runs.counts[:split]
-        cells["octets"][rows] += runs.octets[:split]
-        cells["controlPackets"][others] += runs.counts[split:]
-        latest = np.maximum.reduceat(batch.arrival, runs.firsts)
-        earliest = np.minimum.reduceat(batch.arrival, runs.firsts)
-        # A stream may have two runs: one after the other, then.
-        for part in (slice(0, split), slice(split, None)):
-            rows = runs.rows[part]
-            cells["lastNs"][rows] = np.maximum(cells["lastNs"][rows], latest[part])
-            cells["firstNs"][rows] = np.minimum(cells["firstNs"][rows], earliest[part])
-        cut = batch.wire > batch.length
-        if cut.any():
-            lost = np.add.reduceat(cut, runs.firsts, dtype=_INT)
-            np.add.at(cells["truncated"], runs.rows, lost)
-        if batch.drops is not None:
-            drops = np.maximum.reduceat(batch.drops, runs.firsts)[:split]
-            rows = runs.rows[:split]
-            cells["rtpDrops"][rows] = np.maximum(cells["rtpDrops"][rows], drops)
 
     def _open(self, runs: Runs) -> tuple[set[CapturedStream], dict[CapturedStream, bytes]]:
         """
@@ -370,9 +383,7 @@ class Drain:
     def _write(self, plan: Plan) -> None:
         cells = self._cells.data
         files, positions = cells["file"][plan.rows], cells["position"][plan.rows]
-        written = self._writer.write(
-            files, positions, self._layout.addresses(plan), 2 * plan.counts
-        )
+        written = self._writer.write(files, positions, self._layout.addresses(plan), plan.pieces)
         well = written == plan.sizes
         cells["position"][plan.rows[well]] += plan.sizes[well]
         for run in np.flatnonzero(~well).tolist():

@@ -237,17 +237,20 @@ class Latch:
         locked = self._locked(heard) and key != self._described
         return not self._possible(key) or (locked and ssrc != heard.ssrc)
 
+    def knows(self, key: Key) -> bool:
+        """
+        @return: whether reports on the stream may come from there.
+        """
+        known = self.current, self._described, self._reporting
+        return self.expected.how != "wait" and key in known
+
     def takeControl(self, key: Key, packet: Held, heard: Heard) -> bool:
         """
         A packet has come at the RTCP port.
 
         @return: whether it is taken; else it may be held.
         """
-        if self.expected.how != "wait" and key in (
-            self.current,
-            self._described,
-            self._reporting,
-        ):
+        if self.knows(key):
             return True
         if self.expected.how != "sdp" and not self._locked(heard):
             candidate = self._candidate(key)

@@ -127,8 +127,7 @@ class CaptureLoop:
 
     def cycle(self, started: float) -> None:
         """
-        Visit every stream once.  The writing at the end of each slice lets a reactor
-        that waits for the interpreter lock have it.
+        Visit every stream once.
 
         @param started: now.
         """
@@ -227,13 +226,16 @@ class CaptureLoop:
         self._streams[stream] = None
         sockets = stream.pair.rtp, stream.pair.rtcp
         numbers = [sock.fileno() for sock in sockets]
-        if min(numbers) < 0:
+        try:
+            for sock in sockets:
+                self._first.add(sock)
+        except (OSError, ValueError):
+            for sock in sockets:
+                self._first.remove(sock)
             self.drain.add(stream)  # closed already: the drain tells
             return
         self._waiting[stream] = numbers
-        for sock, number in zip(sockets, numbers, strict=True):
-            self._first.add(sock)
-            self._byDescriptor[number] = stream
+        self._byDescriptor.update(dict.fromkeys(numbers, stream))
 
     def mute(self, stream: CapturedStream, muted: bool) -> None:
         """

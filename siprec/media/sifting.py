@@ -119,6 +119,18 @@ class Sifting:
                 return Heard(self._receiver.arrivalOf(slot), heard.ssrc, heard.highest)
         return heard
 
+    def isPlain(self, stream: CapturedStream, first: int, count: int) -> bool:
+        """
+        @return: whether what just came at the RTCP port of a stream is to be kept as it is
+            in C{count} slots: in the clear, and from who sends the stream.
+        """
+        if stream.protection is not None or stream.discards is not None:
+            return False
+        latch = stream.latch
+        if latch is None or not self._cells.data["mask"][stream.cell[1]]:
+            return True
+        return all(map(latch.knows, keysOf(self._receiver.names(first, count))))
+
     def control(self, stream: CapturedStream, taken: list[Held], first: int) -> list[Held]:
         """
         @param taken: what came at the RTCP port of a stream.

@@ -15,7 +15,6 @@ __all__ = ["Watch"]
 # struct epoll_event is packed on x86-64 only.
 _AT = 4 if platform.machine() == "x86_64" else 8
 _EVENT = np.dtype({"names": ["data"], "formats": ["i4"], "offsets": [_AT], "itemsize": 8 + _AT})
-_MOST = 256
 
 
 class Watch:
@@ -24,9 +23,12 @@ class Watch:
     which does not give the interpreter lock away.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 256) -> None:
+        """
+        @param most: how many are told at once.
+        """
         self._epoll = select.epoll()
-        self._events = np.zeros(_MOST, _EVENT)
+        self._events = np.zeros(most, _EVENT)
         self._wait = ctypes.PyDLL(None).epoll_wait
         self._wait.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int)
 
@@ -46,11 +48,11 @@ class Watch:
 
     def ready(self) -> list[int]:
         """
-        @return: the descriptors of sockets that can be read, at most 256; those left
-            out come first the next time.
+        @return: the descriptors of sockets that can be read; where not all are told,
+            those left out come first the next time.
         """
-        number = self._epoll.fileno()
-        count = self._wait(number, self._events.ctypes.data, _MOST, 0)
+        number, most = self._epoll.fileno(), len(self._events)
+        count = self._wait(number, self._events.ctypes.data, most, 0)
         numbers: list[int] = self._events["data"][: max(count, 0)].tolist()
         return numbers
 

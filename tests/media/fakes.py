@@ -5,7 +5,7 @@ What the tests of the capture put in the place of the world.
 import os
 import queue
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import numpy as np
@@ -155,7 +155,22 @@ class NamedReceiver(Receiver):
         """
         first = self.used
         count = super().receive(sock, limit)
+        self._name(first, sock)
+        return count
+
+    def sweep(
+        self, sockets: Iterable[socket.socket], each: int, reserve: int, until: float
+    ) -> tuple[list[int], set[int]]:
+        """
+        See L{Receiver}.
+        """
+        first, swept = self.used, list(sockets)
+        counts, full = super().sweep(swept, each, reserve, until)
+        if swept:
+            self._name(first, swept[0])
+        return counts, full
+
+    def _name(self, first: int, sock: socket.socket) -> None:
         for slot in range(first, self.used):
             # The family of the socket, so that it is one for the latch as well.
             self.names(slot, 1)[0] = nameOf(self.who(self.read(slot)), sock.family)
-        return count

@@ -12,7 +12,8 @@ from typing import cast
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
-from siprec.media.batch import HEADROOM, RECVMMSG, Receiver, Recvmmsg, findRecvmmsg
+from siprec.media.batch import HEADROOM, Receiver
+from siprec.media.recvmmsg import RECVMMSG, Recvmmsg
 from tests.media.fakes import LocalPair
 
 
@@ -293,17 +294,4 @@ class SingleTests(BatchedTests):
         batch = receiver.batch()
         assert batch.drops is not None
         self.assertEqual(batch.drops.tolist(), [5])
-
-
-class FindTests(SynchronousTestCase):
-    """
-    L{findRecvmmsg}.
-    """
-
-    def test_elsewhere(self) -> None:
-        """
-        Where pointers are not 64 bits, or the C library has no such function, there is
-        none.
-        """
-        self.assertIsNone(findRecvmmsg(pointer=4))
-        self.assertIsNone(findRecvmmsg(name="recvmmsg_of_no_library"))
+        self.assertEqual(receiver.dropsOf(0), 5)

@@ -150,6 +150,50 @@ class DrainTests(SynchronousTestCase):
         self.assertEqual(packetsOf(stream.path)[-1], (b"\x80\xc9f", True))
         self.assertEqual((stream.packets, stream.octets, stream.controlPackets), (3, 9, 3))
 
+    def test_E1_controlInItsSlice(self) -> None:
+        """
+        RTCP is taken in the slice of its stream, when the RTP before it is in hand.
+        """
+        streams = [self.stream(f"1-{number}.rtpdump") for number in range(20)]
+        stream, pair = streams[-1]
+        pair.toRTP.send(b"\x80\x00a")
+        pair.toRTCP.send(b"\x80\xc8b")
+        pair.toRTP.send(b"\x80\x00c")
+        index = self.drain.visit(0, 0.0)
+        self.assertTrue(index < 19)
+        self.assertEqual(stream.controlPackets, 0)
+        while index < 20:
+            index = self.drain.visit(index, 0.0)
+        self.assertEqual([packet[2:] for packet, _ in packetsOf(stream.path)], [b"a", b"b", b"c"])
+
+    def test_controlDrops(self) -> None:
+        """
+        The kernel's count of dropped RTCP is kept, whether the packet that tells it is
+        written at once or held.
+        """
+
+        class Telling(Receiver):
+            """
+            In which each packet tells of as many drops as there are packets before it.
+            """
+
+            def dropsOf(self, slot: int) -> int:
+                """
+                As of L{Receiver}.
+                """
+                return slot
+
+        self.drain = Drain(Telling(1024), self.writer, lambda *failure: None)
+        self.addCleanup(self.drain.close)
+        for before, after in ((2, 1), (2, 0)):
+            stream, pair = self.stream(f"{before}-{after}.rtpdump")
+            for to, count in ((pair.toRTP, before), (pair.toRTCP, 1), (pair.toRTP, after)):
+                for _ in range(count):
+                    to.send(b"\x80\xc8b")
+            self.visit()
+            self.assertEqual(stream.rtcpDrops, before + after)
+            self.assertEqual(stream.controlPackets, after)
+
     def test_controlFirst(self) -> None:
         """
         A journal may begin with RTCP, and may have nothing else.

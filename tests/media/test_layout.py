@@ -8,7 +8,7 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.media.batch import Receiver
-from siprec.media.layout import Layout, Runs
+from siprec.media.layout import Chosen, Layout, Runs
 from siprec.media.stream import CapturedStream, JournalFile
 from tests.media.fakes import LocalPair
 
@@ -119,6 +119,43 @@ class LayoutTests(SynchronousTestCase):
             ],
         )
 
+    def test_together(self) -> None:
+        """
+        Runs whose packets are all as long as most are written from one piece each, but
+        not those that RTCP or a file header goes into; others by two for each packet.
+        """
+        runs = self.runs(
+            [
+                [(10, b"abc"), (20, b"def")],
+                [(10, b"ghi"), (20, b"longer")],
+                [(10, b"jkl"), (20, b"mno")],
+                [(15, b"rtcp")],
+            ],
+            [2],
+            [0, 1, 2, 2],
+        )
+        self.assertEqual(
+            self.written(runs, [0, 0, 0, 0]),
+            [
+                ("0", [(3, 10, b"abc"), (3, 20, b"def")]),
+                ("1", [(3, 10, b"ghi"), (6, 20, b"longer")]),
+                ("2", [(3, 10, b"jkl"), (0, 15, b"rtcp"), (3, 20, b"mno")]),
+            ],
+        )
+        self.assertEqual(self.layout.plan(runs).pieces.tolist(), [1, 4, 6])
+        plan = self.layout.plan(runs, {self.streams[0]: b"#head"})
+        self.assertEqual(plan.pieces.tolist(), [4, 4, 6])
+        data, ends = self.layout.content(plan, 0)
+        self.assertEqual((data[:5], ends.tolist()), (b"#head", [5 + 11, 5 + 22]))
+
+    def test_chosen(self) -> None:
+        """
+        Some of many streams are a sequence like any other.
+        """
+        chosen = Chosen(self.streams, np.array([2, 0, 1]))
+        self.assertEqual(list(chosen), [self.streams[2], *self.streams[:2]])
+        self.assertEqual(list(chosen[1:]), self.streams[:2])
+
     def test_clockSetBack(self) -> None:
         """
         When the clock is set back, offsets stop at zero instead of becoming huge, and
@@ -134,9 +171,8 @@ class LayoutTests(SynchronousTestCase):
         """
         runs = self.runs([[(10, b"a")], [(10, b"b")], [(5, b"c")]], [1], [0, 1, 1])
         self.layout.describe(runs, np.zeros(3, np.int64))
-        plan = self.layout.plan(runs)
-        before = plan.sizes.tolist()
-        self.layout.putHead(plan, 1, b"#header")
+        before = self.layout.plan(runs).sizes.tolist()
+        plan = self.layout.plan(runs, {self.streams[1]: b"#header"})
         data, ends = self.layout.content(plan, 1)
         self.assertEqual(data[:7] + data[15:16], b"#headerc")
         self.assertEqual((plan.sizes.tolist(), ends[0]), ([before[0], before[1] + 7], 7 + 9))

@@ -31,6 +31,21 @@ class WatchTests(SynchronousTestCase):
         self.pair.rtcp.recv(100)
         self.assertEqual(self.watch.ready(), [])
 
+    def test_most(self) -> None:
+        """
+        Where more are ready than are told at once, the others come the next time.
+        """
+        watch = Watch(1)
+        self.addCleanup(watch.close)
+        for sock, to in (
+            (self.pair.rtp, self.pair.toRTP),
+            (self.pair.rtcp, self.pair.toRTCP),
+        ):
+            watch.add(sock)
+            to.send(b"packet")
+        told = watch.ready() + watch.ready()
+        self.assertEqual(set(told), {self.pair.rtp.fileno(), self.pair.rtcp.fileno()})
+
     def test_removed(self) -> None:
         """
         One that was removed is not named; removing it again, or closed, does nothing.
