@@ -38,6 +38,7 @@ from siprec.render.libav import decodable
 from siprec.render.process import Renderer
 from siprec.sdp.choice import Policy
 from siprec.session.equipment import Equipment
+from siprec.session.postponed import Postponed
 from siprec.session.recordings import Recordings
 from siprec.session.recovery import Recovery
 from siprec.session.running import RunningRecordings
@@ -98,6 +99,7 @@ class _Assembly:
             sync=settings.recordings.fsync,
             reportInterval=settings.media.rtcpInterval,
         )
+        self.postponed = Postponed(reactor, lambda: self.entrance.intake.messages)
         self.renderer = Renderer(reactor, reactor, settings.recordings.workers)
         self.renderer.split = settings.recordings.split
         audio = settings.recordings
@@ -119,6 +121,7 @@ class _Assembly:
                 clock=reactor,
                 now=now,
                 metrics=self.metrics,
+                postponed=self.postponed,
             ),
             minFree=settings.recordings.minFree,
             window=settings.cluster.stitchWindow,
