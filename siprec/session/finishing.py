@@ -122,7 +122,7 @@ class Finisher:
         finally:
             # The dialog is over whatever became of the files; but where another
             # one goes on with the recording, the record is its own.
-            if live.files is not None:
+            if live.files is not None or live.making.failed:
                 await self._forgetSnapshot(live.recording)
 
     async def _forgetSnapshot(self, recording: RecordingSession) -> None:

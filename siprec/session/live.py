@@ -353,7 +353,7 @@ class LiveRecording:
                 "{recording}: a journal was not closed", failure, recording=self.recording.id
             )
             self.event(JOURNAL_ERROR, reason=failure.getErrorMessage())
-        if self.taps.captured:
+        if self.taps.captured or self.taps.silent:
             # Who goes on from here writes the manifest.
             self.recording = withClosed(self.recording, self.taps.used())
         self.releasePorts()

@@ -92,14 +92,16 @@ class Doorway:
         """
         A request that would begin a call came, and there is no time for it.
         """
-        if self.peers.standing(flow) is None or self._layer.repeats(request):
+        if (
+            request.method != "INVITE"
+            or self.peers.standing(flow) is None
+            or self._layer.repeats(request)
+        ):
             self.messageReceived(request, flow)
-        elif request.method == "INVITE":
-            self.refused["late"] += 1
-            found = unavailable("too much to do", self.alone())
-            self._layer.refuse(request, flow, found.status, found.why, found.headers)
-        else:
-            self._layer.messageReceived(request, flow)
+            return
+        self.refused["late"] += 1
+        found = unavailable("too much to do", self.alone())
+        self._layer.refuse(request, flow, found.status, found.why, found.headers)
 
     def _stranger(self, request: Request, flow: Flow) -> None:
         self.refused["stranger"] += 1
