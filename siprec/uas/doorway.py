@@ -88,6 +88,13 @@ class Doorway:
         else:
             self.receiver.badMessage(error, flow)
 
+    def waits(self, request: Request, flow: Flow) -> None:
+        """
+        An INVITE that would begin a call is to wait for its turn.
+        """
+        if self.peers.standing(flow) is not None:
+            self._layer.tell(request, flow)
+
     def tooLate(self, request: Request, flow: Flow) -> None:
         """
         A request that would begin a call came, and there is no time for it.

@@ -25,6 +25,9 @@ __all__ = ["Door", "Intake"]
 # read, so that no ACK and no BYE waits for longer.
 _SLICE = 0.008
 
+# Who has to wait longer than that, in seconds, is told so: else copies come.
+_MOMENT = 0.2
+
 # So many may wait; each takes a few kilobytes.
 _MOST = 5000
 
@@ -47,6 +50,11 @@ class Door(Protocol):
     def badMessage(self, error: BadMessage, flow: Flow) -> None:
         """
         See L{IMessageReceiver.badMessage}.
+        """
+
+    def waits(self, request: Request, flow: Flow) -> None:
+        """
+        A new call is to wait for a moment.
         """
 
     def tooLate(self, request: Request, flow: Flow) -> None:
@@ -123,6 +131,8 @@ class Intake:
         elif len(self._waiting) < _MOST:
             self._waiting[key] = (self._clock.seconds(), request, flow)
             self._goOn()
+            if self.waited > _MOMENT and request.method == "INVITE":
+                self._door.waits(request, flow)
         else:
             self._refuse(key, request, flow)
 

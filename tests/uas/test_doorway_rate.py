@@ -121,3 +121,19 @@ class RateTests(RecorderTestCase):
         self.src.ask(request)
         doorway.tooLate(request, self.src.flow)
         self.assertEqual((self.house.wire.take(), doorway.refused["late"]), ([], 1))
+
+    def test_waits(self) -> None:
+        """
+        A peer whose new call has to wait is told 100, without a tag; a stranger nothing.
+        """
+        request = self.src.make("INVITE", body=(offer(), None))
+        self.house.doorway.waits(request, self.src.flow)
+        [response] = self.house.wire.take()
+        assert isinstance(response, Response)
+        self.assertEqual((response.status, response.toTag), (100, None))
+        self.assertEqual(self.house.layer.responses["100"], 1)
+        self.house.admit({"name": "other", "networks": ["203.0.113.0/24"]})
+        self.house.doorway.waits(request, FORGER)
+        self.house.layer.stop()
+        self.house.doorway.waits(request, self.src.flow)
+        self.assertEqual(self.house.wire.take(), [])

@@ -64,6 +64,12 @@ class IntakeTests(SynchronousTestCase):
         """
         self.told.append("bad")
 
+    def waits(self, request: Request, flow: Flow) -> None:
+        """
+        See L{siprec.uas.intake.Door}.
+        """
+        self.told.append(f"waits {request.callID}")
+
     def tooLate(self, request: Request, flow: Flow) -> None:
         """
         See L{siprec.uas.intake.Door}.
@@ -170,6 +176,16 @@ class IntakeTests(SynchronousTestCase):
         self.assertEqual(self.turn(), ["INVITE c"])
         self.clock.turn(32)
         self.assertEqual(self.send(*self.invites("c")), ["INVITE c"])
+
+    def test_waits(self) -> None:
+        """
+        Who comes while others have waited for a moment is told to wait, too, once; there is
+        nothing to be said to a CANCEL.
+        """
+        self.assertEqual(self.send(*self.invites(*"abc")), ["INVITE a", "INVITE b"])
+        self.clock.rightNow += 0.25
+        sent = self.send(*self.invites(*"dd"), request("CANCEL", "d"))
+        self.assertEqual(sent, ["waits d"])
 
     def test_forever(self) -> None:
         """
