@@ -41,7 +41,7 @@ from benchmarks.figures import percentile
 from benchmarks.nodes import Node, Redis, childrenOf, cpuSeconds, freePort
 from siprec.assembly import makeNode
 from siprec.config import loadSettings
-from siprec.garbage import settle
+from siprec.garbage import Collecting
 
 
 def measure(
@@ -163,7 +163,7 @@ async def callInside(options: argparse.Namespace, node: Any) -> dict[str, object
         await node.sessions.drained()
 
     try:
-        settle()
+        Collecting(reactor, lambda: node.sessions.equipment.postponed.turn()).start()
         await calls(0, 20)  # warm: imports, caches, the process that renders
         reactorBefore, processBefore = time.thread_time(), time.process_time()
         if options.profile:

@@ -28,6 +28,7 @@ from siprec.render.libav import decodable
 from siprec.render.process import Renderer
 from siprec.sdp.choice import Policy
 from siprec.session.equipment import Equipment
+from siprec.session.postponed import Postponed
 from siprec.session.recordings import Recordings
 from siprec.session.recovery import Recovery
 from siprec.session.running import RunningRecordings
@@ -98,6 +99,7 @@ class Assembly:
             sync=settings.recordings.fsync,
             reportInterval=settings.media.rtcpInterval,
         )
+        self.postponed = Postponed(reactor, lambda: self.entrance.intake.messages)
         self.renderer = Renderer(reactor, reactor, settings.recordings.workers)
         audio = settings.recordings
         self.renderer.split, self.renderer.maskDigits = audio.split, audio.maskDtmf
@@ -118,6 +120,7 @@ class Assembly:
                 clock=reactor,
                 now=now,
                 metrics=self.metrics,
+                postponed=self.postponed,
             ),
             minFree=settings.recordings.minFree,
             window=settings.cluster.stitchWindow,

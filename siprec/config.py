@@ -86,6 +86,7 @@ class SipSettings:
     notReady: str
     maxStreams: int
     maxUnacknowledged: int
+    maxWait: float
     inviteRate: float
     sourceRate: float
     sourceConnections: int

@@ -23,6 +23,7 @@ from siprec.sip.nonces import Nonces, Replays, issuerOf
 from siprec.sip.tls import TLSFiles
 from siprec.sip.transport import TransportService
 from siprec.uas.doorway import Doorway
+from siprec.uas.intake import Intake
 from siprec.uas.peerlist import PeerList
 from siprec.uas.throttle import Throttle
 
@@ -32,11 +33,12 @@ __all__ = ["Entrance", "makeEntrance"]
 @define(eq=False, repr=False)
 class Entrance:
     """
-    @ivar transport: hands what it receives to C{doorway}.
+    @ivar transport: hands what it receives to C{intake}, and that to C{doorway}.
     """
 
     transport: TransportService
     doorway: Doorway
+    intake: Intake
 
     def configure(self, settings: Settings, recorder: Recorder) -> None:
         """
@@ -48,6 +50,7 @@ class Entrance:
         self.transport.tls.aliases = peers.certificates
         throttle, limits = self.doorway.throttle, self.transport.limits
         throttle.nodeRate, throttle.sourceRate = sip.inviteRate, sip.sourceRate
+        self.intake.patience = sip.maxWait
         limits.perHost, limits.idle = sip.sourceConnections, sip.idleTimeout
         recorder.capacity.maxStreams = sip.maxStreams
         recorder.capacity.maxUnacknowledged = sip.maxUnacknowledged
@@ -114,6 +117,7 @@ def makeEntrance(
     authenticator = Authenticator(nonces, Replays(settings.sip.digestLifetime, now))
     throttle = Throttle(reactor.seconds)
     doorway = Doorway(layer, receiver or layer, authenticator, throttle, now)
+    intake = Intake(reactor, doorway)
     sip = settings.sip
-    transport = TransportService(reactor, sip.listen, sip.advertise, doorway, witness=witness)
-    return Entrance(transport, doorway)
+    transport = TransportService(reactor, sip.listen, sip.advertise, intake, witness=witness)
+    return Entrance(transport, doorway, intake)

@@ -127,6 +127,13 @@ _WATCHABLE: Mapping[str, _Watchable] = {
     "siprec_sip_unacknowledged": _Watchable(
         GaugeMetricFamily, "Calls that were answered and have no ACK yet."
     ),
+    "siprec_sip_waiting": _Watchable(GaugeMetricFamily, "New calls that wait for their turn."),
+    "siprec_sip_waiting_seconds": _Watchable(
+        GaugeMetricFamily, "For how long the oldest of them has waited."
+    ),
+    "siprec_postponed": _Watchable(
+        GaugeMetricFamily, "Works that wait until no peer waits for an answer."
+    ),
     "siprec_trace_messages": _Watchable(
         GaugeMetricFamily, "SIP messages that are kept for siprec trace."
     ),

@@ -77,6 +77,13 @@ SIP_SETTINGS: tuple[Setting, ...] = (
         "Calls answered but not acknowledged above which new ones are refused; 0: no limit.",
     ),
     Setting(
+        "sip.max_wait",
+        None,
+        5,
+        upToSeconds(30),
+        "Seconds after which a new call that waits for its turn is refused; 0: never.",
+    ),
+    Setting(
         "sip.invite_rate",
         None,
         0,

@@ -20,7 +20,7 @@ from twisted.python import usage
 
 from siprec.assembly import makeNode
 from siprec.config import SETTINGS, ConfigError, Settings, loadSettings
-from siprec.garbage import settle
+from siprec.garbage import Collecting, settle
 from siprec.node import Node
 from siprec.session.running import NodeInUse
 from siprec.sip.errors import SipError
@@ -183,4 +183,5 @@ def makeService(options: Options) -> IService:
         node = makeNode(reactor, options.settings)
     except ConfigError as error:
         raise SystemExit(f"siprec: {error}") from error
-    return Program(node, reactor, daemon, reread=options.reread)
+    collecting = Collecting(reactor, lambda: node.sessions.equipment.postponed.turn())
+    return Program(node, reactor, daemon, reread=options.reread, settle=collecting.start)

@@ -43,6 +43,7 @@ def watchNode(
     metrics.watch("siprec_media_unauthenticated_total", lambda: sessions.media("unauthenticated"))
     metrics.watch("siprec_media_strangers_total", lambda: sessions.media("strangers"))
     metrics.watch("siprec_media_discarded_total", lambda: sessions.media("discarded"))
+    metrics.watch("siprec_postponed", lambda: len(sessions.equipment.postponed))
     metrics.watch("siprec_store_waiting", lambda: state.keeper.waiting)
     metrics.watch("siprec_store_away", lambda: state.keeper.away)
     metrics.watch("siprec_sip_requests_total", lambda: layer.requests)
@@ -54,6 +55,8 @@ def watchNode(
     metrics.watch("siprec_sip_transport_events_total", lambda: entrance.transport.counters)
     metrics.watch("siprec_sip_certificate_expires", lambda: entrance.transport.tls.expires or 0)
     metrics.watch("siprec_sip_connections", lambda: entrance.transport.connections)
+    metrics.watch("siprec_sip_waiting", lambda: len(entrance.intake))
+    metrics.watch("siprec_sip_waiting_seconds", lambda: entrance.intake.waited)
     metrics.watch("siprec_sip_unacknowledged", lambda: len(recorder.capacity.unacknowledged))
     metrics.watch("siprec_streams", lambda: streamsOf(recorder.calls.values()))
 

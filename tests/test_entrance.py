@@ -163,6 +163,7 @@ class EntranceTests(SynchronousTestCase):
         entrance = self.make(
             sip__max_streams=1,
             sip__max_unacknowledged=2,
+            sip__max_wait=4,
             sip__invite_rate=3,
             sip__source_rate=4,
             sip__source_connections=5,
@@ -171,6 +172,7 @@ class EntranceTests(SynchronousTestCase):
         doorway, limits = entrance.doorway, entrance.transport.limits
         capacity = self.recorder.capacity
         self.assertEqual((capacity.maxStreams, capacity.maxUnacknowledged), (1, 2))
+        self.assertEqual(entrance.intake.patience, 4)
         self.assertEqual((doorway.throttle.nodeRate, doorway.throttle.sourceRate), (3, 4))
         self.assertEqual((limits.perHost, limits.idle), (5, 6))
         self.assertTrue(limits.inUse(7))

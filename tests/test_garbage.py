@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import gc
 
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from siprec.garbage import YOUNG, settle
+from siprec.garbage import MOST, YOUNG, Collecting, settle
 
 
 class SettleTests(SynchronousTestCase):
@@ -29,7 +31,7 @@ class SettleTests(SynchronousTestCase):
         kept.append(kept)
         settle()
         self.assertTrue(gc.isenabled())
-        self.assertEqual(gc.get_threshold()[0], YOUNG)
+        self.assertEqual(gc.get_threshold()[0], MOST)
         self.assertFalse(any(each is kept for each in gc.get_objects()))
 
     def test_later(self) -> None:
@@ -41,3 +43,67 @@ class SettleTests(SynchronousTestCase):
         later.append(later)
         del later
         self.assertGreater(gc.collect(), 0)
+
+
+class CollectingTests(SynchronousTestCase):
+    """
+    Garbage is collected when there is nothing else to do.
+    """
+
+    def setUp(self) -> None:
+        self.addCleanup(gc.set_threshold, *gc.get_threshold())
+        self.addCleanup(gc.unfreeze)
+        self.clock = Clock()
+        self.turns: list[Deferred[None]] = []
+        self.seen: list[int] = []
+        self.collecting = Collecting(self.clock, self.turn)
+        self.collecting.start()
+        gc.callbacks.append(self.see)
+        self.addCleanup(gc.callbacks.remove, self.see)
+
+    def turn(self) -> Deferred[None]:
+        """
+        Wait for a turn.
+        """
+        self.turns.append(Deferred())
+        return self.turns[-1]
+
+    def see(self, phase: str, info: dict[str, int]) -> None:
+        """
+        Note a collection.
+        """
+        if phase == "start":
+            self.seen.append(info["generation"])
+
+    def test_few(self) -> None:
+        """
+        While there are few new objects there is nothing to look for.
+        """
+        gc.collect(0)
+        self.seen.clear()
+        self.clock.advance(1)
+        self.assertEqual((self.turns, self.seen), ([], []))
+
+    def test_many(self) -> None:
+        """
+        With many a turn is asked for, once, and the young ones are looked through then; and
+        those that stayed, every tenth time.
+        """
+        for _ in range(10):
+            kept = [[] for _ in range(2 * YOUNG)]  # type: ignore[var-annotated]
+            before = len(self.turns)
+            self.clock.pump([0.25] * 3)
+            self.assertEqual(len(self.turns), before + 1)
+            self.turns[-1].callback(None)
+            del kept
+        self.assertEqual(self.seen, [0] * 9 + [1])
+
+    def test_all(self) -> None:
+        """
+        Seldom all are.
+        """
+        self.collecting._times = 9999
+        kept = [[] for _ in range(2 * YOUNG)]  # type: ignore[var-annotated]
+        self.clock.advance(0.25)
+        self.turns[-1].callback(None)
+        self.assertEqual((self.seen, len(kept)), ([2], 2 * YOUNG))

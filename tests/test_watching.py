@@ -151,7 +151,8 @@ class MakeTests(SynchronousTestCase):
         flow = Flow("UDP", ("192.0.2.1", 5060), ("192.0.2.9", 5060))
         entrance.transport._receiver.messageReceived(parseMessage(_OPTIONS), flow)
         self.assertEqual(self.node.layer.requests["OPTIONS"], 1)
-        self.assertIs(entrance.transport._receiver, entrance.doorway)
+        self.assertIs(entrance.transport._receiver, entrance.intake)
+        self.assertIs(entrance.intake._door, entrance.doorway)
         self.node.layer.stop()
 
     def test_unhandled(self) -> None:
@@ -186,6 +187,9 @@ class MakeTests(SynchronousTestCase):
             ("siprec_trace_messages", 0),
             ("siprec_trace_octets", 0),
             ("siprec_sip_unacknowledged", 0),
+            ("siprec_sip_waiting", 0),
+            ("siprec_sip_waiting_seconds", 0),
+            ("siprec_postponed", 0),
             ("siprec_sip_certificate_expires", 0),
             ("siprec_media_packets_total", 0),
             ("siprec_media_octets_total", 0),

@@ -182,6 +182,7 @@ class Giver:
         if record.nodeID != self._node:
             self._letGo(call, live)
             return True
+        await live.making.done()
         files, live.files = live.files, None  # they are the other's to write
         shared = self._byAddress(call) and self._share(live, target)
         moved = not shared

@@ -155,7 +155,9 @@ class Reports:
         if self._timer is None:
             self._timer = self._clock.callLater(delay, self._look)
         elif self._timer.getTime() > self._clock.seconds() + delay:
-            self._timer.reset(delay)
+            # A timer that is set to an earlier time is looked for among all there are.
+            self._timer.cancel()
+            self._timer = self._clock.callLater(delay, self._look)
 
     def _look(self) -> None:
         self._timer, now = None, self._clock.seconds()

@@ -18,6 +18,7 @@ from siprec.session.announcing import Announcement
 from siprec.session.equipment import Equipment
 from siprec.session.files import RecordingFiles, createRecording, removeRecording
 from siprec.session.live import Document, LiveRecording, StreamRequest
+from siprec.session.making import Making
 from siprec.session.model import RecordingSession, Segment
 from siprec.session.taps import Taps
 
@@ -38,6 +39,21 @@ def directoryOf(root: str, recording: str, start: float) -> str:
     """
     day = datetime.fromtimestamp(start, UTC).strftime("%Y/%m/%d")
     return f"{root}/{day}/{recording}"
+
+
+def _writeSince(made: RecordingSession, live: LiveRecording) -> None:
+    """
+    Write what has become known while the directory was made.
+
+    @param made: what was written into it.
+    """
+    assert live.files is not None, "it was just made"
+    new = live.recording.metadata[len(made.metadata) :]
+    bodies = live.documents[len(live.documents) - len(new) :]
+    for record, document in zip(new, bodies, strict=True):
+        live.files.writeDocument(record.file, document.body)
+    if live.recording is not made:
+        live.changed()
 
 
 @define(eq=False, repr=False)
@@ -136,18 +152,28 @@ class Beginning:
                 live.rebind()  # else the last of them has done it
             # Before the manifest, which so is written once.
             live.nameJournals()
-            await self._createFiles(live)
-            try:
-                live.attach()
-            except BaseException:
-                live.files = None
-                await self.equipment.workers.run(
-                    removeRecording, live.recording, self.equipment.running
-                )
-                raise
+            live.making = Making(
+                self.equipment.postponed,
+                lambda: self._make(live),
+                lambda: live.recording.state != "recording",
+            )
+            await live.making.begin()
         except BaseException:
             live.releasePorts(used=False)
             raise
+
+    async def _make(self, live: LiveRecording) -> None:
+        made = live.recording
+        await self._createFiles(live)
+        try:
+            live.attach()
+        except BaseException:
+            live.files = None
+            await self.equipment.workers.run(
+                removeRecording, live.recording, self.equipment.running
+            )
+            raise
+        _writeSince(made, live)
 
     def _bind(self, live: LiveRecording, stream: StreamRequest) -> None:
         try:

@@ -14,6 +14,7 @@ from siprec.media.interfaces import ICapture, IPortPool
 from siprec.metrics import Metrics
 from siprec.session.interfaces import IRenderer, IWorkers
 from siprec.session.keeper import SnapshotKeeper
+from siprec.session.postponed import AtOnce, Turns
 from siprec.session.running import RunningRecordings
 from siprec.store.interfaces import ISnapshotStore
 
@@ -29,6 +30,7 @@ class Equipment:
     @ivar store: where the snapshots of their calls are.
     @ivar running: knows which are not finished.
     @ivar syncers: do what waits for the disk, so that calls that begin need not.
+    @ivar postponed: when to do what nobody waits for.
     @ivar now: gives seconds since the Unix epoch.
     """
 
@@ -44,3 +46,4 @@ class Equipment:
     now: Callable[[], float]
     metrics: Metrics
     syncers: IWorkers = field(default=Factory(lambda self: self.workers, takes_self=True))
+    postponed: Turns = field(factory=AtOnce)

@@ -122,7 +122,7 @@ class Finisher:
         finally:
             # The dialog is over whatever became of the files; but where another
             # one goes on with the recording, the record is its own.
-            if live.files is not None:
+            if live.files is not None or live.making.failed:
                 await self._forgetSnapshot(live.recording)
 
     async def _forgetSnapshot(self, recording: RecordingSession) -> None:
@@ -133,7 +133,18 @@ class Finisher:
 
     async def _complete(self, live: LiveRecording, reason: str) -> None:
         live.taps.leave()
-        await live.stopCapture(LINGER, reason)
+        live.ending(reason)
+        if live.taps.heard:
+            # What still comes is not to be recorded for longer than that.
+            await live.stopCapture(LINGER, reason)
+            await self._equipment.postponed.turn()
+        else:
+            if live.making.wanted:
+                live.taps.closeSilent()
+            await self._equipment.postponed.turn()
+            await live.stopCapture(LINGER, reason)
+        if live.making.failed:
+            return  # it has said so, and nothing was recorded
         if reason in ABANDONED:
             live.changed()  # that may be all for a while
             if not await self._stays(live):

@@ -22,6 +22,32 @@ def reopened(snapshot: CallSnapshot) -> CallSnapshot:
     return evolve(snapshot, recording=recording)
 
 
+def _rebind(live: LiveRecording, request: StreamRequest) -> None:
+    """
+    Bind a port pair for a stream of another dialog: the one that had its label before, or
+    a new one.
+
+    @raise siprec.media.ports.NoFreePorts: there is none.
+    """
+    for each in live.recording.streams:
+        if request.label is not None and each.label == request.label and not each.active:
+            break
+    else:
+        live.bindStream(request)
+        return
+    port = live.taps.allocate(each.index, live.bind)
+    live.changeStream(
+        each.index,
+        mediaIndex=request.mediaIndex,
+        host=live.advertise,
+        port=port,
+        direction=request.direction,
+        active=True,
+        keys=request.keys,
+    )
+    live.addFormats(each.index, request.formats)
+
+
 @define(eq=False, repr=False)
 class Joining(Resumption):
     """
@@ -51,4 +77,4 @@ class Joining(Resumption):
             if stream.active:
                 live.dropStream(stream.index)
         for request in self._streams:
-            live.rebindStream(request)
+            _rebind(live, request)

@@ -19,6 +19,7 @@ from siprec.metadata.vendor import keptHeaders, withEarlier
 from siprec.session.brought import MEDIA_TYPE, Document, StreamRequest
 from siprec.session.files import RecordingFiles
 from siprec.session.later import withLater
+from siprec.session.making import Making, made
 from siprec.session.manifest import JOURNAL_ERROR, Manifest, describe, formatTime
 from siprec.session.model import Format, MetadataRecord, RecordingSession, StreamInfo
 from siprec.session.protecting import protectionOf
@@ -37,8 +38,10 @@ class LiveRecording:
     The streams, metadata and files of a call that is being recorded.
 
     @ivar recording: what is known now.
+    @ivar bind: the local address of its sockets.
     @ivar state: the merged metadata.
     @ivar documents: every metadata document that came to this process, in order.
+    @ivar making: sees to its directory.
     @ivar taps: its sockets and captures.
     @ivar mask: for what is stored of the metadata.
     @ivar before: the vendors' fields that an earlier process found.
@@ -51,7 +54,7 @@ class LiveRecording:
     recording: RecordingSession
     node: NodeID
     advertise: str
-    _bind: str
+    bind: str
     taps: Taps
     _now: Callable[[], float]
     headers: list[tuple[str, str]] = field(factory=list)
@@ -63,6 +66,7 @@ class LiveRecording:
     moved: dict[int, StreamInfo] = field(factory=dict, init=False)
     documents: list[Document] = field(factory=list, init=False)
     files: RecordingFiles | None = field(default=None, init=False)
+    making: Making = field(factory=made, init=False)
     _vendors: VendorFields = field(factory=VendorFields, init=False)
 
     # Streams.
@@ -74,7 +78,7 @@ class LiveRecording:
         @raise siprec.media.ports.NoFreePorts: there is none.
         """
         index = len(self.recording.streams)
-        port = self.taps.allocate(index, self._bind)
+        port = self.taps.allocate(index, self.bind)
         stream = StreamInfo(
             index=index,
             mediaIndex=request.mediaIndex,
@@ -88,31 +92,6 @@ class LiveRecording:
         )
         self._evolve(streams=(*self.recording.streams, stream))
         return stream
-
-    def rebindStream(self, request: StreamRequest) -> StreamInfo:
-        """
-        Bind a port pair for a stream of another dialog: the one that had its
-        label before, or a new one.
-
-        @raise siprec.media.ports.NoFreePorts: there is none.
-        """
-        for each in self.recording.streams:
-            if request.label is not None and each.label == request.label and not each.active:
-                break
-        else:
-            return self.bindStream(request)
-        port = self.taps.allocate(each.index, self._bind)
-        self.changeStream(
-            each.index,
-            mediaIndex=request.mediaIndex,
-            host=self.advertise,
-            port=port,
-            direction=request.direction,
-            active=True,
-            keys=request.keys,
-        )
-        self.addFormats(each.index, request.formats)
-        return self.recording.streams[each.index]
 
     def reclaimStream(
         self, stream: StreamInfo, bind: str | None = None, shared: bool = False
@@ -143,7 +122,7 @@ class LiveRecording:
         @raise siprec.media.ports.NoFreePorts: there are none.
         @raise OSError: there is no such address here.
         """
-        port = self.taps.allocate(index, self._bind)
+        port = self.taps.allocate(index, self.bind)
         self.moved.setdefault(index, self.recording.streams[index])
         self.changeStream(index, host=self.advertise, port=port)
 
@@ -158,7 +137,7 @@ class LiveRecording:
         for index, before in list(self.moved.items()):
             # Where the address of the SDP is another one than that of the sockets,
             # only the latter is of this host.
-            bind = before.host if self._bind == self.advertise else self._bind
+            bind = before.host if self.bind == self.advertise else self.bind
             if keeps(before.host) and await self.taps.replace(index, bind, before.port):
                 self.moved.pop(index, None)
                 self.changeStream(index, host=before.host, port=before.port)
@@ -178,12 +157,15 @@ class LiveRecording:
         """
         segments = self.recording.segments
         names = (journalName(len(segments), index) for index in self.taps.waiting())
-        self.recording = withLast(self.recording, files=(*segments[-1].files, *names))
+        files = dict.fromkeys((*segments[-1].files, *names))
+        self.recording = withLast(self.recording, files=tuple(files))
 
     def attach(self) -> None:
         """
         L{startCapture}, where the manifest names the journals already.
         """
+        if self.making.wanted:
+            return  # it does this, too
         number, directory = len(self.recording.segments), self.recording.directory
         for index in list(self.taps.waiting()):
             protection = protectionOf(self.recording, index, self._now())
@@ -365,21 +347,29 @@ class LiveRecording:
             wait in any case.
         """
         self.ending(reason)
+        await self.making.done()
         for failure in await self.taps.stop(linger, quiet):
             log.failure(
                 "{recording}: a journal was not closed", failure, recording=self.recording.id
             )
             self.event(JOURNAL_ERROR, reason=failure.getErrorMessage())
-        if self.taps.captured:
+        if self.taps.captured or self.taps.silent:
             # Who goes on from here writes the manifest.
             self.recording = withClosed(self.recording, self.taps.used())
         self.releasePorts()
 
-    async def abandon(self) -> None:
+    def disown(self) -> None:
         """
-        Let go of captures and sockets: the recording does not go on here.
+        Write nothing more of it here: it is another node's.
         """
         self.files = None
+        self.making.wanted = False
+
+    async def abandon(self) -> None:
+        """
+        Let go of captures and sockets, as the recording does not go on here.
+        """
+        self.disown()
         await self.taps.stop(0)
         self.releasePorts()
 

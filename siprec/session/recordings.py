@@ -55,7 +55,7 @@ class Recordings(Service):
         finished, or C{None}; its marker stays until that has fired.  It must not fail.
     """
 
-    _equipment: Equipment
+    equipment: Equipment
     minFree: int
     exclude: tuple[str, ...] = ()
     window: float = 0.0
@@ -75,35 +75,35 @@ class Recordings(Service):
 
     @disk.default
     def _makeDisk(self) -> Disk:
-        return Disk(self.root, self._equipment.clock)
+        return Disk(self.root, self.equipment.clock)
 
     @shortage.default
     def _makeShortage(self) -> Shortage:
-        shortage = Shortage(self._equipment.capture, lambda: list(self.recordings.values()))
+        shortage = Shortage(self.equipment.capture, lambda: list(self.recordings.values()))
         self.disk.onLook = lambda: shortage.look(self.disk.free, self.minFree)
         return shortage
 
     @_abandoned.default
     def _makeAbandoned(self) -> Abandoned:
-        return Abandoned(self._equipment.clock)
+        return Abandoned(self.equipment.clock)
 
     @_finisher.default
     def _makeFinisher(self) -> Finisher:
-        return Finisher(self._equipment, self.disk, self._stays, self._tell, self._forget)
+        return Finisher(self.equipment, self.disk, self._stays, self._tell, self._forget)
 
     @property
     def node(self) -> NodeID:
         """
         The node whose recordings they are.
         """
-        return self._equipment.node
+        return self.equipment.node
 
     @property
     def root(self) -> str:
         """
         The recordings directory, absolute.
         """
-        return self._equipment.root
+        return self.equipment.root
 
     def startService(self) -> None:
         """
@@ -163,7 +163,7 @@ class Recordings(Service):
         """
         @return: why no new recording can be begun; empty when one can.
         """
-        reasons = []
+        reasons = self.equipment.postponed.reasons()
         if self.draining:
             reasons.append("the node is draining")
         if self.disk.free is None:
@@ -171,7 +171,7 @@ class Recordings(Service):
         elif self.full:
             stopped = ": nothing is recorded" if self.shortage.stopped else ""
             reasons.append(f"only {self.disk.free} octets are free in {self.root}{stopped}")
-        if not self._equipment.ports.free:
+        if not self.equipment.ports.free:
             reasons.append("every RTP port is taken")
         return reasons
 
@@ -282,7 +282,7 @@ class Recordings(Service):
         return live
 
     def _resources(self) -> Beginning:
-        return Beginning(self._equipment, self.exclude, self.mask)
+        return Beginning(self.equipment, self.exclude, self.mask)
 
     async def save(self, live: LiveRecording, dialog: DialogInfo) -> None:
         """
@@ -292,9 +292,9 @@ class Recordings(Service):
             return  # it has been let go, or has ended
         # Not noted in the recording, whose manifest does not say it.
         recording = withCounters(live.recording, live.taps)
-        snapshot = CallSnapshot(recording, dialog, lastActivity=self._equipment.now())
+        snapshot = CallSnapshot(recording, dialog, lastActivity=self.equipment.now())
         try:
-            await self._equipment.store.save(snapshot.key, snapshot)
+            await self.equipment.store.save(snapshot.key, snapshot)
         except Exception:
             log.failure("{recording}: snapshot not saved", recording=live.recording.id)
 
@@ -303,7 +303,7 @@ class Recordings(Service):
         A journal cannot be written; its recording is told so, and the others
         go on.
         """
-        self._equipment.metrics.journalErrors.inc()
+        self.equipment.metrics.journalErrors.inc()
         for live in self.recordings.values():
             if stream in live.taps.handles():
                 live.event(JOURNAL_ERROR, file=os.path.basename(stream.path), reason=str(error))
@@ -338,10 +338,10 @@ class Recordings(Service):
             return
         if live in self._finisher or self.recordings.pop(identity, None) is None:
             return
-        live.files = None
+        live.disown()
         stopping = Deferred.fromCoroutine(live.stopCapture(0.0, "fenced"))
-        unmark = self._equipment.running.remove
-        stopping.addCallback(lambda _: self._equipment.workers.run(unmark, identity))
+        unmark = self.equipment.running.remove
+        stopping.addCallback(lambda _: self.equipment.workers.run(unmark, identity))
         stopping.addErrback(
             lambda failure: log.failure("{recording}: not let go", failure, recording=identity)
         )
@@ -355,12 +355,12 @@ class Recordings(Service):
         identity, files = live.recording.id, live.files
         if live in self._finisher or self.recordings.pop(identity, None) is None:
             return
-        live.files = None
+        live.disown()
         try:
             await live.stopCapture(0.0, "fenced")
             if files is not None:
                 await files.discard()
-            await self._equipment.workers.run(self._equipment.running.remove, identity)
+            await self.equipment.workers.run(self.equipment.running.remove, identity)
         except Exception:
             log.failure("{recording}: not let go", recording=identity)
         self._checkIdle()
@@ -373,10 +373,10 @@ class Recordings(Service):
         @param linger: as of L{LiveRecording.stopCapture}, as is C{quiet}.
         """
         identity = live.recording.id
-        live.files = None
+        live.disown()
         try:
             await live.stopCapture(linger, "handedOver", quiet)
-            await self._equipment.workers.run(self._equipment.running.remove, identity)
+            await self.equipment.workers.run(self.equipment.running.remove, identity)
         finally:
             if self.recordings.get(identity) is live:
                 self._tally.add(live.taps)

@@ -5,6 +5,7 @@ captures that empty them.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -68,6 +69,17 @@ def _described(handles: Sequence[ICapturedStream]) -> dict[str, Any]:
     }
 
 
+def _holds(pair: IPortPair) -> bool:
+    """
+    @return: whether anything has come at one of two sockets that nobody reads.
+    """
+    for sock in (pair.rtp, pair.rtcp):
+        with suppress(BlockingIOError):
+            sock.recv(1, socket.MSG_PEEK)
+            return True
+    return False
+
+
 @define(eq=False, repr=False)
 class Taps:
     """
@@ -84,6 +96,8 @@ class Taps:
     _taps: dict[int, _Tap] = field(factory=dict, init=False)
     _counts: dict[int, dict[str, Any]] = field(factory=dict, init=False)
     _ended: bool = field(default=False, init=False)
+    # Whether there was nothing to be captured.
+    _unheard: bool = field(default=False, init=False)
 
     def allocate(self, index: int, host: str) -> int:
         """
@@ -265,7 +279,14 @@ class Taps:
         """
         Whether there were captures, and nothing came at any, not even what is not kept.
         """
-        return bool(self.captured) and not any(
+        return (bool(self.captured) or self._unheard) and not self.heard
+
+    @property
+    def heard(self) -> bool:
+        """
+        Whether anything came at any capture.
+        """
+        return any(
             each.firstArrival
             or each.packets
             or each.controlPackets
@@ -276,6 +297,14 @@ class Taps:
             or each.error
             for each in self.captured
         )
+
+    def closeSilent(self) -> None:
+        """
+        The call has ended before its capture began: close the sockets, if nothing has come.
+        """
+        if self._taps and not any(tap.handle or _holds(tap.pair) for tap in self._taps.values()):
+            self._unheard = True
+            self.release()
 
     def used(self) -> set[int]:
         """

@@ -33,7 +33,7 @@ from siprec.sip.matching import (
 )
 from siprec.sip.message import Request, Response, makeResponse
 from siprec.sip.runner import Surroundings
-from siprec.sip.stateless import answerStatelessly
+from siprec.sip.stateless import answerStatelessly, sayTrying
 
 # A peer chooses the method's name; without this list it could make the counter
 # as large as it likes.
@@ -45,12 +45,6 @@ _METHODS = frozenset(
 )
 
 _P = ParamSpec("_P")
-
-
-def _nothing() -> None:
-    """
-    Nobody is to be told of errors.
-    """
 
 
 @implementer(IMessageReceiver)
@@ -78,7 +72,7 @@ class SipLayer:
         clock: IReactorTime,
         transport: ISipTransport | None = None,
         user: ITransactionUser | None = None,
-        unforeseen: Callable[[], object] = _nothing,
+        unforeseen: Callable[[], object] = list,
     ) -> None:
         """
         @param unforeseen: is called at each error that nothing had foreseen.
@@ -208,8 +202,15 @@ class SipLayer:
         See L{answerStatelessly}.
         """
         if not self._stopped:
-            call = answerStatelessly
-            self._guard(None, call, self._around, received, flow, status, why, headers)
+            given = (self._around, received, flow, status, why, headers)
+            self._guard(None, answerStatelessly, *given)
+
+    def tell(self, received: Request, flow: Flow) -> None:
+        """
+        See L{sayTrying}.
+        """
+        if not self._stopped:
+            self._guard(None, sayTrying, self._around, received, flow)
 
     def forget(self, received: Request) -> None:
         """

@@ -16,7 +16,7 @@ from siprec.sip.matching import stamped, statelessTag
 from siprec.sip.message import Request, makeResponse
 from siprec.sip.runner import Surroundings, transmit
 
-__all__ = ["answerStatelessly"]
+__all__ = ["answerStatelessly", "sayTrying"]
 
 # Most characters of a warning: much of it may be the peer's own text.
 _WARNING = 200
@@ -55,3 +55,20 @@ def answerStatelessly(
     sending = finding.addCallback(around.transport.send, response.serialize())
     transmit(around, sending, _nothing)
     return True
+
+
+def sayTrying(around: Surroundings, received: Request, flow: Flow) -> None:
+    """
+    Tell that a request has come and will be answered later, so that no copies of it are
+    sent (RFC 3261 section 17.2.1).  What happens to that is only counted.
+
+    @param received: an INVITE as it came.
+    """
+    try:
+        request = stamped(received, flow)
+    except BadHeader:
+        return
+    around.responses["100"] += 1
+    finding = maybeDeferred(around.transport.reply, request.via, flow)
+    sending = finding.addCallback(around.transport.send, makeResponse(request, 100).serialize())
+    transmit(around, sending, _nothing)

@@ -209,7 +209,7 @@ class Call:
             self._theirs.ackReceived(ack, self.live)
         self._course.run(self._life.ack())
         if news:
-            self.saveSoon()
+            self._saving.later()
 
     def requestReceived(self, transaction: IServerTransaction, request: Request) -> None:
         """

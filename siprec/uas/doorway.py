@@ -39,7 +39,7 @@ class Doorway:
     @ivar refused: how many messages were not let in, by the reason:
         C{stranger}; C{otherPeer}: a CANCEL of what another peer has sent;
         C{otherUser}: of no peer that it may be; what L{Challenge.why} may be;
-        C{sourceRate} and C{nodeRate}: too many calls at a time.
+        C{sourceRate} and C{nodeRate}: too many calls at a time; C{late}: there was no time.
     @ivar authenticator: knows the users.
     @ivar throttle: knows how many new calls are too many.
     @ivar now: gives seconds since the Unix epoch.
@@ -87,6 +87,28 @@ class Doorway:
             self.refused["stranger"] += 1
         else:
             self.receiver.badMessage(error, flow)
+
+    def waits(self, request: Request, flow: Flow) -> None:
+        """
+        An INVITE that would begin a call is to wait for its turn.
+        """
+        if self.peers.standing(flow) is not None:
+            self._layer.tell(request, flow)
+
+    def tooLate(self, request: Request, flow: Flow) -> None:
+        """
+        A request that would begin a call came, and there is no time for it.
+        """
+        if (
+            request.method != "INVITE"
+            or self.peers.standing(flow) is None
+            or self._layer.repeats(request)
+        ):
+            self.messageReceived(request, flow)
+            return
+        self.refused["late"] += 1
+        found = unavailable("too much to do", self.alone())
+        self._layer.refuse(request, flow, found.status, found.why, found.headers)
 
     def _stranger(self, request: Request, flow: Flow) -> None:
         self.refused["stranger"] += 1

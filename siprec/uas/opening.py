@@ -97,6 +97,11 @@ class Opened(Protocol):
         It must be refused.
         """
 
+    def stop(self, cause: int, reason: str) -> None:
+        """
+        End the call from our side.
+        """
+
     def accept(self, transaction: IServerTransaction, response: Response) -> None:
         """
         Send a 2xx, and repeat it until the ACK.
@@ -167,6 +172,7 @@ class Opening:
             call.failed(Reject(503, str(error), RETRY_AFTER))
             return
         call.live = live
+        live.making.onFailed = lambda: call.stop(500, "noRoom")
         for note in self._bodies.notes:
             live.event("bodyIrregular", reason=note)
         if call.flow.transport not in _PRIVATE and any(each.keys for each in streams):

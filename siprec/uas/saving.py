@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -55,6 +55,22 @@ class Saving:
     _call: Saved
     _theirs: TheirRequests
     _finals: Finals
+    _later: bool = field(default=False, init=False)
+
+    def later(self) -> None:
+        """
+        L{start}, once others do not wait for an answer: no peer has been promised what is
+        to be saved.
+        """
+        if not self._later:
+            self._later = True
+            self._around.service.equipment.postponed.turn().addCallback(self._its).addErrback(
+                self._call.broken
+            )
+
+    def _its(self, _: None) -> None:
+        self._later = False
+        self.start()
 
     def start(self) -> None:
         """

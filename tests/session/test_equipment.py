@@ -20,7 +20,7 @@ class EquipmentTests(ServiceTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.equipment: Equipment = self.service._equipment
+        self.equipment: Equipment = self.service.equipment
 
     def test_shared(self) -> None:
         """

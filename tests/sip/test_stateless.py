@@ -69,3 +69,32 @@ class RefuseTests(LayerTestCase):
         self.assertEqual(self.layer.cancelled(request("CANCEL")), UDP)
         via = str(parseVia("SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bKother"))
         self.assertIsNone(self.layer.cancelled(request("CANCEL", via=via)))
+
+
+class TryingTests(LayerTestCase):
+    """
+    A request is to be answered later.
+    """
+
+    def test_trying(self) -> None:
+        """
+        A 100 without a tag goes to where it came from, and is counted; there is still no
+        transaction.
+        """
+        self.layer.tell(request(), UDP)
+        [response] = self.wire.take()
+        assert isinstance(response, Response)
+        self.assertEqual((response.status, response.toTag), (100, None))
+        self.assertEqual(self.layer.responses["100"], 1)
+        self.assertFalse(self.layer.has(request()))
+
+    def test_nobodyToTell(self) -> None:
+        """
+        Without a Via that can be read, or when the layer has stopped, nothing is told.
+        """
+        bare = request()
+        self.layer.tell(evolve(bare, headers=bare.headers.replacing("Via", "?")), UDP)
+        self.assertEqual(self.layer.counters["unhandledErrors"], 0)
+        self.layer.stop()
+        self.layer.tell(request(), UDP)
+        self.assertEqual(self.wire.take(), [])

@@ -71,7 +71,7 @@ class AgainTestCase(RecorderTestCase):
         house = House(self.first.root)
         house.clock.advance(self.later + later)
         house.ports = FakePortPool(10000, 20, failure=OSError(98, "Address already in use"))
-        house.service._equipment = evolve(house.service._equipment, ports=house.ports)
+        house.service.equipment = evolve(house.service.equipment, ports=house.ports)
         for port in self.taken:
             house.ports.claim("192.0.2.1", port)
         self.house = self.src.house = house

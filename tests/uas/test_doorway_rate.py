@@ -4,6 +4,8 @@ Tests for L{siprec.uas.doorway}: peers that send too much.
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from siprec.ids import newBranch
 from siprec.sip.flow import Flow
 from siprec.sip.message import Response
@@ -98,3 +100,40 @@ class RateTests(RecorderTestCase):
         request = self.src.make("INVITE", ("Via", via + newBranch()), body=(offer(), None))
         refused = Src(self.house, callID="x").ask(request)
         self.assertEqual((refused.status, refused.via.param("oc")), (503, "100"))
+
+    def test_late(self) -> None:
+        """
+        A new call that there is no time for gets 503, if its peer is known, and is counted; a
+        CANCEL of it and a copy of one that was taken are answered as ever.
+        """
+        doorway = self.house.doorway
+        request = self.src.make("INVITE", body=(offer(), None))
+        doorway.tooLate(request, self.src.flow)
+        [response] = self.house.wire.take()
+        assert isinstance(response, Response)
+        self.assertEqual(response.status, 503)
+        self.assertEqual(doorway.refused["late"], 1)
+        self.assertEqual(self.house.recorder.calls, {})
+        doorway.tooLate(evolve(request, method="CANCEL"), self.src.flow)
+        [response] = self.house.wire.take()
+        assert isinstance(response, Response)
+        self.assertEqual(response.status, 481)
+        self.src.ask(request)
+        doorway.tooLate(request, self.src.flow)
+        self.assertEqual((self.house.wire.take(), doorway.refused["late"]), ([], 1))
+
+    def test_waits(self) -> None:
+        """
+        A peer whose new call has to wait is told 100, without a tag; a stranger nothing.
+        """
+        request = self.src.make("INVITE", body=(offer(), None))
+        self.house.doorway.waits(request, self.src.flow)
+        [response] = self.house.wire.take()
+        assert isinstance(response, Response)
+        self.assertEqual((response.status, response.toTag), (100, None))
+        self.assertEqual(self.house.layer.responses["100"], 1)
+        self.house.admit({"name": "other", "networks": ["203.0.113.0/24"]})
+        self.house.doorway.waits(request, FORGER)
+        self.house.layer.stop()
+        self.house.doorway.waits(request, self.src.flow)
+        self.assertEqual(self.house.wire.take(), [])

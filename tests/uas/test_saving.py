@@ -55,3 +55,31 @@ class SavingTests(RecorderTestCase):
         self.successResultOf(Deferred.fromCoroutine(self.call.save()))
         self.assertEqual(self.house.store.saved, [])
         self.call.live = live
+
+    def test_later(self) -> None:
+        """
+        After an ACK it is saved once there is time, once for all that has changed by then;
+        not at all if the call is over.
+        """
+        turns: list[Deferred[None]] = []
+
+        class Later:
+            def turn(self) -> Deferred[None]:
+                turns.append(Deferred())
+                return turns[-1]
+
+        equipment = self.house.service.equipment
+        before = equipment.postponed
+        object.__setattr__(equipment, "postponed", Later())
+        self.addCleanup(object.__setattr__, equipment, "postponed", before)
+        self.call._saving.later()
+        self.call._saving.later()
+        self.assertEqual((len(turns), self.house.store.saved), (1, []))
+        turns[0].callback(None)
+        self.assertEqual(len(self.house.store.saved), 1)
+        self.call._saving.later()
+        object.__setattr__(equipment, "postponed", before)
+        self.src.bye()
+        count = len(self.house.store.saved)
+        turns[1].callback(None)
+        self.assertEqual(len(self.house.store.saved), count)
