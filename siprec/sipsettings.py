@@ -79,7 +79,7 @@ SIP_SETTINGS: tuple[Setting, ...] = (
     Setting(
         "sip.max_wait",
         None,
-        5,
+        20,
         upToSeconds(30),
         "Seconds after which a new call that waits for its turn is refused; 0: never.",
     ),

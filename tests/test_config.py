@@ -53,7 +53,7 @@ class LoadSettingsTests(SynchronousTestCase):
                     "notReady": "refuse",
                     "maxStreams": 0,
                     "maxUnacknowledged": 1000,
-                    "maxWait": 5.0,
+                    "maxWait": 20.0,
                     "inviteRate": 0,
                     "sourceRate": 0,
                     "sourceConnections": 1000,
