@@ -6,7 +6,7 @@ import os
 import queue
 import socket
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 from attrs import define, field, frozen
@@ -18,10 +18,13 @@ from zope.interface import implementer
 
 from siprec.media.batch import Receiver, askForControl
 from siprec.media.capture import ICaptureReactor
+from siprec.media.drain import Drain
 from siprec.media.interfaces import IPortPair
 from siprec.media.journal import PacketTable, readJournal
 from siprec.media.origin import nameOf
+from siprec.media.stream import CapturedStream, Cells, JournalFile
 from siprec.media.writing import SeparateWriter
+from siprec.testing.fakes import FakePortPair
 
 _T = TypeVar("_T")
 
@@ -174,3 +177,30 @@ class NamedReceiver(Receiver):
         for slot in range(first, self.used):
             # The family of the socket, so that it is one for the latch as well.
             self.names(slot, 1)[0] = nameOf(self.who(self.read(slot)), sock.family)
+
+
+def adopted(cells: Cells) -> CapturedStream:
+    """
+    @return: a stream with a row of its own in C{cells}.
+    """
+    pair = cast(IPortPair, FakePortPair("192.0.2.1", 4000))
+    stream = CapturedStream("", pair, JournalFile(""))
+    cells.adopt(stream)
+    return stream
+
+
+def closeJournal(stream: CapturedStream) -> None:
+    """
+    Close the journal of a stream.
+    """
+    if (descriptor := stream.releaseFile()) >= 0:
+        os.close(descriptor)
+
+
+def visitAll(drain: Drain) -> None:
+    """
+    Visit all streams once.
+    """
+    index = 0
+    while index < len(drain.streams):
+        index = drain.visit(index, 1.0)

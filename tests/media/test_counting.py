@@ -2,17 +2,14 @@
 Tests of L{siprec.media.counting}.
 """
 
-from typing import cast
-
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from siprec.media.batch import Receiver
 from siprec.media.counting import countIn
-from siprec.media.interfaces import IPortPair
 from siprec.media.layout import Runs
-from siprec.media.stream import CapturedStream, Cells, JournalFile
-from siprec.testing.fakes import FakePortPair
+from siprec.media.stream import Cells
+from tests.media.fakes import adopted
 
 
 class CountInTests(SynchronousTestCase):
@@ -22,17 +19,8 @@ class CountInTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.cells, self.receiver = Cells(2), Receiver(256, 64, 64)
-        self.streams = [self.stream(), self.stream()]
+        self.streams = [adopted(self.cells), adopted(self.cells)]
         self.rows = np.array([each.cell[1] for each in self.streams], np.int64)
-
-    def stream(self) -> CapturedStream:
-        """
-        @return: a stream with a row of its own.
-        """
-        pair = cast(IPortPair, FakePortPair("192.0.2.1", 4000))
-        stream = CapturedStream("", pair, JournalFile(""))
-        self.cells.adopt(stream)
-        return stream
 
     def count(self, which: list[int], counts: list[int], split: int) -> None:
         """

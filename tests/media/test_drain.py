@@ -19,7 +19,7 @@ from siprec.media.keys import MasterKey
 from siprec.media.libsrtp import CryptoSession
 from siprec.media.srtp import Protection
 from siprec.media.stream import CapturedStream, JournalFile
-from tests.media.fakes import CuttingWriter, LocalPair, packetsOf
+from tests.media.fakes import CuttingWriter, LocalPair, closeJournal, packetsOf, visitAll
 from tests.media.reference import rtp
 from tests.media.test_libsrtp import SENDER_REPORT, keyOf
 
@@ -49,23 +49,8 @@ class DrainTests(SynchronousTestCase):
         pair, path = LocalPair.make(self), str(self.directory / name)
         stream = CapturedStream(path, pair, JournalFile(path))
         self.drain.add(stream)
-        self.addCleanup(self.close, stream)
+        self.addCleanup(closeJournal, stream)
         return stream, pair
-
-    def close(self, stream: CapturedStream) -> None:
-        """
-        Close the journal of C{stream}.
-        """
-        if (descriptor := stream.releaseFile()) >= 0:
-            os.close(descriptor)
-
-    def visit(self) -> None:
-        """
-        Visit all streams once.
-        """
-        index = 0
-        while index < len(self.drain.streams):
-            index = self.drain.visit(index, 1.0)
 
     def test_slots(self) -> None:
         """
@@ -81,7 +66,7 @@ class DrainTests(SynchronousTestCase):
         self.assertEqual(self.drain.unsynced(), [])
         for _ in range(2):
             pair.toRTP.send(rtp(1))
-            self.visit()
+            visitAll(self.drain)
             self.assertEqual(self.drain.unsynced(), [(first, first.file)])
             self.assertEqual(self.drain.unsynced(), [])
 
@@ -94,13 +79,13 @@ class DrainTests(SynchronousTestCase):
         self.drain.withholding = True
         pair.toRTP.send(rtp(1))
         pair.toRTCP.send(SENDER_REPORT)
-        self.visit()
-        self.visit()
+        visitAll(self.drain)
+        visitAll(self.drain)
         self.assertEqual((stream.packets, stream.controlPackets, stream.unwritten), (1, 1, 2))
         self.assertEqual(list(self.directory.iterdir()), [])
         self.drain.withholding = False
         pair.toRTP.send(rtp(2))
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual(packetsOf(stream.path), [(rtp(2), False)])
         self.assertIsNone(stream.error)
 
@@ -109,11 +94,11 @@ class DrainTests(SynchronousTestCase):
         There is no file before the first packet; then it has header and packets.
         """
         stream, pair = self.stream()
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual(list(self.directory.iterdir()), [])
         pair.toRTP.send(b"\x80\x00one")
         pair.toRTP.send(b"\x80\x00three")
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual(self.writer.calls, 1)
         self.assertEqual(
             packetsOf(stream.path), [(b"\x80\x00one", False), (b"\x80\x00three", False)]
@@ -136,17 +121,17 @@ class DrainTests(SynchronousTestCase):
             (pair.toRTCP, b"\x80\xc9d"),
         ):
             to.send(packet)
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual([packet[2:] for packet, _ in packetsOf(stream.path)], [b"a", b"b", b"c"])
         pair.toRTP.send(b"\x80\x00e")
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual(
             [(packet[2:], rtcp) for packet, rtcp in packetsOf(stream.path)],
             [(b"a", False), (b"b", True), (b"c", False), (b"d", True), (b"e", False)],
         )
         pair.toRTCP.send(b"\x80\xc9f")
-        self.visit()
-        self.visit()
+        visitAll(self.drain)
+        visitAll(self.drain)
         self.assertEqual(packetsOf(stream.path)[-1], (b"\x80\xc9f", True))
         self.assertEqual((stream.packets, stream.octets, stream.controlPackets), (3, 9, 3))
 
@@ -190,7 +175,7 @@ class DrainTests(SynchronousTestCase):
             for to, count in ((pair.toRTP, before), (pair.toRTCP, 1), (pair.toRTP, after)):
                 for _ in range(count):
                     to.send(b"\x80\xc8b")
-            self.visit()
+            visitAll(self.drain)
             self.assertEqual(stream.rtcpDrops, before + after)
             self.assertEqual(stream.controlPackets, after)
 
@@ -217,7 +202,7 @@ class DrainTests(SynchronousTestCase):
                     pair.toRTP.send(b"\x80\x00%d/%d" % (turn, number))
                 if number % 5 == 0:
                     pair.toRTCP.send(b"\x80\xc8%d/%d" % (turn, number))
-            self.visit()
+            visitAll(self.drain)
             if turn == 1:
                 self.drain.finish(streams[10][0])
                 self.drain.finish(streams[69][0])
@@ -245,7 +230,7 @@ class DrainTests(SynchronousTestCase):
         packets = [b"\x80\x00" + bytes(range(256)) * 36, b"\x80\x00small"]
         for packet in packets:
             pair.toRTP.send(packet)
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual([packet for packet, _ in packetsOf(stream.path)], packets)
         self.assertEqual(stream.truncated, 0)
 
@@ -275,17 +260,17 @@ class DrainTests(SynchronousTestCase):
         for _ in range(2):
             pair.toRTP.send(b"\x80\x00lost")
             otherPair.toRTP.send(b"\x80\x00kept")
-            self.visit()
+            visitAll(self.drain)
         ((failed, error),) = self.failures
         self.assertIs(failed, stream)
         self.assertEqual((error.errno, error.filename), (errno.ENOENT, stream.path))
         self.assertEqual((stream.packets, stream.unwritten, stream.error), (2, 2, str(error)))
         (self.directory / "missing").mkdir()
         pair.toRTP.send(b"\x80\x00lost")
-        self.visit()
+        visitAll(self.drain)
         self.now = 1.0
         pair.toRTP.send(b"\x80\x00kept")
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual(packetsOf(stream.path), [(b"\x80\x00kept", False)])
         self.assertEqual(
             (stream.unwritten, len(packetsOf(other.path)), len(self.failures)), (3, 2, 1)
@@ -304,11 +289,11 @@ class DrainTests(SynchronousTestCase):
         stream.journal = JournalFile(stream.path, pwrite=full)
         self.writer.results = [None, 8 + 5 + 3, -errno.ENOSPC]
         pair.toRTP.send(b"\x80\x00one")
-        self.visit()
+        visitAll(self.drain)
         for packets in ([b"\x80\x00two", b"\x80\x00cut"], [b"\x80\x00not"], [b"\x80\x00six"]):
             for packet in packets:
                 pair.toRTP.send(packet)
-            self.visit()
+            visitAll(self.drain)
             list(readJournal(stream.path))
         self.assertEqual(
             [packet for packet, _ in packetsOf(stream.path)],
@@ -329,9 +314,9 @@ class DrainTests(SynchronousTestCase):
         stream.journal = JournalFile(stream.path, pwrite=full)
         self.writer.results = [20]
         pair.toRTP.send(b"\x80\x00one")
-        self.visit()
+        visitAll(self.drain)
         pair.toRTP.send(b"\x80\x00two")
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual(packetsOf(stream.path), [(b"\x80\x00two", False)])
 
     def test_shortWrite(self) -> None:
@@ -342,9 +327,9 @@ class DrainTests(SynchronousTestCase):
         self.writer.results = [60]
         for packet in (b"\x80\x00one", b"\x80\x00two"):
             pair.toRTP.send(packet)
-        self.visit()
+        visitAll(self.drain)
         pair.toRTP.send(b"\x80\x00six")
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual(len(packetsOf(stream.path)), 3)
         self.assertEqual((stream.unwritten, self.failures), (0, []))
 
@@ -355,10 +340,10 @@ class DrainTests(SynchronousTestCase):
         stream, pair = self.stream()
         pair.toRTP.send(b"\x80\x00one")
         self.drain.finish(stream)
-        self.close(stream)
+        closeJournal(stream)
         again, pair = self.stream()
         pair.toRTP.send(b"\x80\x00two")
-        self.visit()
+        visitAll(self.drain)
         (table,) = readJournal(stream.path)
         self.assertEqual([table.packet(0), table.packet(1)], [b"\x80\x00one", b"\x80\x00two"])
         assert again.lastArrival is not None
@@ -373,7 +358,7 @@ class DrainTests(SynchronousTestCase):
         other, otherPair = self.stream("1-1.rtpdump")
         pair.rtp.close()
         otherPair.toRTP.send(b"\x80\x00kept")
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual(
             [(failed, error.errno) for failed, error in self.failures], [(stream, errno.EBADF)]
         )
@@ -386,7 +371,7 @@ class DrainTests(SynchronousTestCase):
         self.drain.finish(dead)
         self.drain.finish(stream)
         latePair.toRTP.send(b"\x80\x00kept")
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual(len(packetsOf(late.path)), 1)
 
     def test_closedControlSocket(self) -> None:
@@ -413,10 +398,10 @@ class DrainTests(SynchronousTestCase):
         path = str(self.directory / "1-0.rtpdump")
         stream = CapturedStream(path, wrong, JournalFile(path))
         self.drain.add(stream)
-        self.addCleanup(self.close, stream)
+        self.addCleanup(closeJournal, stream)
         os.write(writer, b"x")
         pair.toRTP.send(b"\x80\x00kept")
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual([error.errno for _, error in self.failures], [errno.ENOTSOCK])
         self.assertEqual(len(packetsOf(stream.path)), 1)
 
@@ -439,12 +424,12 @@ class DrainTests(SynchronousTestCase):
         """
         stream, pair = self.stream()
         pair.toRTP.send(b"\x80\x00gone")
-        self.visit()
+        visitAll(self.drain)
         shutil.rmtree(self.directory)
-        self.close(stream)
+        closeJournal(stream)
         self.directory.mkdir()
         pair.toRTP.send(b"\x80\x00kept")
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual(packetsOf(stream.path), [(b"\x80\x00kept", False)])
 
     def secured(self, name: str) -> tuple[CapturedStream, LocalPair, CryptoSession]:
@@ -471,8 +456,8 @@ class DrainTests(SynchronousTestCase):
             afterPair.toRTP.send(rtp(number))
         pair.toRTCP.send(SENDER_REPORT)
         pair.toRTCP.send(sender.protect(SENDER_REPORT, control=True))
-        self.visit()
-        self.visit()
+        visitAll(self.drain)
+        visitAll(self.drain)
         plain = [(rtp(number), False) for number in range(3)]
         self.assertEqual(packetsOf(stream.path), [*plain, (SENDER_REPORT, True)])
         self.assertEqual((packetsOf(before.path), packetsOf(after.path)), (plain, plain))
@@ -486,7 +471,7 @@ class DrainTests(SynchronousTestCase):
         stream, pair, _ = self.secured("1-0.rtpdump")
         pair.toRTP.send(rtp(1))
         pair.toRTCP.send(SENDER_REPORT)
-        self.visit()
+        visitAll(self.drain)
         self.drain.finish(stream)
         self.assertFalse(os.path.exists(stream.path))
         self.assertEqual((stream.packets, stream.unauthenticated), (0, 2))
@@ -498,10 +483,10 @@ class DrainTests(SynchronousTestCase):
         """
         stream, pair, sender = self.secured("1-0.rtpdump")
         pair.toRTP.send(sender.protect(rtp(1)))
-        self.visit()
+        visitAll(self.drain)
         stream.protect(None)
         pair.toRTP.send(rtp(2))
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual([each for each, _ in packetsOf(stream.path)], [rtp(1), rtp(2)])
 
     def test_muted(self) -> None:
@@ -512,14 +497,14 @@ class DrainTests(SynchronousTestCase):
         stream, pair = self.stream()
         other, beside = self.stream("1-1.rtpdump")
         pair.toRTCP.send(b"\x80\xc8in hand")
-        self.visit()
+        visitAll(self.drain)
         self.drain.mute(stream)
         for number in range(5):
             pair.toRTP.send(rtp(number))
             beside.toRTP.send(rtp(number, 9))
         pair.toRTCP.send(b"\x80\xc9secret")
-        self.visit()
-        self.visit()
+        visitAll(self.drain)
+        visitAll(self.drain)
         self.assertFalse(os.path.exists(stream.path))
         self.assertEqual([each for each, _ in packetsOf(other.path)], [rtp(n, 9) for n in range(5)])
         self.assertEqual((stream.packets, stream.controlPackets, stream.discarded), (0, 0, 6))
@@ -535,22 +520,22 @@ class DrainTests(SynchronousTestCase):
         """
         stream, pair = self.stream()
         pair.toRTP.send(rtp(1))
-        self.visit()
+        visitAll(self.drain)
         self.drain.mute(stream)
         self.drain.mute(stream)
         pair.toRTP.send(rtp(2))
-        self.visit()
+        visitAll(self.drain)
         pair.toRTP.send(rtp(3))
         pair.toRTCP.send(b"\x80\xc9secret")
         self.drain.unmute(stream)
         pair.toRTP.send(rtp(2))
         pair.toRTP.send(rtp(4))
         pair.toRTCP.send(b"\x80\xc9open")
-        self.visit()
-        self.visit()
+        visitAll(self.drain)
+        visitAll(self.drain)
         self.now = LATE
         pair.toRTP.send(rtp(3))
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual(
             [each for each, _ in packetsOf(stream.path)],
             [rtp(1), rtp(4), b"\x80\xc9open", rtp(3)],
@@ -567,7 +552,7 @@ class DrainTests(SynchronousTestCase):
         self.drain.unmute(stream)
         self.drain.mute(stream)
         pair.toRTP.send(rtp(9))
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual(stream.discarded, 1)
         self.assertFalse(os.path.exists(stream.path))
 
@@ -597,10 +582,10 @@ class DrainTests(SynchronousTestCase):
         heard = sender.protect(rtp(0xFFFF))
         for each in (heard, sender.protect(rtp(0x10000))):
             pair.toRTP.send(each)
-        self.visit()
+        visitAll(self.drain)
         self.drain.unmute(stream)
         pair.toRTP.send(heard)
         pair.toRTP.send(sender.protect(rtp(0x10001)))
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual(packetsOf(stream.path), [(rtp(0x10001), False)])
         self.assertEqual((stream.replayed, stream.unauthenticated), (1, 0))

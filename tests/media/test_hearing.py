@@ -17,6 +17,7 @@ from siprec.media.layout import Runs
 from siprec.media.reception import Sources
 from siprec.media.stream import CapturedStream, Cells, JournalFile
 from siprec.testing.fakes import FakePortPair
+from tests.media.fakes import adopted
 from tests.media.test_reception import FRAME, STEP, Packet, traffic
 from tests.media.test_rtcp import REPORT
 
@@ -49,15 +50,6 @@ class HearingTests(SynchronousTestCase):
         self.receiver = Receiver(1024)
         self.hearing, self.cells = Hearing(self.receiver), Cells(2)
 
-    def stream(self) -> CapturedStream:
-        """
-        @return: a stream with a row of its own.
-        """
-        pair = cast(IPortPair, FakePortPair("192.0.2.1", 4000))
-        stream = CapturedStream("", pair, JournalFile(""))
-        self.cells.adopt(stream)
-        return stream
-
     def hear(self, *runs: tuple[CapturedStream, list[Arrived]]) -> None:
         """
         Take in a slice: what has come on each stream.
@@ -81,7 +73,7 @@ class HearingTests(SynchronousTestCase):
         packet or what is none of both is among them now and then.
         """
         draw = random.Random(5)
-        streams = [self.stream() for _ in range(6)]
+        streams = [adopted(self.cells) for _ in range(6)]
         singly = [Sources({0: 8000, 8: 8000, 101: 0}) for _ in streams]
         for stream in streams:
             setRates(stream, singly[0].rates)
@@ -126,7 +118,7 @@ class HearingTests(SynchronousTestCase):
         """
         Packets in order need no look at each: the source itself is not asked.
         """
-        stream = self.stream()
+        stream = adopted(self.cells)
         self.hear((stream, inOrder(65_530, 3)))
         source = stream.sources.current
         assert source is not None
@@ -141,13 +133,13 @@ class HearingTests(SynchronousTestCase):
         What is known of a stream goes with it when it is released, and more streams than
         there were rows have theirs.
         """
-        streams = [self.stream() for _ in range(5)]
+        streams = [adopted(self.cells) for _ in range(5)]
         self.hear(*((stream, inOrder(10 * n, 9)) for n, stream in enumerate(streams)))
         self.hear((streams[0], inOrder(9, 4)))
         self.cells.release(streams[0])
         (block,) = blocksOf(streams[0], 0)
         self.assertEqual((block.highest, block.lost), (12, 0))
-        fresh = self.stream()
+        fresh = adopted(self.cells)
         self.assertEqual(blocksOf(fresh, 0), ())
         self.hear((fresh, inOrder(50, 2)))
         self.assertEqual(blocksOf(fresh, 0)[0].highest, 51)
@@ -156,7 +148,7 @@ class HearingTests(SynchronousTestCase):
         """
         A slice may have nothing but RTCP in it.
         """
-        stream = self.stream()
+        stream = adopted(self.cells)
         empty = np.zeros(0, np.int64)
         one = np.ones(1, np.int64)
         self.receiver.place(1, REPORT)
@@ -169,7 +161,7 @@ class HearingTests(SynchronousTestCase):
         """
         What comes at the RTCP port is read.
         """
-        stream = self.stream()
+        stream = adopted(self.cells)
         self.hear((stream, inOrder(1, 2)))
         hearControl(stream, [Held(5_000_000_000, REPORT, 0, len(REPORT))])
         (block,) = blocksOf(stream, 6_000_000_000)
@@ -180,7 +172,7 @@ class HearingTests(SynchronousTestCase):
         Where it is told what the clock is after packets have come, the jitter begins anew
         with that.
         """
-        stream = self.stream()
+        stream = adopted(self.cells)
         wide = [(n * STEP, octets(Packet(n, n * 960, 0), payloadType=96)) for n in range(200)]
         self.hear((stream, wide[:20]))
         self.assertGreater(blocksOf(stream, 0)[0].jitter, 400)
@@ -207,7 +199,7 @@ class HearingTests(SynchronousTestCase):
         What a stream sent while nobody listened is not missing: its sources are counted
         from here on, by the clocks that were told.
         """
-        stream = self.stream()
+        stream = adopted(self.cells)
         setRates(stream, {0: 16000})
         self.hear((stream, inOrder(0, 10)))
         hearAnew(stream)

@@ -15,7 +15,14 @@ from siprec.media.libsrtp import CryptoSession
 from siprec.media.origin import Expected
 from siprec.media.srtp import Protection
 from siprec.media.stream import CapturedStream, JournalFile
-from tests.media.fakes import CuttingWriter, LocalPair, NamedReceiver, packetsOf
+from tests.media.fakes import (
+    CuttingWriter,
+    LocalPair,
+    NamedReceiver,
+    closeJournal,
+    packetsOf,
+    visitAll,
+)
 from tests.media.reference import rtp
 from tests.media.test_libsrtp import SENDER_REPORT, keyOf
 
@@ -68,23 +75,8 @@ class SiftingCase(SynchronousTestCase):
         stream.protect(protection)
         stream.expect(expected, 1)
         self.drain.add(stream)
-        self.addCleanup(self.close, stream)
+        self.addCleanup(closeJournal, stream)
         return stream, pair
-
-    def close(self, stream: CapturedStream) -> None:
-        """
-        Close the journal of C{stream}.
-        """
-        if (descriptor := stream.releaseFile()) >= 0:
-            os.close(descriptor)
-
-    def visit(self) -> None:
-        """
-        Visit all streams once.
-        """
-        index = 0
-        while index < len(self.drain.streams):
-            index = self.drain.visit(index, 1.0)
 
     def send(self, pair: LocalPair, *packets: bytes) -> None:
         """
@@ -92,7 +84,7 @@ class SiftingCase(SynchronousTestCase):
         """
         for each in packets:
             pair.toRTP.send(each)
-        self.visit()
+        visitAll(self.drain)
 
     def kept(self, stream: CapturedStream) -> list[bytes]:
         """
@@ -150,8 +142,8 @@ class StrangerTests(SiftingCase):
         self.send(pair, rtp(1), rtp(2), rtp(3))
         pair.toRTCP.send(b"\x80\xc9" + SENDER_REPORT[2:])
         pair.toRTCP.send(SENDER_REPORT)
-        self.visit()
-        self.visit()
+        visitAll(self.drain)
+        visitAll(self.drain)
         self.assertEqual(packetsOf(stream.path)[3:], [(SENDER_REPORT, True)])
         self.assertEqual((stream.controlPackets, stream.strangers), (1, 1))
 
@@ -194,11 +186,11 @@ class LearningTests(SiftingCase):
         stream, pair = self.stream(Expected("latch"))
         self.send(pair, rtp(1), rtp(2))
         pair.toRTCP.send(SENDER_REPORT)
-        self.visit()
+        visitAll(self.drain)
         self.assertEqual((stream.packets, stream.firstArrival), (0, None))
         self.send(pair, rtp(3), rtp(4))
         self.send(pair, rtp(5), strange(1))
-        self.visit()
+        visitAll(self.drain)
         packets = packetsOf(stream.path)
         self.assertEqual([data for data, rtcp in packets if not rtcp], list(map(rtp, range(1, 6))))
         self.assertIn((SENDER_REPORT, True), packets)
@@ -293,8 +285,8 @@ class ProtectedTests(SiftingCase):
         stream, pair = self.stream(LATCH, protection=self.protection)
         self.send(pair, self.sender.protect(rtp(1)), rtp(2))
         pair.toRTCP.send(self.sender.protect(SENDER_REPORT, control=True))
-        self.visit()
-        self.visit()
+        visitAll(self.drain)
+        visitAll(self.drain)
         self.assertEqual(packetsOf(stream.path), [(rtp(1), False), (SENDER_REPORT, True)])
         self.assertEqual((stream.unauthenticated, stream.strangers), (1, 0))
 
