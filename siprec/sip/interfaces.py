@@ -124,6 +124,8 @@ class IServerTransaction(Interface):
         """
         Do not send 100 to this INVITE yet when it has had no answer for 0.2 s: from the
         100 on the peer does not repeat it, which costs it its answer if this process ends.
+        Over TCP and TLS this does nothing: no INVITE is repeated there, and the end of the
+        connection tells the peer.
 
         @param seconds: when the 100 is to go out at the latest, from when the INVITE came.
         @param onSlow: called in place of the 100, and again each 0.2 s until it goes out.

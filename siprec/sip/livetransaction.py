@@ -143,7 +143,8 @@ class ServerTransaction:
         """
         See L{IServerTransaction.defer}.
         """
-        self._latest, self._onSlow = seconds, onSlow or _nothing
+        if not self.flow.reliable:
+            self._latest, self._onSlow = seconds, onSlow or _nothing
 
     def trying(self) -> None:
         """

@@ -94,6 +94,15 @@ class ServerTransactionTests(SynchronousTestCase):
             self.clock.advance(0.02)
             self.assertEqual(self.wire.statuses(), found)
 
+    def test_D1_tryingReliable(self) -> None:
+        """
+        Where no INVITE is repeated, the 100 does not wait.
+        """
+        transaction, slow = self.make(flow=TCP), list[float]()
+        transaction.defer(5.0, lambda: slow.append(self.clock.seconds()))
+        self.clock.advance(0.2)
+        self.assertEqual((slow, self.wire.statuses()), ([], [100]))
+
     def test_tryingTooLate(self) -> None:
         """
         There is no 100 after the final answer, nor when somebody else answers.
