@@ -272,6 +272,16 @@ class Latch:
         if best is not None and valid[best] >= _ENOUGH:
             self._latch(best)
 
+    def finish(self, heard: Heard = _SILENT) -> None:
+        """
+        L{decide}, as nothing more will come: where nobody else has sent anything, even one
+        packet is enough.
+        """
+        self.decide(heard)
+        senders = [key for key, each in self._candidates.items() if each.valid]
+        if len(senders) == 1 and self._possible(senders[0]) and not self._locked(heard):
+            self._latch(senders[0])
+
     def forget(self) -> None:
         """
         Whoever may have turned out to be the sender: what is held of them is not taken.

@@ -188,7 +188,7 @@ class Sifting:
         Take what is held of the most likely sender, and forget the others.
         """
         if stream.latch is not None:
-            stream.latch.decide(lastHeard(stream))
+            stream.latch.finish(lastHeard(stream))
             self.forget(stream)
 
     def forget(self, stream: CapturedStream) -> None:

@@ -201,6 +201,27 @@ class LearningTests(LatchCase):
         other.forget()
         self.assertEqual((other.won, other.strangers), ([], 1))
 
+    def test_E11_finish(self) -> None:
+        """
+        At the end one packet is enough, if nobody else has sent any; not beside the sender,
+        and not by another address where only the one described may send.
+        """
+        alone = Latch(socket.AF_INET)
+        alone.expect(NOWHERE, 0)
+        alone.take(B, held(1), NOTHING)
+        alone.finish()
+        self.assertEqual((len(alone.won), alone.strangers), (1, 0))
+        two = Latch(socket.AF_INET)
+        two.expect(NOWHERE, 0)
+        two.take(B, held(1), NOTHING)
+        two.take(C, held(1), NOTHING)
+        two.finish()
+        self.assertEqual(two.won, [])
+        self.expect(LATCH)
+        self.take(B, 1)
+        self.latch.finish(heard(950, 2000, ssrc=5))
+        self.assertEqual(self.won(), [])
+
     def test_E11_crowd(self) -> None:
         """
         Of many addresses at a time those are waited with that have sent most; of one no

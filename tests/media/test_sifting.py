@@ -314,7 +314,7 @@ class ProtectedTests(SiftingCase):
         """
         Without keys the address counts again.
         """
-        stream, pair = self.stream(LATCH, protection=self.protection)
+        stream, pair = self.stream(SDP, protection=self.protection)
         stream.protect(None)
         self.send(pair, rtp(1))
         self.drain.finish(stream)
