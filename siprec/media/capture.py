@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from threading import Thread
+from threading import Thread, current_thread
 
 from attrs import define, field, frozen
 from twisted.application.service import Service
@@ -309,10 +309,9 @@ class CaptureThread(Service):
             done.callback(stream)
         self._endIfDone()
 
-    def _threadEnded(self) -> None:
-        assert self._running is not None
-        self._running.thread.join()
-        self._endIfDone()
+    def _threadEnded(self, thread: Thread) -> None:
+        thread.join()
+        self._endIfDone()  # unless it was seen to have ended before
 
     def _endIfDone(self) -> None:
         running = self._running
@@ -334,7 +333,7 @@ class CaptureThread(Service):
         try:
             loop.run()
         finally:
-            self._reactor.callFromThread(self._threadEnded)
+            self._reactor.callFromThread(self._threadEnded, current_thread())
 
     def _mute(
         self, loop: CaptureLoop, stream: CapturedStream, muted: bool, done: Deferred[None]

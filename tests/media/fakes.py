@@ -117,6 +117,12 @@ class ThreadedClock(Clock):
         """
         self._posted.put(lambda: callable(*args, **kwargs))
 
+    def take(self) -> Callable[[], object]:
+        """
+        @return: what another thread posts next, to be called later.
+        """
+        return self._posted.get(timeout=10)
+
     def runUntil(self, done: Callable[[], object]) -> None:
         """
         Run what other threads post until C{done} says so, or fail after 10 seconds

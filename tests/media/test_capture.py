@@ -5,6 +5,7 @@ Tests of L{siprec.media.capture}.
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -354,6 +355,23 @@ class CaptureThreadTests(SynchronousTestCase):
         self.assertIs(self.successResultOf(first), stream)
         self.assertIs(self.successResultOf(second), stream)
         self.assertIs(self.successResultOf(self.capture.detachWhenQuiet(stream)), stream)
+
+    def test_endedBeforeItSaidSo(self) -> None:
+        """
+        The thread may have ended by the time the last stream is told of, and say so later.
+        """
+        self.capture.startService()
+        stream, _ = self.attach()
+        self.capture.detach(stream, 0)
+        self.reactor.advance(0)
+        told = self.reactor.take()
+        stopping = self.capture.stopService()
+        for each in threading.enumerate():
+            if each.name == "capture":
+                each.join(10)
+        told()
+        self.successResultOf(stopping)
+        self.reactor.take()()
 
     def test_stop(self) -> None:
         """
