@@ -105,6 +105,14 @@ class _Scripted(Receiver):
             self.place(*waiting.popleft())
         return count
 
+    def sweep(
+        self, sockets: Iterable[Any], each: int, reserve: int, until: float
+    ) -> tuple[list[int], set[int]]:
+        limit, counts = min(each, self.slots - reserve), list[int]()
+        for sock in sockets:
+            counts.append(self.receive(sock, limit))
+        return counts, {index for index, count in enumerate(counts) if count == limit}
+
 
 class BenchCase(RecordingCase):
     """
