@@ -161,7 +161,9 @@ class Postponed:
                 self._works.append(work)
             else:
                 work.callback(None)
-        if self._messages() != before:
+        # At the limit calls are refused until there is less to do: it must become less,
+        # however many more there are to refuse.
+        if self._messages() != before and not self.reasons():
             self._goOn(_PAUSE)
             return
         while len(self) and self._clock.seconds() - now < _SLICE:

@@ -158,3 +158,14 @@ class PostponedTests(SynchronousTestCase):
         self.assertEqual(self.postponed.reasons(), ["2 works wait, the limit"])
         self.postponed.limit = 0
         self.assertEqual(self.postponed.reasons(), [])
+
+    def test_atTheLimit(self) -> None:
+        """
+        At the limit works are done though peers go on speaking, until there are fewer.
+        """
+        self.postponed.limit = 3
+        for name in ("one", "two", "three", "four"):
+            self.turn(name, 0.004)
+        self.speak(1)
+        self.assertEqual((self.done, len(self.postponed)), (["one", "two"], 2))
+        self.assertEqual(self.postponed.reasons(), [])
