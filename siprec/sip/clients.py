@@ -20,7 +20,7 @@ from siprec.sip.interfaces import Abandoned, FlowGone
 from siprec.sip.livetransaction import ClientTransaction
 from siprec.sip.matching import ClientKey, clientKey
 from siprec.sip.message import Request, Response
-from siprec.sip.runner import Surroundings, transmit
+from siprec.sip.runner import Surroundings, nothing, transmit
 
 __all__ = ["ClientTransactions"]
 
@@ -28,12 +28,6 @@ __all__ = ["ClientTransactions"]
 def _ignore(response: Response) -> None:
     """
     Nobody wants to see provisional or repeated responses.
-    """
-
-
-def _nothing() -> None:
-    """
-    There is no transaction to tell that an ACK was not sent.
     """
 
 
@@ -67,7 +61,7 @@ class ClientTransactions:
         """
         data = self._withVia(ack, flow).serialize()
         sending = maybeDeferred(self._around.transport.send, flow, data)
-        transmit(self._around, sending, _nothing)
+        transmit(self._around, sending, nothing)
 
     def received(self, response: Response) -> None:
         """

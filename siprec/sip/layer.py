@@ -32,7 +32,7 @@ from siprec.sip.matching import (
     stamped,
 )
 from siprec.sip.message import Request, Response, makeResponse
-from siprec.sip.runner import Surroundings
+from siprec.sip.runner import Surroundings, nothing
 from siprec.sip.stateless import answerStatelessly, sayTrying
 
 # A peer chooses the method's name; without this list it could make the counter
@@ -72,7 +72,7 @@ class SipLayer:
         clock: IReactorTime,
         transport: ISipTransport | None = None,
         user: ITransactionUser | None = None,
-        unforeseen: Callable[[], object] = list,
+        unforeseen: Callable[[], object] = nothing,
     ) -> None:
         """
         @param unforeseen: is called at each error that nothing had foreseen.

@@ -15,7 +15,7 @@ from siprec.sip.flow import Flow
 from siprec.sip.interfaces import FlowGone, IServerTransaction, TransactionTimeout
 from siprec.sip.matching import serverKey, stamped
 from siprec.sip.message import Request, Response, makeResponse
-from siprec.sip.runner import Surroundings, TransactionRunner, transmit
+from siprec.sip.runner import Surroundings, TransactionRunner, nothing, transmit
 from siprec.sip.transaction import (
     LIFETIME,
     T1,
@@ -39,12 +39,6 @@ OTHER_TRYING = 7 * T1
 
 # The timers that run to the end of a server transaction without an ACK.
 _LAST = ("H", "J", "L")
-
-
-def _nothing() -> None:
-    """
-    Nobody has anything to do before the 100.
-    """
 
 
 def _serialized(message: Request | Response | bytes) -> bytes:
@@ -77,7 +71,7 @@ class ServerTransaction:
         self._around = around
         self._onAck = onAck
         self._onEnd = onEnd
-        self._latest, self._onSlow = 0.0, _nothing
+        self._latest, self._onSlow = 0.0, nothing
         self._restored = self._tried = False
         invite = request.method == "INVITE"
         make = inviteServer if invite else nonInviteServer
@@ -144,7 +138,7 @@ class ServerTransaction:
         See L{IServerTransaction.defer}.
         """
         if not self.flow.reliable:
-            self._latest, self._onSlow = seconds, onSlow or _nothing
+            self._latest, self._onSlow = seconds, onSlow or nothing
 
     def trying(self) -> None:
         """
@@ -179,7 +173,7 @@ class ServerTransaction:
         else:
             self._around.responses[str(status)] += 1
             if status >= 200:
-                self.status, self._onSlow = status, _nothing
+                self.status, self._onSlow = status, nothing
         self._runner.run(effects)
 
     def _finally(self, response: Response) -> list[Effect]:

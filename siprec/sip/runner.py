@@ -18,6 +18,12 @@ from siprec.sip.transaction import Effect, Effects, Finished, StartTimer, StopTi
 _log = Logger()
 
 
+def nothing() -> None:
+    """
+    Nobody is to be told.
+    """
+
+
 @define(eq=False, repr=False)
 class TransactionRunner:
     """

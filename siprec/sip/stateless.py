@@ -14,18 +14,12 @@ from siprec.sip.flow import Flow
 from siprec.sip.headers import quote
 from siprec.sip.matching import stamped, statelessTag
 from siprec.sip.message import Request, makeResponse
-from siprec.sip.runner import Surroundings, transmit
+from siprec.sip.runner import Surroundings, nothing, transmit
 
 __all__ = ["answerStatelessly", "sayTrying"]
 
 # Most characters of a warning: much of it may be the peer's own text.
 _WARNING = 200
-
-
-def _nothing() -> None:
-    """
-    There is no transaction to tell that a message was not sent.
-    """
 
 
 def answerStatelessly(
@@ -53,7 +47,7 @@ def answerStatelessly(
     around.responses[str(status)] += 1
     finding = maybeDeferred(around.transport.reply, request.via, flow)
     sending = finding.addCallback(around.transport.send, response.serialize())
-    transmit(around, sending, _nothing)
+    transmit(around, sending, nothing)
     return True
 
 
@@ -71,4 +65,4 @@ def sayTrying(around: Surroundings, received: Request, flow: Flow) -> None:
     around.responses["100"] += 1
     finding = maybeDeferred(around.transport.reply, request.via, flow)
     sending = finding.addCallback(around.transport.send, makeResponse(request, 100).serialize())
-    transmit(around, sending, _nothing)
+    transmit(around, sending, nothing)
