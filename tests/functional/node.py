@@ -21,6 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool, readBody
 
 from siprec.session.archive import newest
@@ -310,3 +311,16 @@ class NodeProcess:
         """
         if self.program is not None:
             await self.program.kill()
+
+
+def configuredNode(test: TestCase, rtp: str, settings: str) -> NodeProcess:
+    """
+    @param settings: TOML of its configuration file.
+    @return: a node that is yet to be started, and is killed when the test ends.
+    """
+    path = os.path.abspath(test.mktemp())
+    with open(path, "w", encoding="ascii") as file:
+        file.write(settings)
+    node = NodeProcess(os.path.abspath(test.mktemp()), rtp=rtp, options=("--config", path))
+    test.addCleanup(node.kill)
+    return node

@@ -27,7 +27,7 @@ from siprec.testing.wire import Law, encodeG711
 from siprec.trace.pcap import PcapWriter
 from siprec.trace.wire import TracedMessage
 from tests.functional.clustercase import ClusterCase
-from tests.functional.node import HOST, NodeProcess, Program, pause, reactor
+from tests.functional.node import HOST, Program, configuredNode, pause, reactor
 from tests.functional.test_clients import _ClientTestCase
 from tests.functional.test_srtp import SecureCase, begin, prepare
 from tests.programs import require, requireModule
@@ -85,13 +85,7 @@ class ReportCase(SecureCase):
     """
 
     def setUp(self) -> None:
-        path = os.path.abspath(self.mktemp())
-        with open(path, "w", encoding="ascii") as file:
-            file.write(CONFIG)
-        self.node = NodeProcess(
-            os.path.abspath(self.mktemp()), rtp="34000-34999", options=("--config", path)
-        )
-        self.addCleanup(self.node.kill)
+        self.node = configuredNode(self, "34000-34999", CONFIG)
 
     async def dissected(self, packets: list[Heard]) -> list[dict[str, str]]:
         """

@@ -18,7 +18,7 @@ from siprec.testing.rtp import MediaSockets
 from siprec.testing.voice import ANN
 from siprec.testing.wire import Law, RTPStream, encodeG711, senderReport
 from tests.functional.clustercase import ClusterCase
-from tests.functional.node import HOST, NodeProcess, eventually, pause, reactor
+from tests.functional.node import HOST, configuredNode, eventually, pause, reactor
 from tests.functional.test_srtp import begin, everything, kept
 
 #: From where strangers send.
@@ -121,13 +121,8 @@ class SenderCase(TestCase):
     source = "latch"
 
     def setUp(self) -> None:
-        path = os.path.abspath(self.mktemp())
-        with open(path, "w", encoding="ascii") as file:
-            file.write(f'[media]\nsource = "{self.source}"\nrtcp_interval = 1\n')
-        self.node = NodeProcess(
-            os.path.abspath(self.mktemp()), rtp="35000-35999", options=("--config", path)
-        )
-        self.addCleanup(self.node.kill)
+        settings = f'[media]\nsource = "{self.source}"\nrtcp_interval = 1\n'
+        self.node = configuredNode(self, "35000-35999", settings)
 
     async def call(self, host: str = HOST) -> RecordingCall:
         """

@@ -27,7 +27,7 @@ from siprec.testing.voice import ANN
 from siprec.testing.wire import Law, encodeG711
 from tests.functional.avsender import TONE
 from tests.functional.clustercase import ClusterCase, Watched
-from tests.functional.node import HOST, NodeProcess, Program, pause, reactor
+from tests.functional.node import HOST, NodeProcess, Program, configuredNode, pause, reactor
 from tests.programs import requireModule
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -211,14 +211,11 @@ class SecureTests(SecureCase):
         Where SRTP is required of a peer, a call without it gets 488, and one with it is
         recorded.
         """
-        path = os.path.abspath(self.mktemp())
-        with open(path, "w", encoding="ascii") as file:
-            file.write('[sip]\nsrtp = "refuse"\n[[peer]]\nname = "sbc"\n')
-            file.write('networks = ["127.0.0.1"]\nsrtp = "require"\n')
-        self.node = NodeProcess(
-            os.path.abspath(self.mktemp()), rtp="33000-33999", options=("--config", path)
+        settings = (
+            '[sip]\nsrtp = "refuse"\n[[peer]]\nname = "sbc"\n'
+            'networks = ["127.0.0.1"]\nsrtp = "require"\n'
         )
-        self.addCleanup(self.node.kill)
+        self.node = configuredNode(self, "33000-33999", settings)
         client = await self.client()
         response = await client.call(1).invite(makeMetadata(["Ann"], ["1"]))
         self.assertEqual(response.status, 488)

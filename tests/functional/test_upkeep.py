@@ -4,8 +4,6 @@ Calls without media, without a peer, and without an end.
 
 from __future__ import annotations
 
-import os
-
 from twisted.trial.unittest import TestCase
 
 from siprec.session.manifest import Manifest
@@ -13,7 +11,7 @@ from siprec.testing.call import RecordingCall
 from siprec.testing.client import RecordingClient
 from siprec.testing.voice import ANN
 from siprec.testing.wire import Law, encodeG711
-from tests.functional.node import HOST, NodeProcess, eventually, pause, reactor
+from tests.functional.node import HOST, configuredNode, eventually, pause, reactor
 
 
 class UpkeepTests(TestCase):
@@ -26,14 +24,9 @@ class UpkeepTests(TestCase):
         @param settings: TOML of C{[session]}.
         @return: a call that is recorded.
         """
-        path = os.path.abspath(self.mktemp())
-        with open(path, "w", encoding="ascii") as file:
-            # Nobody waits for another session of the call.
-            file.write(f"[session]\n{settings}\n[cluster]\nstitch_window = 0\n")
-        self.node = NodeProcess(
-            os.path.abspath(self.mktemp()), rtp="35000-35999", options=("--config", path)
-        )
-        self.addCleanup(self.node.kill)
+        # Nobody waits for another session of the call.
+        settings = f"[session]\n{settings}\n[cluster]\nstitch_window = 0\n"
+        self.node = configuredNode(self, "35000-35999", settings)
         await self.node.start()
         client = RecordingClient(reactor, "UDP", HOST, self.node.sip)
         self.addCleanup(client.stop)
