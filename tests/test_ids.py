@@ -44,6 +44,17 @@ class NewIdentifierTests(SynchronousTestCase):
         self.assertEqual({UUID(text).version for text in made}, {7})
         self.assertEqual(made, sorted(set(made)))
 
+    def test_randomOctets(self) -> None:
+        """
+        Random octets are as many as were asked for, never the same again, whether the
+        system was asked for them just now or before; there are at most 16 at a time.
+        """
+        made = [ids.randomOctets(16) for _ in range(1000)]
+        self.assertEqual({len(each) for each in made}, {16})
+        self.assertEqual(len(set(made)), 1000)
+        self.assertEqual([len(ids.randomOctets(count)) for count in (0, 4, 12)], [0, 4, 12])
+        self.assertRaises(ValueError, ids.randomOctets, 17)
+
     def test_tags(self) -> None:
         """
         A tag is a token of at least 16 hexadecimal digits (RFC 3261 section 19.3).

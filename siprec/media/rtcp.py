@@ -5,7 +5,6 @@ to read in the reports of who sends.
 
 import base64
 import hashlib
-import secrets
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
@@ -13,6 +12,7 @@ from types import MappingProxyType
 
 from attrs import field, frozen
 
+from siprec.ids import randomOctets
 from siprec.media.keys import MasterKey
 
 __all__ = [
@@ -187,4 +187,4 @@ def newSource() -> int:
     """
     @return: a random SSRC (RFC 3550 section 8.1).
     """
-    return secrets.randbits(32)
+    return int.from_bytes(randomOctets(4), "big")

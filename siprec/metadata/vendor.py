@@ -178,9 +178,17 @@ def _allowed(
     """
     excluded = _matcher(tuple(exclude))
     for name, value in headers:
-        name = _COMPACT.get(name.strip().lower(), name.strip())
-        if not excluded(name.lower()):
+        name, lower = _inFull(name)
+        if not excluded(lower):
             yield name, _printable(value)
+
+
+@lru_cache(1024)
+def _inFull(name: str) -> tuple[str, str]:
+    # The same clients send the same names in each call.
+    name = name.strip()
+    name = _COMPACT.get(name.lower(), name)
+    return name, name.lower()
 
 
 @lru_cache(16)
@@ -194,6 +202,8 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
 def _printable(value: str) -> str:
     # Octets that are no UTF-8 arrive as lone surrogates, which neither msgpack
     # nor UTF-8 can write.
+    if value.isascii():
+        return value
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:

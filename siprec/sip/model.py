@@ -122,14 +122,14 @@ class Message:
         """
         return list(self._vias)
 
-    @property
+    @cached_property
     def fromTag(self) -> str | None:
         """
         The tag of From; C{None} from an RFC 2543 peer.
         """
         return self.fromAddr.tag
 
-    @property
+    @cached_property
     def toTag(self) -> str | None:
         """
         The tag of To; C{None} outside a dialog.

@@ -101,6 +101,7 @@ class TransportService(Service):
         self._connections = Connections(reactor, receiver, self.counters, self.tls, witness)
         self.limits = self._connections.limits
         self._ports: list[tuple[str, IListeningPort]] = []
+        self._addresses: list[tuple[str, str, int]] = []
         self._datagrams: list[DatagramListener] = []
         self._adopted: dict[tuple[str, str, int], IListeningPort] = {}
         self._outcome: Failure | bool = False
@@ -154,11 +155,7 @@ class TransportService(Service):
         """
         Transport, host and port of each listener, in the order configured.
         """
-        found = []
-        for transport, port in self._ports:
-            address: Any = port.getHost()
-            found.append((transport, plainHost(address.host), int(address.port)))
-        return found
+        return list(self._addresses)
 
     @property
     def connections(self) -> int:
@@ -302,7 +299,10 @@ class TransportService(Service):
             listen = parseListen(text)
         except ValueError as error:
             raise ListenFailed(text, str(error)) from error
-        self._ports.append((listen.transport, self._listenAt(text, listen)))
+        port = self._listenAt(text, listen)
+        self._ports.append((listen.transport, port))
+        address: Any = port.getHost()
+        self._addresses.append((listen.transport, plainHost(address.host), int(address.port)))
 
     def _listenAt(self, text: str, listen: Listen) -> IListeningPort:
         try:
@@ -343,7 +343,8 @@ class TransportService(Service):
         return result
 
     def _listeningPort(self, flow: Flow) -> int | None:
-        local, same = flow.local, [each for each in self.addresses if each[0] == flow.transport]
+        local = flow.local
+        same = [each for each in self._addresses if each[0] == flow.transport]
         for _, host, port in same:
             if port == local[1] and (host == local[0] or isWildcard(host)):
                 return port
@@ -359,7 +360,7 @@ class TransportService(Service):
 
     def _closePorts(self) -> Deferred[None]:
         ports = [port for _, port in self._ports] + list(self._adopted.values())
-        self._ports, self._datagrams, self._adopted = [], [], {}
+        self._ports, self._addresses, self._datagrams, self._adopted = [], [], [], {}
         closing = [
             maybeDeferred(port.stopListening).addErrback(self._closeFailed) for port in ports
         ]
