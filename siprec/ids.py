@@ -5,9 +5,9 @@ The identifiers that this recorder makes, and the check of the one it is given.
 import hashlib
 import re
 import secrets
+import time
 from typing import NewType
-
-from uuid6 import uuid7
+from uuid import UUID
 
 __all__ = [
     "NodeID",
@@ -32,6 +32,9 @@ _NODE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # space and time, so a transaction can be matched by it alone.
 _MAGIC_COOKIE = "z9hG4bK"
 
+# When the last recording was named, in the unit of the time in its id.
+_named = 0
+
 
 def nodeID(text: str) -> NodeID:
     """
@@ -54,7 +57,12 @@ def newRecordingID() -> RecordingID:
         time it was made.  It owes nothing to what a peer sent, so it is safe
         as a folder's name.
     """
-    return RecordingID(str(uuid7()))
+    global _named
+    # In 4096ths of a millisecond (section 6.2, method 3), and never the same twice.
+    _named = max((time.time_ns() << 12) // 1_000_000, _named + 1)
+    milliseconds, fraction = divmod(_named, 1 << 12)
+    time_ = milliseconds << 80 | 7 << 76 | fraction << 64
+    return RecordingID(str(UUID(int=time_ | 2 << 62 | secrets.randbits(62))))
 
 
 def newTag() -> str:

@@ -2,7 +2,7 @@
 Tests of L{siprec.ids}.
 """
 
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -43,6 +43,19 @@ class NewIdentifierTests(SynchronousTestCase):
         made = [ids.newRecordingID() for _ in range(200)]
         self.assertEqual({UUID(text).version for text in made}, {7})
         self.assertEqual(made, sorted(set(made)))
+
+    def test_recordingTime(self) -> None:
+        """
+        A recording's id begins with when it was made, in milliseconds since the Unix
+        epoch, also where the clock stands still or is set back.
+        """
+        self.patch(ids, "_named", 0)
+        for nanoseconds in (10_000_000, 10_000_000, 9_000_000, 12_500_000):
+            self.patch(ids.time, "time_ns", lambda now=nanoseconds: now)
+            made = UUID(ids.newRecordingID())
+            self.assertEqual(made.int >> 80, max(nanoseconds, 10_000_000) // 1_000_000)
+            self.assertEqual((made.version, made.variant), (7, RFC_4122))
+        self.assertEqual(made.int >> 64 & 0xFFF, 1 << 11)  # half a millisecond
 
     def test_tags(self) -> None:
         """
