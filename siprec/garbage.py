@@ -40,8 +40,8 @@ def undisturbed() -> Iterator[None]:
     """
     Do not collect while modules are loaded, and take what is there then for good.
 
-    To look through it again and again was a tenth of what the start takes; of what is
-    loaded, a fiftieth could be freed.
+    To look through it again and again was an eighth of what the start takes; of its
+    memory, a fiftieth could be freed.
     """
     gc.disable()
     try:

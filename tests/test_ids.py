@@ -2,6 +2,7 @@
 Tests of L{siprec.ids}.
 """
 
+import time
 from uuid import RFC_4122, UUID
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -51,7 +52,7 @@ class NewIdentifierTests(SynchronousTestCase):
         """
         self.patch(ids, "_named", 0)
         for nanoseconds in (10_000_000, 10_000_000, 9_000_000, 12_500_000):
-            self.patch(ids.time, "time_ns", lambda now=nanoseconds: now)
+            self.patch(time, "time_ns", lambda now=nanoseconds: now)
             made = UUID(ids.newRecordingID())
             self.assertEqual(made.int >> 80, max(nanoseconds, 10_000_000) // 1_000_000)
             self.assertEqual((made.version, made.variant), (7, RFC_4122))

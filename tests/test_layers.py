@@ -20,8 +20,9 @@ for name in sys.argv[1:]:
         sys.exit(f"{name} loads twisted.internet")
 """
 
-# What a node without any configuration does without, and what would need it.  All of it
-# together would double the time that a start takes.
+# What a node without any configuration does without, and what would need it; in
+# docs/performance.rst it is said when it is loaded.  All of it together would nearly double
+# the time that a start takes.
 UNUSED = {
     "other nodes": ("siprec.clustering", "siprec.cluster.cluster"),
     "a store that others see": ("siprec.store.redis", "txredisapi"),

@@ -223,7 +223,12 @@ class TLSTests(SynchronousTestCase):
         connected to.
         """
         looked: list[object] = []
-        self.patch(module, "platformTrust", lambda: looked.append(platformTrust()) or looked[0])
+
+        def trust() -> Any:
+            looked.append(platformTrust())
+            return looked[-1]
+
+        self.patch(module, "platformTrust", trust)
         tls = SipTLS()
         tls.use(TLSFiles())
         self.assertEqual(looked, [])
