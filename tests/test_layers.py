@@ -33,8 +33,7 @@ UNUSED = {
     "a look-up in DNS": ("twisted.names.client",),
     "commands": ("siprec.cli", "siprec.show", "siprec.export", "siprec.trace.command"),
     "pictures": ("siprec.plot", "matplotlib"),
-    "what packages are installed": ("importlib.metadata",),
-    "tests": ("siprec.testing", "unittest.mock"),
+    "tests": ("siprec.testing",),
 }
 
 _START_ALONE = """
