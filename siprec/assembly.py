@@ -24,8 +24,8 @@ from siprec.node import Node
 from siprec.policies import takeUp
 from siprec.recorder import Recorder
 from siprec.render.form import Form
-from siprec.render.libav import decodable
 from siprec.render.process import Renderer
+from siprec.render.pyav import decodable
 from siprec.sdp.choice import Policy
 from siprec.session.equipment import Equipment
 from siprec.session.postponed import Postponed

@@ -10,7 +10,39 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from siprec.garbage import MOST, YOUNG, Collecting, settle
+from siprec.garbage import MOST, YOUNG, Collecting, settle, undisturbed
+
+
+class UndisturbedTests(SynchronousTestCase):
+    """
+    The collector while modules are loaded.
+    """
+
+    def setUp(self) -> None:
+        self.addCleanup(gc.unfreeze)
+
+    def test_off(self) -> None:
+        """
+        It is off for so long, and leaves alone what has been made.
+        """
+        kept: list[object] = []
+        with undisturbed():
+            self.assertFalse(gc.isenabled())
+            kept.append(kept)
+        self.assertTrue(gc.isenabled())
+        self.assertFalse(any(each is kept for each in gc.get_objects()))
+
+    def test_failure(self) -> None:
+        """
+        It is on again, too, if loading fails.
+        """
+
+        def load() -> None:
+            with undisturbed():
+                raise ImportError("no")
+
+        self.assertRaises(ImportError, load)
+        self.assertTrue(gc.isenabled())
 
 
 class SettleTests(SynchronousTestCase):

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.bench import YARDSTICK, Bench, yardstick
 from benchmarks.figures import Figure, Limit
 from benchmarks.render import CODECS, call, measure
-from siprec.render.libav import decodable
+from siprec.render.pyav import decodable
 
 FORM = "wav,channels"
 TARGET = 2000.0

@@ -69,7 +69,7 @@ def _elementNames(namespace: str) -> _Names:
 _ATTRIBUTE_NAMES = _Names()
 
 
-@define
+@define(eq=False, repr=False)
 class Compounds:
     """
     The children of an element that are more than a text.
@@ -85,7 +85,7 @@ class Compounds:
 _NO_COMPOUNDS = Compounds()
 
 
-@define
+@define(eq=False, repr=False)
 class Parts:
     """
     What an element holds.
@@ -152,7 +152,7 @@ class Parts:
         return tuple(texts) if texts[0] else ()
 
 
-@define
+@define(eq=False, repr=False)
 class PartsReader:
     """
     Takes the elements of one document apart.

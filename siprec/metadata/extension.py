@@ -32,7 +32,7 @@ def splitTag(tag: str) -> tuple[str, str]:
     return namespace[1:], name.rpartition(":")[2]
 
 
-@define
+@define(eq=False, repr=False)
 class ExtensionReader:
     """
     Reads the extensions of one document and keeps count of what they cost.

@@ -79,7 +79,7 @@ def _readRequest(
     )
 
 
-@define
+@define(eq=False, repr=False)
 class _DocumentReader:
     """
     Turns the elements of a C{recording} into values.

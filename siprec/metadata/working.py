@@ -37,7 +37,7 @@ def extended(old: Extensions, new: Extensions) -> Extensions:
     return (*(each for each in old if (each.namespace, each.name) not in names), *new)
 
 
-@define
+@define(eq=False, repr=False)
 class Working:
     """
     @ivar at: when the document arrived.

@@ -128,7 +128,7 @@ def _parser(recover: bool = False) -> etree.XMLParser:
     )
 
 
-@define
+@define(eq=False, repr=False)
 class _Strict:
     """
     The parser of well-formed documents.  Its error log would go on into the next one, so

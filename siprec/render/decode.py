@@ -10,7 +10,8 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from siprec.render.codec import Decoder, Independent, Payloads, Voice
-from siprec.render.libav import libav, libavDecoder
+from siprec.render.libav import libavDecoder
+from siprec.render.pyav import libav
 
 __all__ = ["G711", "L16", "PayloadFormat", "decoderFor", "formatsFor", "unasked"]
 

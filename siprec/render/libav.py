@@ -3,8 +3,6 @@ Codecs that FFmpeg's libavcodec decodes, by way of PyAV (the extra C{codecs}).
 """
 
 from collections.abc import Callable, Mapping
-from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -22,27 +20,14 @@ from siprec.render.frames import (
     Whole,
     parameters,
 )
+from siprec.render.pyav import DECODERS, available, libav
 
-__all__ = ["CODECS", "LibavDecoder", "decodable", "libav", "libavDecoder"]
+__all__ = ["CODECS", "LibavDecoder", "libavDecoder"]
 
 _Ints = NDArray[np.int64]
 
 #: Frames in a row that are concealed; what is longer is silence.
 MAX_CONCEALED = 5
-
-
-@cache
-def libav() -> Any:
-    """
-    @return: PyAV, or C{None} where it is not installed.
-    """
-    try:
-        av = import_module("av")
-    except ImportError:
-        return None
-    # It is the peer's audio that is damaged, if something is.
-    av.logging.set_level(av.logging.PANIC)
-    return av
 
 
 @frozen(eq=False)
@@ -127,25 +112,29 @@ class _LibavVoice:
         return np.concatenate([np.empty(0, np.int16), *found]).astype(np.int16)
 
 
+def _named(codec: str, *rest: Any) -> LibavDecoder:
+    return LibavDecoder(DECODERS[codec], *rest)
+
+
 def _ilbc(fmtp: Mapping[str, str]) -> Decoder:
     """
     RFC 3952: frames of 30 ms, unless it says 20.  The last bit of a frame says that it
     is empty (RFC 3951 section 3.8).
     """
     if fmtp.get("mode") == "20":
-        return LibavDecoder("ilbc", 8000, Blocks(38, 160, bytes(37) + b"\1"), 15_200)
-    return LibavDecoder("ilbc", 8000, Blocks(50, 240, bytes(49) + b"\1"), 13_333)
+        return _named("ILBC", 8000, Blocks(38, 160, bytes(37) + b"\1"), 15_200)
+    return _named("ILBC", 8000, Blocks(50, 240, bytes(49) + b"\1"), 13_333)
 
 
 def _adaptive(
-    name: str, rate: int, bits: tuple[int, ...]
+    codec: str, rate: int, bits: tuple[int, ...]
 ) -> Callable[[Mapping[str, str]], Decoder | None]:
     def make(fmtp: Mapping[str, str]) -> Decoder | None:
         checked = {"crc", "robust-sorting"} & {each for each in fmtp if fmtp[each] != "0"}
         if checked or "interleaving" in fmtp:
             return None
         aligned = fmtp.get("octet-align") == "1"
-        return LibavDecoder(name, rate, Adaptive(bits, rate // 50, aligned))
+        return _named(codec, rate, Adaptive(bits, rate // 50, aligned))
 
     return make
 
@@ -153,32 +142,28 @@ def _adaptive(
 @frozen(eq=False)
 class _Known:
     """
-    @ivar name: of the decoder.
     @ivar clocks: which clock rates it may be negotiated with.
     @ivar make: from C{fmtp} to a decoder.
     """
 
-    name: str
     clocks: tuple[int, ...]
     make: Callable[[Mapping[str, str]], Decoder | None]
 
 
 def _always(decoder: LibavDecoder, *clocks: int) -> _Known:
-    return _Known(decoder.name, clocks, lambda _: decoder)
+    return _Known(clocks, lambda _: decoder)
 
 
 #: By the encoding name.  Of G.722 the clock is half the rate (RFC 3551 section 4.5.2),
 #: which some do not know.  All zeros are no frame of G.729, but a lost one.
 CODECS: Mapping[str, _Known] = {
-    "G722": _always(LibavDecoder("g722", 16_000, Whole(2)), 8000, 16_000),
-    "G729": _always(LibavDecoder("g729", 8000, Blocks(10, 80, bytes(10))), 8000),
-    "GSM": _always(LibavDecoder("gsm", 8000, Blocks(33, 160)), 8000),
-    "OPUS": _always(LibavDecoder("libopus", 48_000, Opus()), 48_000),
-    "ILBC": _Known("ilbc", (8000,), _ilbc),
-    "AMR": _Known("libopencore_amrnb", (8000,), _adaptive("libopencore_amrnb", 8000, AMR_BITS)),
-    "AMR-WB": _Known(
-        "libopencore_amrwb", (16_000,), _adaptive("libopencore_amrwb", 16_000, AMR_WB_BITS)
-    ),
+    "G722": _always(_named("G722", 16_000, Whole(2)), 8000, 16_000),
+    "G729": _always(_named("G729", 8000, Blocks(10, 80, bytes(10))), 8000),
+    "GSM": _always(_named("GSM", 8000, Blocks(33, 160)), 8000),
+    "OPUS": _always(_named("OPUS", 48_000, Opus()), 48_000),
+    "ILBC": _Known((8000,), _ilbc),
+    "AMR": _Known((8000,), _adaptive("AMR", 8000, AMR_BITS)),
+    "AMR-WB": _Known((16_000,), _adaptive("AMR-WB", 16_000, AMR_WB_BITS)),
 }
 
 
@@ -188,25 +173,6 @@ def libavDecoder(codec: str, clockRate: int, fmtp: str | None = None) -> Decoder
     @return: C{None} for what is not decoded, here or on any machine.
     """
     known = CODECS.get(codec)
-    if known is None or clockRate not in known.clocks or known.name not in _available():
+    if known is None or clockRate not in known.clocks or DECODERS[codec] not in (available() or ()):
         return None
     return known.make(parameters(fmtp))
-
-
-def decodable() -> tuple[str, ...]:
-    """
-    @return: the encoding names of what this machine decodes, in lower case; none without
-        PyAV.
-    """
-    found = [codec.lower() for codec, known in CODECS.items() if known.name in _available()]
-    # Linear samples need no decoder, but come at rates that nothing else has.
-    return (*found, "l16") if libav() else ()
-
-
-@cache
-def _available() -> frozenset[str]:
-    """
-    @return: decoders that are there: what a build of FFmpeg has differs.
-    """
-    av = libav()
-    return frozenset(av.codec.codecs_available if av else ())

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siprec.render.audio import Samples, Track, blocks
-from siprec.render.libav import libav
+from siprec.render.pyav import libav
 
 __all__ = ["addResampled"]
 

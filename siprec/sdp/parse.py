@@ -45,7 +45,7 @@ def _numberOrText(text: str) -> int | str:
     return number if number is not None and str(number) == text else text
 
 
-@define
+@define(eq=False, repr=False)
 class _Section:
     """
     A media section while its lines come in.
@@ -73,7 +73,7 @@ class _Section:
         )
 
 
-@define
+@define(eq=False, repr=False)
 class _Parser:
     """
     Takes the lines of one description in order.

@@ -65,7 +65,7 @@ def cancelFor(request: Request) -> Request:
     return _hopByHop(request, "CANCEL", request.headers.get("To") or "", ())
 
 
-@define
+@define(eq=False, repr=False)
 class ClientCore:
     """
     What a client transaction remembers.

@@ -14,7 +14,6 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import DNSLookupError
 from twisted.internet.interfaces import IHostnameResolver, IReactorTime
 from twisted.logger import Logger
-from twisted.names.client import Resolver
 from twisted.names.error import DNSQueryTimeoutError, DomainError, ResolverError
 
 from siprec.sip.matching import defaultPort, isAddress
@@ -54,7 +53,7 @@ class Place:
 
 class Records(Protocol):
     """
-    What is asked of a name server; L{Resolver} has it.
+    What is asked of a name server; L{twisted.names.client.Resolver} has it.
     """
 
     def lookupNamingAuthorityPointer(self, name: str, timeout: Sequence[int]) -> Deferred[Any]:
@@ -207,6 +206,12 @@ def locatorOf(reactor: Any) -> Locator:
         C{IReactorPluggableNameResolver}.
     @return: asks the name servers of this host.
     """
-    return Locator(
-        lambda: Resolver(resolv="/etc/resolv.conf", reactor=reactor), reactor.nameResolver, reactor
-    )
+
+    def server() -> Records:
+        # Few nodes ever ask one: where peers give addresses there is nothing to ask.
+        from twisted.names.client import Resolver
+
+        records: Records = Resolver(resolv="/etc/resolv.conf", reactor=reactor)
+        return records
+
+    return Locator(server, reactor.nameResolver, reactor)

@@ -56,7 +56,7 @@ class _Repetition(Protocol):
         """
 
 
-@define
+@define(eq=False, repr=False)
 class _Core:
     """
     What a repetition remembers.

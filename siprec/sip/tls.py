@@ -111,7 +111,10 @@ class SipTLS:
         @raise OSError: one cannot be read, or holds something else; then all
             is as it was.
         """
-        client = _options(files, files.certificate, files.key, False)
+        # Where no file is named none can be wrong, and whom the system trusts is read when
+        # somebody is connected to.
+        named = files.certificate or files.authority
+        client = _options(files, files.certificate, files.key, False) if named else None
         options = [
             _options(files, each.certificate or files.certificate, each.key or files.key, True)
             for each in self._servers

@@ -93,7 +93,7 @@ Effect = Send | StartTimer | StopTimer | Deliver | TimedOut | TransportFailed | 
 Effects = list[Effect]
 
 
-@define
+@define(eq=False, repr=False)
 class ServerCore:
     """
     What a server transaction remembers.

@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 from siprec.ids import NodeID
-from siprec.store.backup import BackupSessionStore
 from siprec.store.interfaces import ISessionStore
 from siprec.store.memory import MemorySessionStore
 
@@ -51,4 +50,6 @@ def openStore(
     primary = one(url)
     if not backup:
         return primary
+    from siprec.store.backup import BackupSessionStore
+
     return BackupSessionStore(primary, one(backup), reactor)

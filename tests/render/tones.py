@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siprec.render.frames import AMR_BITS, AMR_WB_BITS
-from siprec.render.libav import libav
+from siprec.render.pyav import libav
 
 __all__ = [
     "SECONDS",

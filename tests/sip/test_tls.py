@@ -15,9 +15,11 @@ from twisted.internet.interfaces import (
     IOpenSSLClientConnectionCreator,
     IOpenSSLServerConnectionCreator,
 )
+from twisted.internet.ssl import platformTrust
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from siprec.sip import tls as module
 from siprec.sip.tls import SipTLS, TLSFiles
 from tests.sip.authority import Authority, alternatives
 
@@ -214,6 +216,25 @@ class TLSTests(SynchronousTestCase):
             error = self.assertRaises(OSError, self.tls.use, files)
             self.assertIn(name, str(error))
             self.assertIs(server.options, options)
+
+    def test_noFiles(self) -> None:
+        """
+        Where no file is named, whom the system trusts is not looked up before somebody is
+        connected to.
+        """
+        looked: list[object] = []
+
+        def trust() -> Any:
+            looked.append(platformTrust())
+            return looked[-1]
+
+        self.patch(module, "platformTrust", trust)
+        tls = SipTLS()
+        tls.use(TLSFiles())
+        self.assertEqual(looked, [])
+        for _ in range(2):
+            tls.client("srs.example.com")
+            self.assertEqual(len(looked), 1)
 
     def test_own(self) -> None:
         """
