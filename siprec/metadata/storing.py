@@ -1,6 +1,9 @@
 """
-The state as plain values and back: dicts with text keys, lists, text, booleans
-and C{None}, for msgpack or JSON.
+The state as plain values and back: dicts with text keys, tuples, text, booleans
+and C{None}, for msgpack or JSON, which make lists of the tuples.
+
+Each call keeps it as long as it lasts.  The garbage collector looks through lists again
+and again, and not through tuples of text.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,37 +39,37 @@ def toDict(state: RecordingMetadata) -> _Plain:
     return {
         "schema": SCHEMA,
         "based": state.based,
-        "groups": [
-            [each.id, each.defined, _fromIntervals(each.intervals), _fromExtensions(each)]
+        "groups": tuple(
+            (each.id, each.defined, _fromIntervals(each.intervals), _fromExtensions(each))
             for each in state.groups.values()
-        ],
-        "sessions": [
-            [
+        ),
+        "sessions": tuple(
+            (
                 each.id,
                 _text(each.seen),
                 each.defined,
-                list(each.sipSessionIDs),
-                [[reason.text, reason.cause, reason.protocol] for reason in each.reasons],
+                each.sipSessionIDs,
+                tuple((reason.text, reason.cause, reason.protocol) for reason in each.reasons),
                 each.groupRef,
                 _text(each.startTime),
                 _text(each.stopTime),
                 _text(each.closed),
                 each.cause,
                 _fromExtensions(each),
-            ]
+            )
             for each in state.sessions.values()
-        ],
-        "participants": [
-            [
+        ),
+        "participants": tuple(
+            (
                 each.id,
                 each.defined,
-                [[name.aor, name.name, name.language] for name in each.names],
+                tuple((name.aor, name.name, name.language) for name in each.names),
                 _fromExtensions(each),
-            ]
+            )
             for each in state.participants.values()
-        ],
-        "streams": [
-            [
+        ),
+        "streams": tuple(
+            (
                 each.id,
                 _text(each.seen),
                 each.defined,
@@ -77,28 +80,28 @@ def toDict(state: RecordingMetadata) -> _Plain:
                 _text(each.end),
                 each.cause,
                 _fromExtensions(each),
-            ]
+            )
             for each in state.streams.values()
-        ],
-        "recordings": [
-            [id, _fromIntervals(each.intervals), _fromExtensions(each)]
+        ),
+        "recordings": tuple(
+            (id, _fromIntervals(each.intervals), _fromExtensions(each))
             for id, each in state.recordings.items()
-        ],
-        "participations": [
-            [
+        ),
+        "participations": tuple(
+            (
                 *pair,
                 _fromIntervals(each.intervals),
-                [list(param) for param in each.params],
+                each.params,
                 _fromExtensions(each),
-            ]
+            )
             for pair, each in state.participations.items()
-        ],
-        "uses": [
-            [id, [_fromUse(use) for use in each.uses], _fromExtensions(each)]
+        ),
+        "uses": tuple(
+            (id, tuple(map(_fromUse, each.uses)), _fromExtensions(each))
             for id, each in state.uses.items()
-        ],
+        ),
         "extensions": _fromExtensions(state),
-        "notes": list(state.notes),
+        "notes": state.notes,
     }
 
 
@@ -188,11 +191,11 @@ def _stream(row: Sequence[Any]) -> StreamState:
     )
 
 
-def _fromIntervals(intervals: Sequence[Interval]) -> list[list[str | None]]:
-    return [
-        [_text(each.seen), _text(each.start), _text(each.closed), _text(each.end), each.cause]
+def _fromIntervals(intervals: Sequence[Interval]) -> tuple[tuple[str | None, ...], ...]:
+    return tuple(
+        (_text(each.seen), _text(each.start), _text(each.closed), _text(each.end), each.cause)
         for each in intervals
-    ]
+    )
 
 
 def _intervals(rows: Sequence[Any]) -> tuple[Interval, ...]:
@@ -202,9 +205,9 @@ def _intervals(rows: Sequence[Any]) -> tuple[Interval, ...]:
     )
 
 
-def _fromUse(use: StreamUse) -> list[Any]:
-    times = [_text(use.seen), _text(use.start), _text(use.closed), _text(use.end)]
-    return [list(use.send), list(use.recv), *times, use.cause]
+def _fromUse(use: StreamUse) -> tuple[Any, ...]:
+    times = _text(use.seen), _text(use.start), _text(use.closed), _text(use.end)
+    return (use.send, use.recv, *times, use.cause)
 
 
 def _use(row: Sequence[Any]) -> StreamUse:
@@ -214,11 +217,11 @@ def _use(row: Sequence[Any]) -> StreamUse:
     )
 
 
-def _fromExtensions(parent: Any) -> list[list[Any]]:
-    return [
-        [each.namespace, each.name, each.xml, [list(pair) for pair in each.fields]]
+def _fromExtensions(parent: Any) -> tuple[tuple[Any, ...], ...]:
+    return tuple(
+        (each.namespace, each.name, each.xml, each.fields)
         for each in cast(Extensions, parent.extensions)
-    ]
+    )
 
 
 def _extensions(rows: Sequence[Any]) -> Extensions:

@@ -77,11 +77,12 @@ class Headers:
     _fields: tuple[tuple[str, str], ...] = field(default=(), converter=_checked)
 
     @cached_property
-    def _index(self) -> dict[str, list[str]]:
+    def _index(self) -> dict[str, tuple[str, ...]]:
         index: dict[str, list[str]] = {}
         for name, value in self._fields:
             index.setdefault(USUAL.get(name) or headerKey(name), []).append(value)
-        return index
+        # Tuples of text are none of the garbage collector's business.
+        return {name: tuple(values) for name, values in index.items()}
 
     def get(self, name: str) -> str | None:
         """
