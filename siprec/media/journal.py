@@ -26,7 +26,9 @@ __all__ = [
     "fileHeader",
     "journalEnd",
     "parseHeader",
+    "readHeader",
     "readJournal",
+    "readTables",
     "soundEnd",
     "startFor",
 ]
@@ -228,11 +230,31 @@ def cutRecords(buffer: bytes, startNs: int) -> tuple[PacketTable, int]:
     return _table(buffer, records, startNs), end
 
 
-def _open(file: BinaryIO) -> JournalHeader | None:
+def readHeader(file: BinaryIO) -> JournalHeader | None:
+    """
+    @return: what L{parseHeader} says of a file, which then is at its first record.
+    @raise BadJournal: it is something else.
+    """
     header = parseHeader(file.read(_LONGEST_LINE + 32))
     if header is not None:
         file.seek(header.size)
     return header
+
+
+def readTables(file: BinaryIO, startNs: int, chunkBytes: int = 8 << 20) -> Iterator[PacketTable]:
+    """
+    L{readJournal}, where a file is open.
+
+    @param file: at a record.
+    @param startNs: of its header.
+    """
+    rest, more = b"", True
+    while more and (fresh := file.read(max(chunkBytes, 0x10000))):
+        buffer = rest + fresh
+        records, end, more = _walk(buffer)
+        if len(records):
+            yield _table(buffer, records, startNs)
+        rest = buffer[end:]
 
 
 def readJournal(path: str | os.PathLike[str], chunkBytes: int = 8 << 20) -> Iterator[PacketTable]:
@@ -245,16 +267,9 @@ def readJournal(path: str | os.PathLike[str], chunkBytes: int = 8 << 20) -> Iter
     @raise OSError: if it cannot be read.
     """
     with open(path, "rb") as file:
-        header = _open(file)
-        rest, more = b"", header is not None
-        while header is not None and more:
-            fresh = file.read(max(chunkBytes, 0x10000))
-            buffer = rest + fresh
-            records, end, more = _walk(buffer)
-            if len(records):
-                yield _table(buffer, records, header.startNs)
-            rest = buffer[end:]
-            more = more and bool(fresh)
+        header = readHeader(file)
+        if header is not None:
+            yield from readTables(file, header.startNs, chunkBytes)
 
 
 def journalEnd(path: str | os.PathLike[str]) -> tuple[JournalHeader | None, int]:
@@ -267,7 +282,7 @@ def journalEnd(path: str | os.PathLike[str]) -> tuple[JournalHeader | None, int]
     @raise OSError: if it cannot be read.
     """
     with open(path, "rb") as file:
-        header = _open(file)
+        header = readHeader(file)
         if header is None:
             return None, 0
         rest, position, more = b"", header.size, True
@@ -293,7 +308,7 @@ def soundEnd(path: str | os.PathLike[str], untilNs: int) -> int:
     @raise OSError: if it cannot be read.
     """
     with open(path, "rb") as file:
-        header = _open(file)
+        header = readHeader(file)
         if header is None:
             return 0
         rest, position, more = b"", header.size, True

@@ -2,8 +2,8 @@
 Write audio files.
 
 Packets are written at their places into one L{Track} per channel, in any order; then
-the tracks are put side by side into the file.  A track is a file without a name, in
-which time without audio takes no room; so memory is bounded however long a call was,
+the tracks are put side by side into the file.  A track that is not short is a file without
+a name, in which time without audio takes no room; so memory is bounded however long a call was,
 and a killed process leaves nothing behind but the unfinished file.
 """
 
@@ -22,8 +22,10 @@ from attrs import define, field, frozen
 from numpy.typing import DTypeLike, NDArray
 
 from siprec.render.form import FORMATS, Container
+from siprec.render.wav import wavHeader
 
 __all__ = [
+    "SHORT",
     "WAV_LIMIT",
     "AudioError",
     "Samples",
@@ -36,6 +38,9 @@ __all__ = [
 
 #: The lengths in a WAV file are of 32 bits; longer ones are RF64 (EBU Tech 3306).
 WAV_LIMIT = (1 << 32) - 4096
+
+#: Octets up to which a track is kept in memory: a minute at 8 kHz, or two of G.711 as it came.
+SHORT = 1 << 20
 
 _BLOCK = 1 << 18  # frames that are put together at once
 _ROOM = 1 << 20  # octets without which a disk is full
@@ -61,6 +66,8 @@ class Track:
     frames: int
     _file: Any = field(repr=False)
     kind: np.dtype[Any] = field(factory=lambda: np.dtype(np.int16))
+    # All of a short one, which then has no file.
+    _samples: NDArray[Any] | None = None
 
     @classmethod
     def create(cls, directory: str, frames: int, kind: DTypeLike = np.int16) -> "Track":
@@ -68,10 +75,12 @@ class Track:
         @param directory: on a file system with room for it.
         @raise OSError: the file cannot be made.
         """
+        width = np.dtype(kind).itemsize
+        if frames * width <= SHORT:
+            return cls(frames, None, np.dtype(kind), np.zeros(frames, kind))
         file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - closed by close()
-        track = cls(frames, file, np.dtype(kind))
-        file.truncate(frames * track.width)
-        return track
+        file.truncate(frames * width)
+        return cls(frames, file, np.dtype(kind))
 
     @property
     def width(self) -> int:
@@ -87,17 +96,23 @@ class Track:
         @raise OSError: the disk is full, for one.
         """
         first, last = max(-position, 0), min(self.frames - position, len(samples))
-        if first < last:
-            data = memoryview(samples[first:last].tobytes())
-            offset = (position + first) * self.width
-            while data:
-                count = os.pwrite(self._file.fileno(), data, offset)
-                data, offset = data[count:], offset + count
+        if first >= last:
+            return
+        if self._samples is not None:
+            self._samples[position + first : position + last] = samples[first:last]
+            return
+        data = memoryview(samples[first:last].tobytes())
+        offset = (position + first) * self.width
+        while data:
+            count = os.pwrite(self._file.fileno(), data, offset)
+            data, offset = data[count:], offset + count
 
     def read(self, position: int, count: int) -> NDArray[Any]:
         """
-        @return: C{count} samples, zero where nothing was written.
+        @return: C{count} samples, zero where nothing was written; they are not to be changed.
         """
+        if self._samples is not None:
+            return self._samples[position : position + count]
         raw = os.pread(self._file.fileno(), count * self.width, position * self.width)
         return np.frombuffer(raw, self.kind)
 
@@ -105,7 +120,9 @@ class Track:
         """
         Give the room back.
         """
-        self._file.close()
+        self._samples = None
+        if self._file is not None:
+            self._file.close()
 
 
 class Samples(Protocol):
@@ -215,16 +232,30 @@ def _fill(
     file: BinaryIO, tracks: Sequence[Samples], rate: int, limit: int, container: Container
 ) -> None:
     frames, major = tracks[0].frames, container.major
-    if major == "WAV" and frames * len(tracks) * 2 > limit:
+    if major == "WAV" and frames * len(tracks) * 2 <= limit:
+        # As libsndfile would; but that waits for the disk once more at the end.
+        file.write(wavHeader(frames, len(tracks), rate))
+        for together in _together(tracks):
+            file.write(together.astype("<i2", copy=False).data)
+        return
+    if major == "WAV":
         major = "RF64"
     with soundfile.SoundFile(
         file.fileno(), "w", rate, len(tracks), container.minor, format=major, closefd=False
     ) as sound:
-        for position, count in blocks(frames, len(tracks)):
-            together = np.empty((count, len(tracks)), np.int16)
-            for channel, track in enumerate(tracks):
-                together[:, channel] = track.read(position, count)
+        for together in _together(tracks):
             sound.write(together)
+
+
+def _together(tracks: Sequence[Samples]) -> Iterator[NDArray[np.int16]]:
+    """
+    @return: the samples of all tracks side by side, some at a time.
+    """
+    for position, count in blocks(tracks[0].frames, len(tracks)):
+        together = np.empty((count, len(tracks)), np.int16)
+        for channel, track in enumerate(tracks):
+            together[:, channel] = track.read(position, count)
+        yield together
 
 
 def _checkRoom(file: BinaryIO) -> None:

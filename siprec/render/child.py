@@ -1,14 +1,16 @@
 """
 One process that renders one recording after another.
 
-It is asked with a line of JSON on its standard input, C{{"directory": ...}}, and
-answers with one on its standard output: C{{"rendering": ...}} or C{{"error": ...}}
+It is asked with lines of JSON on its standard input, C{{"directory": ...}}, and
+answers each with one on its standard output: C{{"rendering": ...}} or C{{"error": ...}}
 (see L{siprec.render.__main__}).
 """
 
 import json
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 from attrs import define, field
@@ -20,10 +22,13 @@ from twisted.python.failure import Failure
 
 from siprec.render.form import PLAIN, Form
 
-__all__ = ["MAX_ANSWER", "Child", "Job", "RenderFailed"]
+__all__ = ["MAX_ANSWER", "QUICK", "Child", "Job", "RenderFailed"]
 
 #: Octets that a child may answer.
 MAX_ANSWER = 64 << 20
+#: Seconds: nothing is to wait for a recording that takes longer while there may be another
+#: process for it, nor is anything gained by that.
+QUICK = 0.5
 
 _TAIL = 2000  # octets of what a child complained about that are kept
 
@@ -65,9 +70,10 @@ class Job:
 
     def succeed(self, rendering: dict[str, Any]) -> None:
         """
-        Keep the promise.
+        Keep the promise, unless somebody has cancelled it.
         """
-        self.done.callback(rendering)
+        if not self.done.called:
+            self.done.callback(rendering)
 
     def fail(self, error: Exception) -> None:
         """
@@ -82,42 +88,71 @@ class Child(ProcessProtocol):
     """
     The parent's side of the process.
 
-    @ivar job: what it renders.
+    It may be given jobs before it has done those it has, so that it need not wait for us
+    between two of them.  It does them in the order in which it was given them, so that its
+    next answer is always that of the first.
+
+    @ivar timeout: seconds that it may take for a job, from when it begins with it: when it
+        was given it, or has answered the one before.
+    @ivar jobs: what it has; it is at the first.
     @ivar served: how many it has rendered.
-    @ivar ended: fires when the process is gone, after its job has failed.
+    @ivar left: what it had been given, and had not begun with when it ended.
+    @ivar ended: fires when the process is gone, after the job that it was at has failed.
     """
 
     _clock: IReactorTime
+    timeout: float
     _idleLimit: float
     _freed: Callable[["Child"], None]
-    job: Job | None = field(default=None, init=False)
+    jobs: deque[Job] = field(factory=deque, init=False)
     served: int = field(default=0, init=False)
+    left: list[Job] = field(factory=list, init=False)
     ended: Deferred[None] = field(factory=Deferred, init=False)
     transport: IProcessTransport | None = field(default=None, init=False)
     _ending: bool = field(default=False, init=False)
     _verdict: Exception | None = field(default=None, init=False)
     _timer: IDelayedCall | None = field(default=None, init=False)
+    # When it began with what it is at, and how long it took for the one before.
+    _begun: float = field(default=0.0, init=False)
+    _took: float = field(default=inf, init=False)
     _answer: list[bytes] = field(factory=list, init=False)
     _length: int = field(default=0, init=False)
+    # What it complained of since its last answer came, and between that and the one before.
     _errors: bytes = field(default=b"", init=False)
+    _earlier: bytes = field(default=b"", init=False)
+
+    @property
+    def job(self) -> Job | None:
+        """
+        What it is at.
+        """
+        return self.jobs[0] if self.jobs else None
 
     @property
     def idle(self) -> bool:
         """
-        It can take a job.
+        It has nothing to do, and can take a job.
         """
-        return self.job is None and not self._ending
+        return not self.jobs and not self._ending
 
-    def take(self, job: Job, timeout: float) -> None:
+    @property
+    def isQuick(self) -> bool:
         """
-        Render a recording; only when it is idle.
+        It can take a job to do it later, which will not have to wait long: neither the last
+        one that it has done, nor what it is at, takes it much time.
+        """
+        now = self._clock.seconds()
+        return not self._ending and max(self._took, now - self._begun) <= QUICK
 
-        @param timeout: seconds after which the process is killed.
+    def take(self, job: Job) -> None:
         """
-        assert self.idle and self.transport is not None
-        self.job, self._length, self._errors = job, 0, b""
-        self._answer.clear()
-        self._limit(timeout, self._failure(f"it took longer than {timeout:g} seconds"))
+        Render a recording, after those that it has; not when it is being ended.
+        """
+        assert not self._ending and self.transport is not None
+        self.jobs.append(job)
+        if job is self.job:
+            self._errors = self._earlier = b""
+            self._begin()
         asked: dict[str, object] = {"directory": job.directory}
         if job.split != "none":
             asked["split"] = job.split
@@ -131,7 +166,7 @@ class Child(ProcessProtocol):
         """
         End the process.  It has nothing to lose: what it has answered is on the disk.
 
-        @param verdict: why its job fails; the first one stays.
+        @param verdict: why the job that it is at fails; the first one stays.
         """
         self._ending = True
         self._verdict = self._verdict or verdict
@@ -141,23 +176,27 @@ class Child(ProcessProtocol):
 
     def outReceived(self, data: bytes) -> None:
         """
-        A part of the answer.
+        Some answers, or a part of one.
         """
-        if self._ending:
-            return
-        if self.job is None:
-            self.kill()  # whatever it speaks of, its next answer cannot be trusted
-            return
-        part, end, rest = data.partition(b"\n")
-        self._length += len(part)
-        self._answer.append(part)
-        if self._length > MAX_ANSWER:
-            self._answer.clear()
-            self.kill(self._failure(f"it answered more than {MAX_ANSWER} octets"))
-        elif rest:
-            self.kill(self._failure("it answered more than once"))
-        elif end:
-            self._answered(self.job, b"".join(self._answer))
+        # Who gets an answer may give it another job, which none of this is the answer to.
+        asked = len(self.jobs)
+        while data and not self._ending:
+            if not asked:
+                self.kill()  # whatever it speaks of, its next answer cannot be trusted
+                return
+            part, end, data = data.partition(b"\n")
+            self._length += len(part)
+            self._answer.append(part)
+            if self._length > MAX_ANSWER:
+                self._answer.clear()
+                self.kill(self._failure(f"it answered more than {MAX_ANSWER} octets"))
+            elif data and asked == 1:
+                self.kill(self._failure("it answered more than once"))
+            elif end:
+                asked -= 1
+                self._answered(self.jobs[0], b"".join(self._answer))
+        if self.job is not None and self.job.done.called and not self._ending:
+            self.kill()  # it was cancelled while it waited here
 
     def errReceived(self, data: bytes) -> None:
         """
@@ -171,10 +210,14 @@ class Child(ProcessProtocol):
         """
         self._ending = True  # before anybody hears of it and looks for a free child
         self._stopTimer()
-        job, error = self.job, self._verdict
-        if job is not None:
+        error = self._verdict
+        if self.jobs:
+            # Its last words may have overtaken its last answer.
+            self._errors = self._errors or self._earlier
             error = error or self._failure(_describe(reason.value))
-            self.job = None
+            job = self.jobs.popleft()
+            self.left = [each for each in self.jobs if not each.done.called]
+            self.jobs.clear()
             job.fail(error)
         self.ended.callback(None)
 
@@ -196,23 +239,39 @@ class Child(ProcessProtocol):
                 self.kill(self._failure("its JSON is no answer"))
 
     def _free(self) -> None:
-        self.job = None
+        self.jobs.popleft()
         self.served += 1
-        self._answer.clear()
-        self._limit(self._idleLimit, None)
+        self._took = self._clock.seconds() - self._begun
+        self._earlier, self._errors = self._errors, b""
+        self._begin()
         self._freed(self)
+
+    def _begin(self) -> None:
+        """
+        It begins with the first job that it has, if there is one.
+        """
+        self._answer.clear()
+        self._length, self._begun = 0, self._clock.seconds()
+        if self.job is None:
+            self._limit(self._idleLimit)
+        else:
+            self._limit(self.timeout)
 
     def _failure(self, reason: str) -> RenderFailed:
         assert self.job is not None
         errors = self._errors.decode("utf-8", "replace").strip()
         return RenderFailed(self.job.directory, reason, errors)
 
-    def _limit(self, seconds: float, verdict: Exception | None) -> None:
+    def _limit(self, seconds: float) -> None:
         """
         There is one timer: of the job, or else of the time without one.
         """
         self._stopTimer()
-        self._timer = self._clock.callLater(seconds, self.kill, verdict)
+        self._timer = self._clock.callLater(seconds, self._late)
+
+    def _late(self) -> None:
+        late = f"it took longer than {self.timeout:g} seconds"
+        self.kill(self._failure(late) if self.jobs else None)
 
     def _stopTimer(self) -> None:
         if self._timer is not None and self._timer.active():

@@ -61,7 +61,7 @@ class Mixer:
         kinds = table.payloadType[rows]
         begin = placement.positions(sequence, found.timestamp[own])
         end = begin.copy()
-        for kind in np.unique(kinds).tolist():
+        for kind in np.flatnonzero(np.bincount(kinds)).tolist():
             decoder = self.formats[kind].decoder if kind in self.formats else None
             if decoder is None or decoder.sampleRate != self.rate:
                 continue

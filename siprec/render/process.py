@@ -21,7 +21,7 @@ from siprec.render.form import PLAIN, Form
 from siprec.render.silence import silence
 from siprec.session.interfaces import IRenderer, RendererStopped, Silence
 
-__all__ = ["IDLE", "JOBS", "TIMEOUT", "RenderFailed", "Renderer"]
+__all__ = ["AHEAD", "IDLE", "JOBS", "TIMEOUT", "RenderFailed", "Renderer"]
 
 #: Seconds after which a rendering is given up.  A call of a day takes half a minute,
 #: and with Ogg Opus an hour.
@@ -31,6 +31,9 @@ TIMEOUT = 7200.0
 JOBS = 500
 #: Seconds after which a child without work is ended.
 IDLE = 60.0
+#: Recordings that a child may have beside the one that it is at.  We may look at its answers
+#: every tenth of a second only, in which it renders so many short ones.
+AHEAD = 8
 
 
 @implementer(IRenderer)
@@ -39,13 +42,15 @@ class Renderer(Service):
     """
     Gives recordings to children that run C{python -m siprec.render --serve}.
 
-    A child is started when there is work and none is free.  One that dies, is killed
-    or takes too long takes only the recording with it that it was at.
+    A child is started when there is work and none is free; where there are enough, those
+    that are quick are given work ahead.  One that dies, is killed or takes too long takes
+    only the recording with it that it was at: the others that it has are the next again.
 
     @ivar workers: at most so many processes at once.
     @ivar timeout: seconds that one recording may take.
     @ivar jobs: how many recordings one child renders.
     @ivar idle: seconds that a child waits for the next one.
+    @ivar ahead: how many a child may have beside the one that it is at.
     @ivar split: what files there are beside the whole: see
         L{siprec.render.recording.renderDirectory}, as for C{maskDigits} and C{form}.
     """
@@ -56,6 +61,7 @@ class Renderer(Service):
     timeout: float = TIMEOUT
     jobs: int = JOBS
     idle: float = IDLE
+    ahead: int = AHEAD
     split: str = "none"
     maskDigits: bool = False
     form: Form = PLAIN
@@ -66,14 +72,14 @@ class Renderer(Service):
     @property
     def waiting(self) -> int:
         """
-        How many recordings wait for a process.
+        How many recordings wait for a process, or for their turn in one.
         """
-        return len(self._waiting)
+        return len(self._waiting) + sum(max(len(each.jobs) - 1, 0) for each in self._children)
 
     def render(self, directory: str) -> Deferred[dict[str, Any]]:
         """
         See L{IRenderer.render}; fails with L{RenderFailed}.  Cancelling it ends
-        the process that is at it.
+        the process that is at it, or that comes to it later.
         """
         if not self.running:
             return fail(RendererStopped(directory))
@@ -99,6 +105,7 @@ class Renderer(Service):
         gone = DeferredList([child.ended for child in self._children])
         for child in list(self._children):
             child.kill(RendererStopped(child.job.directory) if child.job else None)
+            waiting.extend(job for job in child.jobs if job is not child.job)
         for job in waiting:
             job.fail(RendererStopped(job.directory))
         return gone.addCallback(lambda _: None)
@@ -112,29 +119,42 @@ class Renderer(Service):
 
     def _next(self) -> None:
         while self._waiting:
-            try:
-                child = self._free()
-            except OSError as error:
-                if self._children:
-                    return  # the next of them that is free, or gone, brings us back
-                job = self._waiting.popleft()
-                reason = f"no process could be started: {error.strerror}"
-                job.fail(RenderFailed(job.directory, reason))
-                continue
+            child = self._free()
+            if child is None and len(self._children) < self.workers:
+                try:
+                    child = self._spawn()
+                except OSError as error:
+                    # With others there it waits for one of them that is free, or gone.
+                    if not self._children:
+                        job = self._waiting.popleft()
+                        reason = f"no process could be started: {error.strerror}"
+                        job.fail(RenderFailed(job.directory, reason))
+                        continue
+            child = child or self._quick()
             if child is None:
                 return
-            child.take(self._waiting.popleft(), self.timeout)
+            child.take(self._waiting.popleft())
 
     def _free(self) -> Child | None:
-        for child in reversed(self._children):
-            if child.idle:
-                return child
-        return self._spawn() if len(self._children) < self.workers else None
+        return next((child for child in reversed(self._children) if child.idle), None)
+
+    def _quick(self) -> Child | None:
+        """
+        @return: of those who may be given work ahead the one that has least.
+        """
+        able = (
+            child
+            for child in self._children
+            if child.isQuick
+            and len(child.jobs) <= self.ahead
+            and child.served + len(child.jobs) < self.jobs
+        )
+        return min(able, key=lambda child: len(child.jobs), default=None)
 
     def _spawn(self) -> Child:
         # -P: what lies in the working directory is none of its business.
         command = [sys.executable, "-P", "-m", "siprec.render", "--serve"]
-        child = Child(self._clock, self.idle, self._freed)
+        child = Child(self._clock, self.timeout, self.idle, self._freed)
         self._reactor.spawnProcess(child, command[0], command, env=_environment())
         self._children.append(child)
         child.ended.addCallback(lambda _: self._ended(child))
@@ -149,6 +169,7 @@ class Renderer(Service):
 
     def _ended(self, child: Child) -> None:
         self._children.remove(child)
+        self._waiting.extendleft(reversed(child.left))
         self._next()
 
 

@@ -4,7 +4,7 @@ Make the audio file of a recording, and find out all that its journals tell.
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -117,8 +117,10 @@ class _Rendering:
         try:
             start = _nanoseconds(manifest["startTime"])
             finish = manifest.get("endTime")
+            listed = [str(name) for segment in manifest["segments"] for name in segment["files"]]
+            there = os.listdir(directory)
             streams = [
-                Stream(directory, entry, _journals(directory, manifest, int(entry["index"])))
+                Stream(directory, entry, _journals((*listed, *there), int(entry["index"])))
                 for entry in sorted(manifest["streams"], key=_channel)
             ]
             end = None if finish is None else _nanoseconds(finish)
@@ -126,7 +128,8 @@ class _Rendering:
                 (_nanoseconds(each["start"]), each["end"] and _nanoseconds(each["end"]))
                 for each in manifest["segments"]
             ]
-            lacking = _lacking(directory, manifest)
+            # Another node has them.
+            lacking = [name for name in listed if name not in there]
             spans = spansOf(manifest) if split else []
             pauses = {each.index: pausesOf(manifest, each.index) for each in streams}
             holds = {each.index: holdsOf(manifest, each.index) for each in streams}
@@ -334,27 +337,18 @@ def _describe(stream: Stream, unsent: int) -> dict[str, Any]:
     return described
 
 
-def _journals(directory: str, manifest: Mapping[str, Any], index: int) -> dict[int, str]:
+def _journals(names: Iterable[str], index: int) -> dict[int, str]:
     """
-    @return: the journals of a stream, by and in the order of the segments: those of
-        the manifest, and those that a crash has kept out of it.
+    @param names: of the manifest, and then of what is there: a crash may have kept some
+        out of the manifest.
+    @return: the journals of a stream, by and in the order of the segments.
     """
-    listed = [str(name) for segment in manifest["segments"] for name in segment["files"]]
     found: dict[int, str] = {}
-    for name in [*listed, *os.listdir(directory)]:
+    for name in names:
         match = _JOURNAL.fullmatch(name)
         if match and int(match[2]) == index:
             found.setdefault(int(match[1]), name)
     return dict(sorted(found.items()))
-
-
-def _lacking(directory: str, manifest: Mapping[str, Any]) -> list[str]:
-    """
-    @return: the journals of the manifest that are not there: another node has them.
-    """
-    listed = [str(name) for segment in manifest["segments"] for name in segment["files"]]
-    there = set(os.listdir(directory))
-    return [name for name in listed if name not in there]
 
 
 def _channel(entry: Mapping[str, Any]) -> tuple[int, int]:

@@ -82,6 +82,8 @@ class Reports:
         @return: by how much the minima rise in time because of the sender's clock; C{None}
             if the reports do not say so, or are not to be believed, or not needed.
         """
+        if len(self.arrival) < FEWEST:
+            return None
         times, apart = self._plausible(np.maximum.accumulate(arrival), lowest, clock)
         if len(times) < FEWEST:
             return None

@@ -4,12 +4,12 @@ for one.
 """
 
 import hashlib
-import struct
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from siprec.render.form import FORMATS, Form
+from siprec.render.wav import wavHeader
 from siprec.session.interfaces import Silence
 from siprec.session.manifest import UNRENDERED
 from siprec.session.times import formatTime, parseTime
@@ -17,8 +17,6 @@ from siprec.session.times import formatTime, parseTime
 __all__ = ["silence"]
 
 _RATE = 8000  # of a file in which nothing was decoded
-_OCTETS = 2  # of a sample
-_PCM = 1  # the format of linear samples in a WAV file
 
 
 def silence(manifest: Mapping[str, Any], form: Form) -> Silence | None:
@@ -77,8 +75,5 @@ def _emptyWAV(channels: int) -> tuple[bytes, str]:
     """
     @return: a WAV file without samples, and its SHA-256.
     """
-    width = channels * _OCTETS
-    form = struct.pack("<HHIIHH", _PCM, channels, _RATE, _RATE * width, width, 8 * _OCTETS)
-    chunks = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", 0)
-    data = b"RIFF" + struct.pack("<I", len(chunks)) + chunks
+    data = wavHeader(0, channels, _RATE)
     return data, hashlib.sha256(data).hexdigest()

@@ -2,7 +2,8 @@
 One stream of a recording: from its journals to one channel of audio.
 
 Two passes over the journals, so that memory does not grow with the length of the
-call: L{Stream.survey} counts and measures, L{Stream.mix} writes the samples.
+call: L{Stream.survey} counts and measures, L{Stream.mix} writes the samples.  A short
+stream is kept from the first one to the second.
 """
 
 import os
@@ -14,7 +15,7 @@ import numpy as np
 from attrs import define, field, frozen
 from numpy.typing import NDArray
 
-from siprec.media.journal import RECORD, BadJournal, parseHeader, readJournal
+from siprec.media.journal import RECORD, BadJournal, readHeader, readTables
 from siprec.media.rtp import RTPTable, parseTable
 from siprec.render.audio import Track
 from siprec.render.codec import Decoder, Payloads
@@ -34,8 +35,6 @@ _Ints = NDArray[np.int64]
 
 #: Octets of journal that are looked at at once.
 CHUNK = 1 << 20
-
-_HEADER = 160  # no header is longer
 
 
 @frozen
@@ -79,6 +78,8 @@ class Stream:
     digits: Digits = field(factory=Digits, init=False)
     surveys: list[Survey] = field(factory=list, init=False)
     placements: list[Placement | None] = field(factory=list, init=False)
+    # The first table, and what is in it of each run, if there is no other.
+    _whole: tuple[RTPTable, list[Rows]] | None = field(default=None, init=False)
     _zero: int = field(default=0, init=False)
     _rate: int = field(default=8000, init=False)
 
@@ -128,10 +129,14 @@ class Stream:
         Count the packets and measure when they came.
         """
         sequencer, reports = Sequencer(), ReportLog()
-        for file, table, ticks in self._tables(sequencer, self.unreadable, reports):
+        tables = self._tables(sequencer, self.unreadable, reports)
+        for number, (file, table, ticks) in enumerate(tables):
+            kept: list[Rows] = []
+            self._whole = None if number else (table, kept)
             self._note(table)
             clock = self._clocks(table)
             for found in sequencer.feed(table, ticks):
+                kept.append(found)
                 while len(self.surveys) < len(sequencer.runs):
                     self.surveys.append(Survey(sequencer.runs[len(self.surveys)]))
                 survey, rows = self.surveys[found.run.number], found.rows
@@ -207,6 +212,11 @@ class Stream:
             placements = [place(survey, self._zero, rate) for survey in self.surveys]
         masks = Masks.of(self.runs, placements)
         mixer = Mixer(track, zero, rate, self.formats, placements, masks, codes)
+        if self._whole is not None:
+            # What is known of its runs now is what a second pass would know by then.
+            for found in self._whole[1]:
+                mixer.write(self._whole[0], found)
+            return
         sequencer = Sequencer()
         for _, table, ticks in self._tables(sequencer, []):
             for found in sequencer.feed(table, ticks):
@@ -227,15 +237,15 @@ class Stream:
             path = os.path.join(self.directory, name)
             try:
                 with open(path, "rb") as file:
-                    header = parseHeader(file.read(_HEADER))
+                    header = readHeader(file)
                     left = os.fstat(file.fileno()).st_size - (header.size if header else 0)
-                for packets in readJournal(path, CHUNK):
-                    left -= int(packets.length.sum()) + RECORD.itemsize * len(packets)
-                    if reports is not None:
-                        reports.add(packets, number)
-                    table, _ = parseTable(packets)
-                    if len(table):
-                        yield number, table, self._ticks(table)
+                    for packets in readTables(file, header.startNs, CHUNK) if header else ():
+                        left -= int(packets.length.sum()) + RECORD.itemsize * len(packets)
+                        if reports is not None:
+                            reports.add(packets, number)
+                        table, _ = parseTable(packets)
+                        if len(table):
+                            yield number, table, self._ticks(table)
             except FileNotFoundError:
                 unreadable.append(Unreadable(name, "it is not there"))
             except (BadJournal, OSError) as error:
@@ -258,7 +268,7 @@ class Stream:
 
     def _ticks(self, table: RTPTable) -> _Ints:
         ticks = np.zeros(len(table), np.int64)
-        for kind in np.unique(table.payloadType).tolist():
+        for kind in np.flatnonzero(np.bincount(table.payloadType)).tolist():
             if kind not in self.formats and (found := unasked(kind)):
                 self.formats[kind] = found
             if kind in self.formats:

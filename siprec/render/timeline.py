@@ -324,6 +324,8 @@ def gaps(survey: Survey, placement: Placement) -> list[tuple[int, int, bool, int
         two journals; and how many packets those are.
     """
     holes = survey.run.missing
+    if not holes:
+        return []
     columns = [(hole.first, hole.last, hole.begin, hole.end) for hole in holes]
     first, last, before, after = np.array(columns, np.int64).reshape(-1, 4).T
     begin = placement.positions(first - 1, before)

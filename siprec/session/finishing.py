@@ -157,6 +157,7 @@ class Finisher:
         # The manifest after the rendering is synced: that takes a disk's time, and until
         # then the marker tells the next start to go on with it.
         if await self._written(live, files, live.manifest, durable=False):
+            live.settle()
             await self._render(live, files)
 
     async def _silent(self, live: LiveRecording, files: RecordingFiles) -> bool:

@@ -358,6 +358,13 @@ class LiveRecording:
             self.recording = withClosed(self.recording, self.taps.used())
         self.releasePorts()
 
+    def settle(self) -> None:
+        """
+        All is recorded and written.  Until the audio is made, which may take long where many
+        wait for that, nothing of the call is kept that is not of the recording.
+        """
+        self.making = made()  # whom the other one would tell leads to all of the call
+
     def disown(self) -> None:
         """
         Write nothing more of it here: it is another node's.

@@ -244,6 +244,28 @@ class RealProcessTests(TestCase):
         self.assertEqual((await renderer.render(places[0]))["duration"], 2.0)
         self.assertLessEqual(self._started(), 3)
 
+    async def test_killedAhead(self) -> None:
+        """
+        What a killed child had beside the recording that it was at is rendered by another.
+        """
+        renderer = self._renderer()
+        place = _recording(self.mktemp())
+        for _ in range(2):
+            # After the first one it is quick, whatever it took to start.
+            await renderer.render(place)
+        endless = _endless(self.mktemp())
+        lost: Deferred[Any] = self.assertFailure(renderer.render(endless), RenderFailed)
+        others = [renderer.render(_recording(self.mktemp())) for _ in range(3)]
+        child, process = self.processes.started[0]
+        self.assertEqual(len(child.jobs), 4)
+        self.addCleanup(os.close, await _reached(endless))
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        self.assertEqual(str(await lost), "killed by signal 9")
+        for done in others:
+            self.assertEqual((await done)["duration"], 2.0)
+        self.assertEqual(self._started(), 2)
+
     async def test_timeout(self) -> None:
         """
         A child that takes too long is killed, and another renders the next one.

@@ -49,7 +49,7 @@ class FakeProcess:
 
     def answer(self, **answer: object) -> None:
         """
-        Answer the last request.
+        Answer the next request.
         """
         self.protocol.outReceived(json.dumps(answer).encode() + b"\n")
 

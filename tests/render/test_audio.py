@@ -63,6 +63,20 @@ class TrackTests(SynchronousTestCase):
         self.assertEqual(os.listdir(self.directory), [])
 
 
+class LongTrackTests(TrackTests):
+    """
+    The samples of one channel that is too long to be kept in memory.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make a track that is a file.
+        """
+        self.patch(audio, "SHORT", 19)
+        super().setUp()
+        self.assertIsNone(self.track._samples)
+
+
 class WriteTests(SynchronousTestCase):
     """
     The audio file.

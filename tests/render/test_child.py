@@ -8,54 +8,21 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IProcessProtocol, IProcessTransport, IReactorProcess
-from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from siprec.render import child as module
-from siprec.render.child import Child, Job, RenderFailed
-from tests.render.processes import FakeProcess, FakeReactor
+from siprec.render.child import Job, RenderFailed
+from tests.render.childcase import ChildCase
+from tests.render.processes import FakeReactor
 
 
-class ChildTests(SynchronousTestCase):
+class ChildTests(ChildCase):
     """
     A child is asked, and answers, one recording after another.
     """
 
-    def setUp(self) -> None:
-        """
-        Start a child.
-        """
-        self.clock = Clock()
-        self.freed: list[Child] = []
-        self.child = Child(self.clock, 60, self.freed.append)
-        self.process = FakeProcess(self.child)
-        self.child.makeConnection(self.process)
-
-    def _take(self, directory: str = "/r") -> Job:
-        job = Job(directory, lambda job: self.child.kill())
-        self.child.take(job, 10)
-        return job
-
-    def _failed(self, job: Job) -> RenderFailed:
-        """
-        @return: why a job has failed, of which the child has died.
-        """
-        self.assertNoResult(job.done)
-        self.assertEqual(self.process.signals, ["KILL"])
-        self.assertFalse(self.child.idle)
-        self.process.die()
-        return self._reason(job)
-
     def _hasFailed(self, _: None, job: Job) -> bool:
         return bool(job.done.called)
-
-    def _reason(self, job: Job) -> RenderFailed:
-        error = self.failureResultOf(job.done, RenderFailed).value
-        assert isinstance(error, RenderFailed)
-        self.assertEqual(error.directory, "/r")
-        self.assertEqual([call for call in self.clock.getDelayedCalls() if call.active()], [])
-        return error
 
     def test_interfaces(self) -> None:
         """
@@ -71,7 +38,7 @@ class ChildTests(SynchronousTestCase):
         is cut; then it is free.
         """
         self.assertTrue(self.child.idle)
-        job = self._take("/recordings/\N{SNOWMAN}\n\udcff")
+        job = self.take("/recordings/\N{SNOWMAN}\n\udcff")
         self.assertFalse(self.child.idle)
         self.assertEqual(self.process.written.count(b"\n"), 1)
         self.assertEqual(self.process.asked, ["/recordings/\N{SNOWMAN}\n\udcff"])
@@ -87,23 +54,23 @@ class ChildTests(SynchronousTestCase):
         """
         Of one recording nothing is left when the next one is rendered.
         """
-        self._take()
+        self.take()
         self.child.errReceived(b"a warning")
         self.process.answer(rendering={"duration": 1.5})
-        job = self._take()
+        job = self.take()
         self.process.answer(rendering={})
         self.assertEqual(self.successResultOf(job.done), {})
         self.assertEqual((self.process.asked, self.child.served), (["/r", "/r"], 2))
-        job = self._take()
+        job = self.take()
         self.process.end(1)
-        self.assertEqual(str(self._reason(job)), "exit status 1")
+        self.assertEqual(str(self.reason(job)), "exit status 1")
 
     def test_freeBeforeTheResult(self) -> None:
         """
         Who gets the result can have the child take another recording at once.
         """
         next_: list[Job] = []
-        self._take().done.addCallback(lambda _: next_.append(self._take("/next")))
+        self.take().done.addCallback(lambda _: next_.append(self.take("/next")))
         self.process.answer(rendering={})
         self.assertEqual(self.process.asked, ["/r", "/next"])
         self.process.answer(rendering={"duration": 2.0})
@@ -114,7 +81,7 @@ class ChildTests(SynchronousTestCase):
         What cannot be rendered fails with the child's words and the end of its
         complaints; the child is as good as before.
         """
-        job = self._take()
+        job = self.take()
         self.child.errReceived(b"x" * 5000)
         self.child.errReceived(b"\nodd \xff\n")
         self.process.answer(error="/r: no manifest")
@@ -141,9 +108,9 @@ class ChildTests(SynchronousTestCase):
             (b'{"rendering": {}}\n{', "it answered more than once"),
         ):
             self.setUp()
-            job = self._take()
+            job = self.take()
             self.child.outReceived(answer)
-            self.assertIn(reason, self._failed(job).reason)
+            self.assertIn(reason, self.failed(job).reason)
             self.assertEqual(self.freed, [])
 
     def test_unasked(self) -> None:
@@ -160,33 +127,33 @@ class ChildTests(SynchronousTestCase):
         length is taken, and counts for itself.
         """
         for _ in range(2):
-            job = self._take()
+            job = self.take()
             self.patch(module, "MAX_ANSWER", 17)
             self.child.outReceived(b'{"rendering"')
             self.child.outReceived(b": {}}\n")
             self.assertEqual(self.successResultOf(job.done), {})
-        job = self._take()
+        job = self.take()
         self.child.outReceived(b'{"rendering": {} ')
         self.assertEqual(self.process.signals, [])
         self.child.outReceived(b" ")
         self.child.outReceived(b"}\n")
-        self.assertEqual(self._failed(job).reason, "it answered more than 17 octets")
+        self.assertEqual(self.failed(job).reason, "it answered more than 17 octets")
 
     def test_timeout(self) -> None:
         """
         A child that takes too long is killed, and the job fails once it is gone,
         whatever it has answered meanwhile; a job that was in time does not count.
         """
-        self._take()
+        self.take()
         self.clock.advance(9)
         self.process.answer(rendering={})
-        job = self._take()
+        job = self.take()
         self.child.errReceived(b"working\n")
         self.clock.advance(9)
         self.assertEqual(self.process.signals, [])
         self.clock.advance(1)
         self.process.answer(rendering={})
-        error = self._failed(job)
+        error = self.failed(job)
         self.assertEqual(error.reason, "it took longer than 10 seconds")
 
     def test_idle(self) -> None:
@@ -194,10 +161,10 @@ class ChildTests(SynchronousTestCase):
         Without a job for so long, the child is ended.
         """
         self.clock.advance(1)
-        self._take()
+        self.take()
         self.process.answer(rendering={})
         self.clock.advance(59)
-        self._take()
+        self.take()
         self.process.answer(rendering={})
         self.clock.advance(59)
         self.assertEqual(self.process.signals, [])
@@ -219,19 +186,19 @@ class ChildTests(SynchronousTestCase):
             (lambda: self.process.end(0), "exit status 0: Traceback"),
         ):
             self.setUp()
-            job = self._take()
+            job = self.take()
             failedFirst = self.child.ended.addCallback(self._hasFailed, job)
             self.child.errReceived(b"Traceback\n")
             end()
             self.assertTrue(self.successResultOf(failedFirst))
-            self.assertEqual(str(self._reason(job)), words)
+            self.assertEqual(str(self.reason(job)), words)
 
     def test_deadTakesNothing(self) -> None:
         """
         Whoever hears of the failure finds no free child in the dead one.
         """
         seen: list[bool] = []
-        self._take().done.addErrback(lambda _: seen.append(self.child.idle))
+        self.take().done.addErrback(lambda _: seen.append(self.child.idle))
         self.process.die()
         self.assertEqual(seen, [False])
         self.assertIsNone(self.child.job)
@@ -240,7 +207,7 @@ class ChildTests(SynchronousTestCase):
         """
         A child that dies without a job is nobody's failure.
         """
-        self._take()
+        self.take()
         self.process.answer(rendering={})
         self.process.die()
         self.successResultOf(self.child.ended)
@@ -250,7 +217,7 @@ class ChildTests(SynchronousTestCase):
         """
         The first reason to kill it stays.
         """
-        job = self._take()
+        job = self.take()
         self.child.kill(ValueError("first"))
         self.child.kill(ValueError("second"))
         self.clock.advance(10)
@@ -261,18 +228,18 @@ class ChildTests(SynchronousTestCase):
         """
         A child that ends as its time is up is no error of its own.
         """
-        job = self._take()
+        job = self.take()
         self.process.gone = True
         self.clock.advance(10)
         self.process.end()
-        self.assertEqual(self._reason(job).reason, "it took longer than 10 seconds")
+        self.assertEqual(self.reason(job).reason, "it took longer than 10 seconds")
 
     def test_cancel(self) -> None:
         """
         A cancelled job is told to whom it was said; that its child dies then is
         nothing more.
         """
-        job = self._take()
+        job = self.take()
         job.done.cancel()
         self.failureResultOf(job.done, CancelledError)
         self.assertEqual(self.process.signals, ["KILL"])
@@ -283,6 +250,6 @@ class ChildTests(SynchronousTestCase):
         """
         A request has the folder and nothing else.
         """
-        self._take("/a")
+        self.take("/a")
         request: Any = json.loads(self.process.written)
         self.assertEqual(request, {"directory": "/a"})

@@ -9,50 +9,18 @@ import sys
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import Clock
-from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from siprec.render.form import Form
 from siprec.render.process import IDLE, JOBS, TIMEOUT, Renderer, RenderFailed
 from siprec.session.interfaces import IRenderer, RendererStopped
-from tests.render.processes import FakeReactor
+from tests.render.renderercase import RendererCase
 
 
-class RendererTests(SynchronousTestCase):
+class RendererTests(RendererCase):
     """
     Recordings are rendered by a few processes that stay.
     """
-
-    def setUp(self) -> None:
-        """
-        Start a renderer of two workers, each for three recordings.
-        """
-        self.reactor, self.clock = FakeReactor(), Clock()
-        self.renderer = Renderer(self.reactor, self.clock, workers=2, timeout=60, jobs=3, idle=20)
-        self.renderer.startService()
-        self.addCleanup(self._stopped)
-
-    def _stopped(self) -> None:
-        """
-        After a stop nothing is left on the clock.
-        """
-        stopped = self.renderer.stopService()
-        for process in self.reactor.processes:
-            if not process.protocol.ended.called:
-                self.assertEqual(set(process.signals), {"KILL"})
-                process.die()
-        self.successResultOf(stopped)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def _render(self, directory: str = "/r") -> Deferred[dict[str, Any]]:
-        done = self.renderer.render(directory)
-        # What a test gives up is stopped at its end.
-        self.addCleanup(done.addErrback, lambda why: why.trap(RendererStopped) and None)
-        return done
-
-    def _asked(self) -> list[list[str]]:
-        return [process.asked for process in self.reactor.processes]
 
     def _failed(self, done: Deferred[Any]) -> RenderFailed:
         error = self.failureResultOf(done, RenderFailed).value
@@ -73,7 +41,7 @@ class RendererTests(SynchronousTestCase):
         """
         A child of the same interpreter, which finds the same package, gets the folder.
         """
-        done = self._render("/recordings/x")
+        done = self.render("/recordings/x")
         (child,) = self.reactor.processes
         self.assertEqual(child.executable, sys.executable)
         self.assertEqual(child.command, [sys.executable, "-P", "-m", "siprec.render", "--serve"])
@@ -89,7 +57,7 @@ class RendererTests(SynchronousTestCase):
         A child is told which files there are to be beside the whole one.
         """
         self.renderer.split = "session"
-        self._render("/recordings/x").addErrback(lambda failure: None)
+        self.render("/recordings/x").addErrback(lambda failure: None)
         (child,) = self.reactor.processes
         self.assertEqual(
             json.loads(child.written), {"directory": "/recordings/x", "split": "session"}
@@ -100,7 +68,7 @@ class RendererTests(SynchronousTestCase):
         A child is told what the audio is to look like, unless it is to be as usual.
         """
         self.renderer.form = Form("opus", "mixed", peaks=True)
-        self._render("/recordings/x").addErrback(lambda failure: None)
+        self.render("/recordings/x").addErrback(lambda failure: None)
         (child,) = self.reactor.processes
         self.assertEqual(
             json.loads(child.written),
@@ -115,7 +83,7 @@ class RendererTests(SynchronousTestCase):
         A child is told not to tell digits.
         """
         self.renderer.maskDigits = True
-        self._render("/recordings/x").addErrback(lambda failure: None)
+        self.render("/recordings/x").addErrback(lambda failure: None)
         (child,) = self.reactor.processes
         self.assertEqual(
             json.loads(child.written), {"directory": "/recordings/x", "maskDigits": True}
@@ -127,27 +95,27 @@ class RendererTests(SynchronousTestCase):
         """
         self.assertEqual(self.reactor.processes, [])
         for number in range(2):
-            done = self._render(str(number))
+            done = self.render(str(number))
             self.reactor.processes[0].answer(rendering={})
             self.successResultOf(done)
-        self.assertEqual(self._asked(), [["0", "1"]])
+        self.assertEqual(self.asked(), [["0", "1"]])
 
     def test_workers(self) -> None:
         """
         No more than so many run at once, each with one recording; the others wait
         their turn, and go to the first that is free.
         """
-        all_ = [self._render(str(number)) for number in range(5)]
-        self.assertEqual(self._asked(), [["0"], ["1"]])
+        all_ = [self.render(str(number)) for number in range(5)]
+        self.assertEqual(self.asked(), [["0"], ["1"]])
         self.assertEqual(self.renderer.waiting, 3)
         first, second = self.reactor.processes
         second.answer(rendering={"by": 2})
-        self.assertEqual(self._asked(), [["0"], ["1", "2"]])
+        self.assertEqual(self.asked(), [["0"], ["1", "2"]])
         first.answer(error="no manifest")
-        self.assertEqual(self._asked(), [["0", "3"], ["1", "2"]])
+        self.assertEqual(self.asked(), [["0", "3"], ["1", "2"]])
         self.assertEqual(self.renderer.waiting, 1)
         second.answer(rendering={})
-        self.assertEqual(self._asked(), [["0", "3"], ["1", "2", "4"]])
+        self.assertEqual(self.asked(), [["0", "3"], ["1", "2", "4"]])
         self.assertEqual(self.renderer.waiting, 0)
         self.failureResultOf(all_[0], RenderFailed)
         self.assertEqual(self.successResultOf(all_[1]), {"by": 2})
@@ -156,23 +124,23 @@ class RendererTests(SynchronousTestCase):
         """
         What cannot be rendered fails with the child's words, and the child goes on.
         """
-        done = self._render()
+        done = self.render()
         self.reactor.processes[0].answer(error="/r: no manifest")
         self.assertEqual(str(self._failed(done)), "/r: no manifest")
-        self._render("next")
-        self.assertEqual(self._asked(), [["/r", "next"]])
+        self.render("next")
+        self.assertEqual(self.asked(), [["/r", "next"]])
 
     def test_dies(self) -> None:
         """
         A child that dies at a recording is the failure of that one only; another is
         started for what waits.
         """
-        done, other, waiting = self._render(), self._render("1"), self._render("2")
+        done, other, waiting = self.render(), self.render("1"), self.render("2")
         first, second = self.reactor.processes
         first.protocol.errReceived(b"Segmentation fault\n")
         first.die(signal.SIGSEGV)
         self.assertEqual(str(self._failed(done)), "killed by signal 11: Segmentation fault")
-        self.assertEqual(self._asked(), [["/r"], ["1"], ["2"]])
+        self.assertEqual(self.asked(), [["/r"], ["1"], ["2"]])
         for process, each in ((second, other), (self.reactor.processes[2], waiting)):
             process.answer(rendering={})
             self.successResultOf(each)
@@ -181,24 +149,24 @@ class RendererTests(SynchronousTestCase):
         """
         A child that dies without work is replaced when there is some.
         """
-        done = self._render()
+        done = self.render()
         self.reactor.processes[0].answer(rendering={})
         self.successResultOf(done)
         self.reactor.processes[0].die()
         self.assertEqual(len(self.reactor.processes), 1)
-        self._render("next")
-        self.assertEqual(self._asked(), [["/r"], ["next"]])
+        self.render("next")
+        self.assertEqual(self.asked(), [["/r"], ["next"]])
 
     def test_failsThenRenders(self) -> None:
         """
         Who hears of a failure may ask again at once: a new child gets it.
         """
         again: list[Any] = []
-        done = self._render()
-        done.addErrback(lambda _: again.append(self._render("again")))
-        self._render("other")
+        done = self.render()
+        done.addErrback(lambda _: again.append(self.render("again")))
+        self.render("other")
         self.reactor.processes[0].die()
-        self.assertEqual(self._asked(), [["/r"], ["other"], ["again"]])
+        self.assertEqual(self.asked(), [["/r"], ["other"], ["again"]])
         self.assertNoResult(again[0])
 
     def test_timeout(self) -> None:
@@ -206,9 +174,9 @@ class RendererTests(SynchronousTestCase):
         A child that takes too long is killed, and its place is free once it is gone;
         nothing happens to the others.
         """
-        done = self._render()
+        done = self.render()
         self.clock.advance(59)
-        other, waiting = self._render("1"), self._render("2")
+        other, waiting = self.render("1"), self.render("2")
         first, second = self.reactor.processes
         self.assertEqual(first.signals, [])
         self.clock.advance(1)
@@ -217,7 +185,7 @@ class RendererTests(SynchronousTestCase):
         self.assertEqual(self.renderer.waiting, 1)
         first.die()
         self.assertEqual(self._failed(done).reason, "it took longer than 60 seconds")
-        self.assertEqual(self._asked(), [["/r"], ["1"], ["2"]])
+        self.assertEqual(self.asked(), [["/r"], ["1"], ["2"]])
         self.assertNoResult(other)
         self.assertNoResult(waiting)
 
@@ -226,19 +194,19 @@ class RendererTests(SynchronousTestCase):
         After so many recordings a child is ended, and another is started once it is
         gone if there is more to do.
         """
-        all_ = [self._render("0")]
-        self._render("other")
-        all_ += [self._render(str(number)) for number in range(1, 4)]
+        all_ = [self.render("0")]
+        self.render("other")
+        all_ += [self.render(str(number)) for number in range(1, 4)]
         first, _ = self.reactor.processes
         for _ in range(3):
             self.assertEqual(first.signals, [])
             first.answer(rendering={})
         self.assertEqual(first.signals, ["KILL"])
-        self.assertEqual(self._asked(), [["0", "1", "2"], ["other"]])
+        self.assertEqual(self.asked(), [["0", "1", "2"], ["other"]])
         for done in all_[:3]:
             self.assertEqual(self.successResultOf(done), {})
         first.die()
-        self.assertEqual(self._asked(), [["0", "1", "2"], ["other"], ["3"]])
+        self.assertEqual(self.asked(), [["0", "1", "2"], ["other"], ["3"]])
 
     def test_idle(self) -> None:
         """
@@ -246,13 +214,13 @@ class RendererTests(SynchronousTestCase):
         after a time without work; and at last all of them.
         """
         for number in range(2):
-            self._render(str(number))
+            self.render(str(number))
         first, second = self.reactor.processes
         first.answer(rendering={})
         second.answer(rendering={})
         self.clock.advance(15)
-        self._render("2")
-        self.assertEqual(self._asked(), [["0"], ["1", "2"]])
+        self.render("2")
+        self.assertEqual(self.asked(), [["0"], ["1", "2"]])
         second.answer(rendering={})
         self.clock.advance(5)
         self.assertEqual((first.signals, second.signals), (["KILL"], []))
@@ -261,33 +229,33 @@ class RendererTests(SynchronousTestCase):
         self.assertEqual(second.signals, ["KILL"])
         second.die()
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self._render("3")
-        self.assertEqual(self._asked(), [["0"], ["1", "2"], ["3"]])
+        self.render("3")
+        self.assertEqual(self.asked(), [["0"], ["1", "2"], ["3"]])
 
     def test_endingIsNotFree(self) -> None:
         """
         A child that is being ended gets nothing more; it has its place until it is gone.
         """
         self.renderer.workers = 1
-        self._render("0")
+        self.render("0")
         (first,) = self.reactor.processes
         first.answer(rendering={})
         self.clock.advance(20)
-        self._render("1")
-        self.assertEqual((self._asked(), self.renderer.waiting), ([["0"]], 1))
+        self.render("1")
+        self.assertEqual((self.asked(), self.renderer.waiting), ([["0"]], 1))
         first.die()
-        self.assertEqual((self._asked(), self.renderer.waiting), ([["0"], ["1"]], 0))
+        self.assertEqual((self.asked(), self.renderer.waiting), ([["0"], ["1"]], 0))
 
     def test_noProcess(self) -> None:
         """
         If no process can be started that is the failure, and the next one is tried.
         """
         self.reactor.error = OSError(11, "Resource temporarily unavailable")
-        error = self._failed(self._render())
+        error = self._failed(self.render())
         self.assertIn("Resource temporarily unavailable", error.reason)
         self.assertEqual(self.renderer.waiting, 0)
         self.reactor.error = None
-        done = self._render()
+        done = self.render()
         self.reactor.processes[0].answer(rendering={})
         self.successResultOf(done)
 
@@ -295,13 +263,13 @@ class RendererTests(SynchronousTestCase):
         """
         If there is one process already, what no other can be started for waits for it.
         """
-        self._render("0")
+        self.render("0")
         self.reactor.error = OSError(11, "Resource temporarily unavailable")
-        done = self._render("1")
+        done = self.render("1")
         self.assertNoResult(done)
         self.assertEqual(self.renderer.waiting, 1)
         self.reactor.processes[0].answer(rendering={})
-        self.assertEqual(self._asked(), [["0", "1"]])
+        self.assertEqual(self.asked(), [["0", "1"]])
         self.reactor.processes[0].answer(rendering={"duration": 1.0})
         self.assertEqual(self.successResultOf(done), {"duration": 1.0})
 
@@ -310,7 +278,7 @@ class RendererTests(SynchronousTestCase):
         Stopping kills what runs and gives up what waits, and has happened when no
         process is left; nothing is taken from then on.
         """
-        all_ = [self._render(str(number)) for number in range(3)]
+        all_ = [self.render(str(number)) for number in range(3)]
         stopped = self.renderer.stopService()
         self.failureResultOf(all_[2], RendererStopped)
         self.assertEqual(self.renderer.waiting, 0)
@@ -329,7 +297,7 @@ class RendererTests(SynchronousTestCase):
         """
         A child without work is ended by a stop too, and waited for.
         """
-        self._render()
+        self.render()
         (child,) = self.reactor.processes
         child.answer(rendering={})
         stopped = self.renderer.stopService()
@@ -351,34 +319,31 @@ class RendererTests(SynchronousTestCase):
         they are gone.
         """
         for number in range(2):
-            self._render(str(number))
+            self.render(str(number))
         self.renderer.stopService()
         self.renderer.startService()
-        self._render("2")
-        self.assertEqual((self._asked(), self.renderer.waiting), ([["0"], ["1"]], 1))
+        self.render("2")
+        self.assertEqual((self.asked(), self.renderer.waiting), ([["0"], ["1"]], 1))
         self.reactor.processes[1].die()
-        self.assertEqual(self._asked(), [["0"], ["1"], ["2"]])
+        self.assertEqual(self.asked(), [["0"], ["1"], ["2"]])
 
     def test_cancel(self) -> None:
         """
         Cancelling takes a recording out of the queue, or kills the process that is
         at it and no other.
         """
-        running = [self._render(str(number)) for number in range(2)]
-        waiting, last = self._render("2"), self._render("3")
+        running = [self.render(str(number)) for number in range(2)]
+        waiting, last = self.render("2"), self.render("3")
         waiting.cancel()
         self.failureResultOf(waiting, CancelledError)
         self.assertEqual(self.renderer.waiting, 1)
         running[0].cancel()
         self.failureResultOf(running[0], CancelledError)
-        self.assertEqual(self._signals(), [["KILL"], []])
+        self.assertEqual(self.signals(), [["KILL"], []])
         self.reactor.processes[0].die()
-        self.assertEqual(self._asked(), [["0"], ["1"], ["3"]])
+        self.assertEqual(self.asked(), [["0"], ["1"], ["3"]])
         self.reactor.processes[1].answer(rendering={})
         self.successResultOf(running[1]).clear()
         running[1].cancel()
-        self.assertEqual(self._signals(), [["KILL"], [], []])
+        self.assertEqual(self.signals(), [["KILL"], [], []])
         self.assertNoResult(last)
-
-    def _signals(self) -> list[list[str | int]]:
-        return [each.signals for each in self.reactor.processes]

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 from attrs import evolve
 
-from siprec.render import decode, recording
+from siprec.render import audio, decode, recording
 from siprec.render.recording import RenderError, renderDirectory
 from siprec.session.manifest import NAME
 from siprec.session.model import Format
@@ -186,16 +186,22 @@ class LackTests(RecordingCase):
 
     def test_diskFull(self) -> None:
         """
-        An error of the disk is a L{RenderError}.
+        An error of the disk is a L{RenderError}, with the channels as well as with the file.
         """
 
         def full(*_: object) -> int:
             raise OSError(28, "No space left on device")
 
+        self.patch(os, "fsync", full)
+        self._failsForRoom()
+        self.patch(audio, "SHORT", 0)
         self.patch(os, "pwrite", full)
+        self._failsForRoom()
+
+    def _failsForRoom(self) -> None:
         error = self.assertRaises(RenderError, self.render, talk(5))
         self.assertIn("No space left", str(error))
-        self.assertNotIn("audio.wav", os.listdir(self.directory))
+        self.assertEqual(sorted(os.listdir(self.directory)), ["1-0.rtpdump", "recording.json"])
 
     def test_otherRate(self) -> None:
         """

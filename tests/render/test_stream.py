@@ -63,6 +63,18 @@ class StreamTests(SynchronousTestCase):
         self.patch(stream, "CHUNK", 0x10000)
         self._assertHeard(self._stream({"1-0.rtpdump": packets}), wanted)
 
+    def test_short(self) -> None:
+        """
+        What is read in one piece is read once; else it is read again to be heard.
+        """
+        packets = talk(1000)
+        heard = expected(160_000, (0, packets))
+        for chunk, wanted in ((stream.CHUNK, heard), (0x10000, np.zeros_like(heard))):
+            self.patch(stream, "CHUNK", chunk)
+            made = self._stream({"1-0.rtpdump": packets})
+            os.unlink(os.path.join(self.directory, "1-0.rtpdump"))
+            self._assertHeard(made, wanted)
+
     def test_reports(self) -> None:
         """
         Sender reports of the RTCP port, and those among the RTP, are those of their source;

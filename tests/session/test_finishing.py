@@ -5,8 +5,11 @@ Tests of L{siprec.session.finishing}.
 from __future__ import annotations
 
 import errno
+import gc
 import os
+from functools import partial
 from typing import Any
+from weakref import ref
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -17,6 +20,9 @@ from siprec.session.interfaces import RendererStopped, Silence
 from siprec.session.manifest import Manifest
 from tests.session.recordings import dialog
 from tests.session.servicecase import ServiceTestCase
+
+AUDIO = {"file": "audio.wav", "sha256": "0" * 64}
+FOUND = {"duration": 0.0, "streams": [], "gaps": [], "events": [], "audio": AUDIO}
 
 
 class FinisherTests(ServiceTestCase):
@@ -67,6 +73,23 @@ class FinisherTests(ServiceTestCase):
         self.renderer.waiting[0].errback(RendererStopped())
         self.successResultOf(done)
 
+    def test_callIsForgotten(self) -> None:
+        """
+        A recording that waits for its audio keeps nothing of the call, which would be told
+        if nothing could be recorded.
+        """
+        live = self.begin()
+        told: list[Deferred[None]] = [Deferred()]
+        live.making.onFailed = partial(told[0].callback, None)
+        call = ref(told.pop())
+        self.renderer.waiting = []
+        done = self.service.finish(live, "bye")
+        gc.collect()
+        self.assertIsNone(call())
+        self.renderer.waiting[0].callback(FOUND)
+        self.successResultOf(done)
+        self.assertEqual(self.manifest(live)["state"], "complete")
+
     def test_writes(self) -> None:
         """
         A call costs few writes: at its begin, when all its media is in, and when it is
@@ -87,14 +110,12 @@ class FinisherTests(ServiceTestCase):
         """
         Where no packet came there is one write after the call, and no process is asked.
         """
-        audio = {"file": "audio.wav", "sha256": "0" * 64}
-        found = {"duration": 0.0, "streams": [], "gaps": [], "events": [], "audio": audio}
-        self.renderer.ofNothing = Silence(found, {"audio.wav": b"RIFF"})
+        self.renderer.ofNothing = Silence(FOUND, {"audio.wav": b"RIFF"})
         live = self.begin()
         manifest = self.finish(live)
         self.assertEqual(self.renderer.directories, [])
         self.assertEqual(self.workers.called[1:], ["_update", "remove"])
-        self.assertEqual((manifest["state"], manifest["audio"]), ("complete", audio))
+        self.assertEqual((manifest["state"], manifest["audio"]), ("complete", AUDIO))
         self.assertIsNotNone(manifest["segments"][0]["end"])
         with open(f"{live.recording.directory}/audio.wav", "rb") as file:
             self.assertEqual(file.read(), b"RIFF")
