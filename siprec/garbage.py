@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from siprec.rounds import Rounds
 
-__all__ = ["MOST", "YOUNG", "Collecting", "settle", "undisturbed"]
+__all__ = ["MOST", "MUCH", "YOUNG", "Collecting", "settle", "undisturbed"]
 
 log = Logger()
 
@@ -25,14 +25,23 @@ log = Logger()
 YOUNG = 20_000
 
 #: How many there may be before that is done at once, whoever waits.
-MOST = 500_000
+MOST = 100_000
+
+#: All of them are looked through when so many more have stayed than twice those that stayed
+#: the last time.  It takes a second where there are thousands of calls, in which nothing is
+#: answered; and finds little, as what a call leaves behind is freed by its reference counts.
+MUCH = 1_000_000
 
 # Seconds between two looks at how many there are.
 _LOOK = 0.25
 
-# So many times the young ones are looked through before those that stayed are, too; and so
-# many times that before all are, which may take half a second where there are many calls.
-_AGAIN, _ALL = 10, 1000
+# So many times the young ones are looked through before those that stayed are, too.
+_AGAIN = 10
+
+# The interpreter by itself does that after as many times, and never looks through all.
+_NEVER = 1_000_000
+
+_OLD = 2  # the generation of those that stay
 
 
 @contextmanager
@@ -61,7 +70,7 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(MOST, 10, 10)
+    gc.set_threshold(MOST, _AGAIN, _NEVER)
 
 
 @define(eq=False, repr=False)
@@ -76,6 +85,7 @@ class Collecting:
     _turn: Callable[[], Deferred[None]]
     _waiting: bool = field(default=False, init=False)
     _times: int = field(default=0, init=False)
+    _stayed: int = field(default=0, init=False)
     _rounds: Rounds = field(init=False)
 
     @_rounds.default
@@ -99,7 +109,10 @@ class Collecting:
     def _collect(self, _: None) -> None:
         self._waiting = False
         self._times += 1
-        if self._times % (_AGAIN * _ALL) == 0:
+        if self._times % _AGAIN:
+            gc.collect(0)
+            return
+        gc.collect(1)
+        if len(gc.get_objects(_OLD)) > 2 * self._stayed + MUCH:
             gc.collect()
-        else:
-            gc.collect(1 if self._times % _AGAIN == 0 else 0)
+            self._stayed = len(gc.get_objects(_OLD))

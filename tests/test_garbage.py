@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from siprec import garbage
 from siprec.garbage import MOST, YOUNG, Collecting, settle, undisturbed
 
 
@@ -130,12 +131,26 @@ class CollectingTests(SynchronousTestCase):
             del kept
         self.assertEqual(self.seen, [0] * 9 + [1])
 
+    def rounds(self) -> list[int]:
+        """
+        @return: what is looked through in ten rounds in which many objects are made.
+        """
+        self.seen.clear()
+        for _ in range(10):
+            kept = [[] for _ in range(2 * YOUNG)]  # type: ignore[var-annotated]
+            self.clock.advance(0.25)
+            self.turns[-1].callback(None)
+            del kept
+        return list(self.seen)
+
     def test_all(self) -> None:
         """
-        Seldom all are.
+        All are where many more have stayed than the last time.
         """
-        self.collecting._times = 9999
-        kept = [[] for _ in range(2 * YOUNG)]  # type: ignore[var-annotated]
-        self.clock.advance(0.25)
-        self.turns[-1].callback(None)
-        self.assertEqual((self.seen, len(kept)), ([2], 2 * YOUNG))
+        self.patch(garbage, "MUCH", 0)
+        kept = [[] for _ in range(10 * YOUNG)]  # type: ignore[var-annotated]
+        gc.collect(1)
+        self.assertEqual(self.rounds(), [0] * 9 + [1, 2])
+        self.assertEqual(self.rounds(), [0] * 9 + [1])
+        kept += [[] for _ in range(30 * YOUNG)]
+        self.assertEqual(self.rounds()[-1], 2)

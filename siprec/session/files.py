@@ -102,6 +102,12 @@ def _update(
         syncDirectory(os.path.dirname(directory))
 
 
+def _ignored(failure: Failure) -> None:
+    """
+    Nothing is written that could fail.
+    """
+
+
 @define(eq=False, repr=False)
 class RecordingFiles:
     """
@@ -126,6 +132,7 @@ class RecordingFiles:
     unsynced: bool = field(default=True, init=False)
     syncers: IWorkers = field(init=False)
     _kept: bool = field(default=False, init=False)
+    _settled: bool = field(default=False, init=False)
     _turn: DeferredLock = field(factory=DeferredLock, init=False)
     _pending: bool = field(default=False, init=False)
     _unwritten: dict[str, bytes] = field(factory=dict, init=False)
@@ -136,9 +143,9 @@ class RecordingFiles:
 
     def manifestChanged(self) -> None:
         """
-        Write the manifest soon.
+        Write the manifest soon, unless it is L{settled}.
         """
-        if not self._pending:
+        if not (self._pending or self._settled):
             self._pending = True
             self._turn.run(self._writeChanges).addErrback(self._onError)
 
@@ -163,6 +170,13 @@ class RecordingFiles:
         @return: fires when it is on the disk, or fails with C{OSError}.
         """
         return self._turn.run(self._write, manifest, durable, files or {})
+
+    def settled(self) -> None:
+        """
+        All is as it will stay: nothing more is written, and nobody is kept in memory for it.
+        """
+        self._settled = True
+        self._describe, self._onError = dict, _ignored
 
     def syncing(self) -> None:
         """

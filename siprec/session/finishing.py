@@ -93,8 +93,14 @@ class Finisher:
                 lambda failure: log.failure(
                     "{recording}: not finished", failure, recording=live.recording.id
                 )
-            ).addCallback(lambda _: self._forget(live, self._finishing.pop(live)))
+            ).addCallback(lambda _: self._ended(live))
         return done
+
+    def _ended(self, live: LiveRecording) -> None:
+        live.settle()
+        if live.files is not None:
+            live.files.settled()
+        self._forget(live, self._finishing.pop(live))
 
     async def settle(self, recording: RecordingSession) -> bool:
         """

@@ -24,6 +24,13 @@ def nothing() -> None:
     """
 
 
+def _ended(effect: Effect) -> None:
+    """
+    Take the place of whoever carries out what a transaction asks for once it has ended:
+    the two would keep each other in memory until the garbage collector comes by.
+    """
+
+
 @define(eq=False, repr=False)
 class TransactionRunner:
     """
@@ -39,6 +46,7 @@ class TransactionRunner:
     _waiting: deque[Effect] = field(factory=deque)
     _busy: bool = False
     _stopped: bool = False
+    _finished: bool = False
 
     def run(self, effects: Effects) -> None:
         """
@@ -55,6 +63,8 @@ class TransactionRunner:
                 self._carryOut(self._waiting.popleft())
         finally:
             self._busy = False
+            if self._finished:
+                self._perform = _ended
 
     def startTimer(self, name: str, seconds: float, call: Callable[[], None]) -> None:
         """
@@ -85,6 +95,7 @@ class TransactionRunner:
         """
         self._stopped = True
         self._stopTimers()
+        self._perform = _ended
 
     def _stopTimers(self) -> None:
         for name in list(self._timers):
@@ -98,6 +109,7 @@ class TransactionRunner:
             self.stopTimer(effect.name)
         else:
             if isinstance(effect, Finished):
+                self._finished = True
                 self._stopTimers()
             self._perform(effect)
 

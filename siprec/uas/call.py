@@ -82,11 +82,11 @@ class Call:
     _saving: Saving = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        clock = self._around.clock
         self.heard = self._around.now()
         self.negotiation = self._around.negotiationWith(self.flow)
         self._course = Course(self._around, self, self._life)
-        self._answers = Answers(clock, lambda: self._course.end(self._life.unacknowledged))
+        clock, course = self._around.clock, self._course
+        self._answers = Answers(clock, lambda: course.end(self._life.unacknowledged))
         self._ours = OwnRequests(self._around, self)
         self.timer = SessionClock(clock, self._ours.startRefresh, self._course.expired)
         self._moving = Moving(self._around, self, self._ours)
@@ -186,8 +186,6 @@ class Call:
         self._course.run(self._life.failed(rejection))
         self.letGo()
 
-    # What the peer sends in the dialog.
-
     def cancel(self) -> None:
         """
         A CANCEL for our INVITE came.
@@ -250,14 +248,11 @@ class Call:
         if "Allow" in request.headers:
             self.peerAllows = frozenset(request.headers.values("Allow"))
 
-    # What we send.
-
     async def promise(
         self, transaction: IServerTransaction, response: Response, offers: bool = False
     ) -> None:
         """
-        Have the call in the store, and in it a final response that is to be
-        given next.
+        Have the call in the store, with a final response that is to be given next.
 
         @param offers: whether that carries an offer of ours.
         """
@@ -278,8 +273,7 @@ class Call:
         Speak again, after another process has: repeat the 200s without an ACK,
         and if streams are received elsewhere than the peer was told, tell it.
 
-        @return: fires when it has agreed, or refused, or cannot be asked; the
-            manifest's events say which.
+        @return: fires when that has ended; the manifest's events say how.
         """
         self._answers.release()
         if self.live is None or self.over:
@@ -300,7 +294,7 @@ class Call:
 
     def suspend(self) -> None:
         """
-        Do nothing by itself, as another node is about to have the call.
+        Do nothing by itself: another node is about to have the call.
         """
         self.timer.stop()
         self._moving.suspend()
@@ -324,8 +318,7 @@ class Call:
 
     def timedOut(self, reason: str) -> None:
         """
-        End the call from our side, as nothing has come for too long; it may be
-        this process that was held up, and the call another node's.
+        End the call, as nothing has come for too long; it may be another node's by now.
 
         @param reason: C{endReason} of the manifest.
         """
@@ -358,11 +351,19 @@ class Call:
         self._ours.stop()
         self._onEnd(self)
 
+    def takeApart(self) -> None:
+        """
+        Let go of its parts, which know it; if it is not ended, or they are at something,
+        that is left to the garbage collector.
+        """
+        if self.over and self.live is not None and not (self.busy or self.asking):
+            del self._course, self._answers, self._ours, self.timer, self._moving
+            del self._theirs, self._readiness, self._snapshots, self._saving
+
     @property
     def busy(self) -> bool:
         """
-        Whether a change of the session is under way that the peer asked for;
-        the first INVITE is one until its 200 has been acknowledged.
+        Whether a change that the peer asked for is under way, or its first INVITE.
         """
         return self._unanswered or self._theirs.busy or self._answers.waiting
 

@@ -4,7 +4,7 @@ The calls that run at this node, by what finds them.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from math import inf
 
 from attrs import define, field
@@ -20,6 +20,10 @@ from siprec.uas.replacing import DialogID, Ended, replacesOf
 __all__ = ["Running"]
 
 
+# How many calls stay whole when they have ended, for what is just being done for them.
+_WHOLE = 64
+
+
 def _idOf(call: Call) -> DialogID:
     dialog = call.dialog
     return dialog.callID, dialog.localTag, dialog.remoteTag
@@ -33,6 +37,8 @@ class Running:
 
     calls: dict[DialogID, Call] = field(factory=dict, init=False)
     _ended: Ended = field(factory=Ended, init=False)
+    # Calls that have ended and are whole still; the last is the one that ended last.
+    _whole: deque[Call] = field(factory=deque, init=False)
     # How many calls have this Call-ID and tag of the peer's.
     _begun: Counter[tuple[str, str]] = field(factory=Counter, init=False)
 
@@ -56,6 +62,10 @@ class Running:
         del self.calls[key]
         if call.over and not call.fenced:
             self._ended.add(key)
+        if call.over:
+            self._whole.append(call)
+        if len(self._whole) > _WHOLE:
+            self._whole.popleft().takeApart()
         begun = (key[0], key[2])
         self._begun[begun] -= 1
         if not self._begun[begun]:

@@ -419,6 +419,15 @@ class FilesTests(SynchronousTestCase):
         self.successResultOf(finished)
         self.assertEqual(sorted(os.listdir(self.directory)), ["metadata-2.xml", "recording.json"])
 
+    def test_settled(self) -> None:
+        """
+        What has settled is not written again.
+        """
+        self.files.settled()
+        self.change()
+        self.files.writeDocument("late.xml", b"<late/>")
+        self.assertEqual((self.workers.waiting, self.described), ([], []))
+
     def test_syncers(self) -> None:
         """
         What waits for the disk keeps no other recording waiting: it is done elsewhere.

@@ -2,7 +2,10 @@
 Tests for L{siprec.sip.runner}.
 """
 
+import gc
 from collections import Counter
+from collections.abc import Callable
+from weakref import ref
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
@@ -81,6 +84,31 @@ class RunnerTests(SynchronousTestCase):
         """
         self.runner.run([StartTimer("A", 2.0), Finished(), TimedOut()])
         self.assertEqual(self.performed, [Finished(), TimedOut()])
+
+    def test_letGo(self) -> None:
+        """
+        Once that is done, or it is stopped, it does not keep in memory who carried it out.
+        """
+
+        class Performer:
+            def __init__(self, clock: Clock) -> None:
+                self.runner = TransactionRunner(clock, _Machine(), self.perform)
+
+            def perform(self, effect: Effect) -> None:
+                pass
+
+        ends: list[Callable[[TransactionRunner], None]] = [
+            lambda runner: runner.run([Finished()]),
+            TransactionRunner.stop,
+        ]
+        for end in ends:
+            performer = Performer(self.clock)
+            gone = ref(performer)
+            end(performer.runner)
+            gc.disable()
+            self.addCleanup(gc.enable)
+            del performer
+            self.assertIsNone(gone())
 
     def test_stop(self) -> None:
         """

@@ -4,9 +4,12 @@ Tests for L{siprec.uas.running}.
 
 from __future__ import annotations
 
+import gc
 from math import inf
+from weakref import ref
 
 from siprec.sip.replaces import Replaces
+from siprec.uas import running
 from siprec.uas.admission import Refusal
 from tests.uas.kit import RecorderTestCase, Src, offer
 
@@ -81,3 +84,40 @@ class RunningTests(RecorderTestCase):
         self.assertEqual((signs.key, signs.sessionTimerUntil), (self.key, None))
         [signs] = self.running.signs(self.house.now(), cutOff=True)
         self.assertEqual(signs.sessionTimerUntil, inf)
+
+    def test_letGo(self) -> None:
+        """
+        Of a call that has ended nothing is left for the garbage collector, soon: of those
+        that end after it, and for as long as its messages may come again.
+        """
+        self.patch(running, "_WHOLE", 1)
+        gone = [ref(self.call), ref(self.house.service.recordings[self.key])]
+        del self.call
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        self.src.bye()
+        for number in range(3):
+            self.src = Src(self.house, callID=f"later {number}")
+            self.src.call()
+            self.src.bye()
+        self.house.clock.pump([1.0] * 40)
+        self.assertEqual([each() for each in gone], [None, None])
+
+    def test_whole(self) -> None:
+        """
+        A call that has not ended after all, as one that stays here, is not taken apart.
+        """
+        self.patch(running, "_WHOLE", 0)
+        self.house.recorder.suspend(self.call)
+        self.house.recorder.restore(self.call)
+        self.assertEqual(self.src.bye().status, 200)
+
+    def test_busy(self) -> None:
+        """
+        Nor one that is at something still.
+        """
+        self.patch(running, "_WHOLE", 0)
+        self.call._unanswered = True
+        self.src.bye()
+        self.assertTrue(self.call.over and self.call.busy)
