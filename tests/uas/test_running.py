@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 from math import inf
+from typing import Any
 from weakref import ref
 
 from siprec.sip.replaces import Replaces
@@ -91,7 +92,7 @@ class RunningTests(RecorderTestCase):
         that end after it, and for as long as its messages may come again.
         """
         self.patch(running, "_WHOLE", 1)
-        gone = [ref(self.call), ref(self.house.service.recordings[self.key])]
+        gone: list[ref[Any]] = [ref(self.call), ref(self.house.service.recordings[self.key])]
         del self.call
         gc.collect()
         gc.disable()
