@@ -28,7 +28,7 @@ from siprec.media.batch import Receiver
 from siprec.media.drain import Drain
 from siprec.media.ports import PortPair, PortPool
 from siprec.media.stream import CapturedStream, JournalFile
-from siprec.media.writing import chooseWriter
+from siprec.media.writing import WRITES, chooseWriter
 
 __all__ = ["measure"]
 
@@ -87,7 +87,7 @@ def _bareLoop(pairs: Sequence[PortPair]) -> Callable[[], None]:
 
 def _capture(pairs: Sequence[PortPair], directory: str) -> Callable[[], None]:
     receiver = Receiver()
-    drain = Drain(receiver, chooseWriter(receiver.slots), lambda stream, error: None)
+    drain = Drain(receiver, chooseWriter(WRITES), lambda stream, error: None)
     for pair in pairs:
         path = f"{directory}/{pair.rtpPort}.rtpdump"
         drain.add(CapturedStream(path, pair, JournalFile(path)))

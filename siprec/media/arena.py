@@ -3,6 +3,7 @@ The memory into which packets are received.
 """
 
 import mmap
+from contextlib import suppress
 
 import numpy as np
 from attrs import field, frozen
@@ -16,6 +17,7 @@ HEADROOM = 128
 IOVEC = np.dtype([("base", np.uintp), ("length", np.uintp)])
 
 _PAGE = mmap.PAGESIZE
+_LARGE = 1 << 21  # octets of a large page
 
 
 @frozen(eq=False)
@@ -23,7 +25,8 @@ class Arena:
     """
     The memory: per slot headroom and C{slotSize} octets, and apart from them C{overflow}
     octets for the rest of a large packet.  That part is so seldom touched that most
-    of it never becomes real memory.
+    of it never becomes real memory.  The slots are asked for in large pages, as there are
+    more of them than a processor can remember the places of small ones.
     """
 
     slots: int
@@ -34,9 +37,18 @@ class Arena:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "stride", HEADROOM + self.slotSize)
-        size = self.slots * (self.stride + self.overflow)
-        pages = mmap.mmap(-1, -(-size // _PAGE) * _PAGE)
-        object.__setattr__(self, "memory", np.frombuffer(pages, np.uint8))
+        near = self.slots * self.stride
+        size = near + self.slots * self.overflow
+        pages = mmap.mmap(
+            -1, -(-size // _PAGE) * _PAGE + _LARGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        )
+        begin = -np.frombuffer(pages, np.uint8).ctypes.data % _LARGE
+        with suppress(OSError):  # kernels may be made without
+            pages.madvise(mmap.MADV_HUGEPAGE, begin, near // _LARGE * _LARGE)
+            # Else each start of a process would have it copied, page by page.
+            pages.madvise(mmap.MADV_DONTFORK)
+        memory = np.frombuffer(pages, np.uint8)[begin : begin + size]
+        object.__setattr__(self, "memory", memory)
 
     def iovecs(self) -> NDArray[np.void]:
         """

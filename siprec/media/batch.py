@@ -123,7 +123,7 @@ class Receiver:
 
     def __init__(
         self,
-        slots: int = 4096,
+        slots: int = 8192,
         slotSize: int = 704,
         overflow: int = 0x10000 - 704,
         recvmmsg: Recvmmsg | None = RECVMMSG,
