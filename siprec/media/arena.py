@@ -4,12 +4,13 @@ The memory into which packets are received.
 
 import mmap
 from contextlib import suppress
+from typing import Protocol
 
 import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-__all__ = ["HEADROOM", "IOVEC", "Arena"]
+__all__ = ["HEADROOM", "IOVEC", "Arena", "Pages", "enlarge"]
 
 #: Octets before each packet in the arena: a record header and, once, a file header.
 HEADROOM = 128
@@ -18,6 +19,25 @@ IOVEC = np.dtype([("base", np.uintp), ("length", np.uintp)])
 
 _PAGE = mmap.PAGESIZE
 _LARGE = 1 << 21  # octets of a large page
+
+
+class Pages(Protocol):
+    """
+    Of C{mmap} what is needed here.
+    """
+
+    def madvise(self, option: int, start: int, length: int) -> None:
+        """
+        Say how memory will be used.
+        """
+
+
+def enlarge(pages: Pages, begin: int, length: int) -> None:
+    """
+    Ask for large pages.  It works without: some kernels have none.
+    """
+    with suppress(OSError):
+        pages.madvise(mmap.MADV_HUGEPAGE, begin, length)
 
 
 @frozen(eq=False)
@@ -43,10 +63,9 @@ class Arena:
             -1, -(-size // _PAGE) * _PAGE + _LARGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
         )
         begin = -np.frombuffer(pages, np.uint8).ctypes.data % _LARGE
-        with suppress(OSError):  # kernels may be made without
-            pages.madvise(mmap.MADV_HUGEPAGE, begin, near // _LARGE * _LARGE)
-            # Else each start of a process would have it copied, page by page.
-            pages.madvise(mmap.MADV_DONTFORK)
+        # Else each start of a process would have it copied, page by page.
+        pages.madvise(mmap.MADV_DONTFORK)
+        enlarge(pages, begin, near // _LARGE * _LARGE)
         memory = np.frombuffer(pages, np.uint8)[begin : begin + size]
         object.__setattr__(self, "memory", memory)
 

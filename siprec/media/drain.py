@@ -189,7 +189,8 @@ class Drain:
         for index in np.flatnonzero(counts < 0).tolist():
             self._fail(self.streams[begin + index], failure(came[index]))
         rows = self._rows[begin : begin + len(counts)]
-        counts = self._sifting.sift(self.streams[begin : begin + len(counts)], rows, counts.clip(0))
+        streams = Chosen(self.streams, range(begin, begin + len(counts)))
+        counts = self._sifting.sift(streams, rows, counts.clip(0))
         # After the RTP: then all RTCP older than the RTP in hand is in hand too.
         control = self._control.take(begin, counts, full, final)
         if receiver.used:
