@@ -32,12 +32,14 @@ class Pages(Protocol):
         """
 
 
-def enlarge(pages: Pages, begin: int, length: int) -> None:
+def enlarge(pages: Pages, begin: int, length: int, rest: int) -> None:
     """
-    Ask for large pages.  It works without: some kernels have none.
+    Ask for large pages from C{begin} on, and for small ones in the C{rest} behind, whatever
+    the system likes.  It works without: some kernels have no others.
     """
     with suppress(OSError):
         pages.madvise(mmap.MADV_HUGEPAGE, begin, length)
+        pages.madvise(mmap.MADV_NOHUGEPAGE, begin + length, rest)
 
 
 @frozen(eq=False)
@@ -65,7 +67,8 @@ class Arena:
         begin = -np.frombuffer(pages, np.uint8).ctypes.data % _LARGE
         # Else each start of a process would have it copied, page by page.
         pages.madvise(mmap.MADV_DONTFORK)
-        enlarge(pages, begin, near // _LARGE * _LARGE)
+        large = near // _LARGE * _LARGE
+        enlarge(pages, begin, large, len(pages) - begin - large)
         memory = np.frombuffer(pages, np.uint8)[begin : begin + size]
         object.__setattr__(self, "memory", memory)
 

@@ -50,5 +50,5 @@ class ArenaTests(SynchronousTestCase):
                 asked.append((start, length))
                 raise OSError(errno.EINVAL, "no large pages")
 
-        enlarge(Small(), 4096, 2 << 20)
+        enlarge(Small(), 4096, 2 << 20, 8192)
         self.assertEqual(asked, [(4096, 2 << 20)])
