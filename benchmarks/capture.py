@@ -11,7 +11,9 @@ What capturing costs: CPU time per packet of some ways to take RTP from many soc
 
 Each runs in a process of its own against the same load, which another process sends
 with C{sendmmsg}.  The time is that of the whole receiving process, while it runs
-steadily::
+steadily.  Of the capture it is that of all threads but the one of the reactor, which
+does nothing for it then but is asked a hundred times a second how late it is;
+C{wholeProcess} has that in it, too::
 
     python benchmarks/capture.py --streams 2000 --seconds 5
 """
@@ -28,12 +30,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from benchmarks.lateness import Lateness, startIdle
+from benchmarks.measuring import WARMUP, clockOf, measure
 from benchmarks.rtpengine import LEGS, Rtpengine, isInstalled
 from benchmarks.sender import startSender
 from siprec.media.keys import SUITES, MasterKey
@@ -42,36 +44,8 @@ from siprec.media.origin import Expected
 __all__ = ["STAGES", "runStage"]
 
 INTERVAL = 0.2
-WARMUP = 2.0
 #: Seconds more that it may take until every stream was heard.
 PATIENCE = 10.0
-
-
-def measure(
-    name: str,
-    seconds: float,
-    count: Callable[[], int],
-    wait: Callable[[float], None],
-    clock: Callable[[], float] = time.process_time,
-) -> dict[str, object]:
-    """
-    @param count: packets so far.
-    @param wait: lets that much time pass, receiving.
-    @param clock: processor time used so far.
-    """
-    wait(WARMUP)
-    cpu, packets, began = clock(), count(), time.monotonic()
-    wait(seconds)
-    cpu, packets, took = (
-        clock() - cpu,
-        count() - packets,
-        time.monotonic() - began,
-    )
-    return {
-        "stage": name,
-        "packetsPerSecond": round(packets / took),
-        "microsecondsPerPacket": round(cpu / max(packets, 1) * 1e6, 3),
-    }
 
 
 def floor(
@@ -182,17 +156,17 @@ def capture(
         sender = startSender(ports, rate, WARMUP + PATIENCE + seconds + 3, suite)
         idle = None if busy else startIdle(WARMUP, seconds)
         try:
-            name, clock = f"capture {suite}".strip(), time.process_time
-            if busy:
-                # The time of the process would be that of the busy reactor.
-                (worker,) = (one for one in threading.enumerate() if one.name == "capture")
-                number = time.pthread_getcpuclockid(worker.ident or 0)
-                name, clock = "capture, reactor busy", lambda: time.clock_gettime(number)
+            name = "capture, reactor busy" if busy else f"capture {suite}".strip()
+            ofReactor = clockOf(threading.main_thread())
 
             def count() -> int:
                 return sum(handle.packets + handle.controlPackets for handle in handles)
 
-            result.update(measure(name, seconds, count, wait, clock))
+            def besideReactor() -> float:
+                return time.process_time() - ofReactor()
+
+            whole = {} if busy else {"wholeProcess": time.process_time}
+            result.update(measure(name, seconds, count, wait, besideReactor, **whole))
         finally:
             sender.kill()
             sender.wait()
@@ -206,6 +180,8 @@ def capture(
         result["unauthenticated"] = sum(handle.unauthenticated for handle in handles)
         result["unwritten"] = sum(handle.unwritten for handle in handles)
         result["errors"] = len(errors)
+        # If any: it was measured while journals were still being made.
+        result["silent"] = sum(not handle.packets for handle in handles)
 
     def end(outcome: object) -> None:
         began = time.monotonic()

@@ -26,9 +26,10 @@ import numpy as np
 from benchmarks.sender import Streams
 from siprec.media.batch import Receiver
 from siprec.media.drain import Drain
+from siprec.media.origin import Expected
 from siprec.media.ports import PortPair, PortPool
 from siprec.media.stream import CapturedStream, JournalFile
-from siprec.media.writing import chooseWriter
+from siprec.media.writing import WRITES, chooseWriter
 
 __all__ = ["measure"]
 
@@ -87,10 +88,12 @@ def _bareLoop(pairs: Sequence[PortPair]) -> Callable[[], None]:
 
 def _capture(pairs: Sequence[PortPair], directory: str) -> Callable[[], None]:
     receiver = Receiver()
-    drain = Drain(receiver, chooseWriter(receiver.slots), lambda stream, error: None)
+    drain = Drain(receiver, chooseWriter(WRITES), lambda stream, error: None)
     for pair in pairs:
         path = f"{directory}/{pair.rtpPort}.rtpdump"
-        drain.add(CapturedStream(path, pair, JournalFile(path)))
+        stream = CapturedStream(path, pair, JournalFile(path))
+        stream.expect(Expected("latch", "127.0.0.1"), time.time_ns())
+        drain.add(stream)
 
     def take() -> None:
         index = 0

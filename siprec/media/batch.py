@@ -123,7 +123,7 @@ class Receiver:
 
     def __init__(
         self,
-        slots: int = 4096,
+        slots: int = 8192,
         slotSize: int = 704,
         overflow: int = 0x10000 - 704,
         recvmmsg: Recvmmsg | None = RECVMMSG,
@@ -283,10 +283,12 @@ class Receiver:
         """
         (wire,) = _LENGTH.unpack_from(self._messageView, _LENGTH_AT + 64 * slot)
         size = min(wire, self._capacity)
-        begin, beyond = slot * self.stride + HEADROOM, self._beyond + slot * self._overflow
-        inside = min(size, self.slotSize)
-        data = self._view[begin : begin + inside].tobytes()
-        return data + self._view[beyond : beyond + size - inside].tobytes()
+        begin = slot * self.stride + HEADROOM
+        if size <= self.slotSize:
+            return self._view[begin : begin + size].tobytes()
+        beyond, more = self._beyond + slot * self._overflow, size - self.slotSize
+        near = self._view[begin : begin + self.slotSize].tobytes()
+        return near + self._view[beyond : beyond + more].tobytes()
 
     def lengths(self, first: int, count: int) -> list[int]:
         """

@@ -28,7 +28,7 @@ from siprec.media.rtcp import Destination, ReportBlock
 from siprec.media.srtp import Protection
 from siprec.media.stream import CapturedStream, JournalFile
 from siprec.media.syncing import Pace, Sync, syncJournals
-from siprec.media.writing import Writer, chooseWriter
+from siprec.media.writing import WRITES, Writer, chooseWriter
 
 __all__ = ["CaptureStopped", "CaptureThread", "CapturedStream", "ICaptureReactor"]
 
@@ -110,7 +110,7 @@ class CaptureThread(Service):
         pace = Pace(self._sync)
         drain = Drain(
             self._receiver,
-            self._makeWriter(self._receiver.slots),
+            self._makeWriter(WRITES),
             self._report,
             tell=lambda *news: self._reactor.callFromThread(self._onSender, *news),
         )

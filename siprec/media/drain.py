@@ -13,7 +13,6 @@ it within 5 ms (C{sys.getswitchinterval}), in the midst of a slice as well.
 """
 
 import errno
-import os
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -22,38 +21,29 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from siprec.media.batch import Held, Receiver
+from siprec.media.batch import Receiver
+from siprec.media.control import WAITING, Control, Taken, failure
 from siprec.media.counting import countIn
 from siprec.media.discarding import LATE, Discards
-from siprec.media.hearing import Hearing, hearAnew, hearControl
+from siprec.media.hearing import Hearing, hearAnew
 from siprec.media.journal import fileHeader, startFor
 from siprec.media.layout import Chosen, Layout, Plan, Runs
 from siprec.media.origin import Expected
 from siprec.media.sifting import Sifting
 from siprec.media.stream import CapturedStream, Cells
-from siprec.media.watch import Watch
 from siprec.media.writing import LIMIT, Writer
 
 __all__ = ["Drain"]
 
-#: The most RTCP packets that one stream may have waiting, and the most RTP packets
-#: that one visit takes: two vectors each must fit into one write.  The rest waits in
-#: the kernel.
-_CONTROL = 64
-_PACKETS = LIMIT // 2 - _CONTROL
+#: The most RTP packets that one visit takes: with the RTCP, two vectors each must fit into
+#: one write.  The rest waits in the kernel.
+_PACKETS = LIMIT // 2 - WAITING
 _CONTROL_SLOTS = 256  # for the RTCP of all streams in one slice
-_READY = 4096  # RTCP sockets of which one look at all tells
 _ROUNDS = 16  # in which a stream is emptied at its end, if its peer goes on sending
 _RETRY = 1.0  # seconds between attempts to open a journal
 _INT = np.int64
 
 _Rows = NDArray[np.int64]
-# Of streams with RTCP to write: how many packets, and which of the slice they are.
-_Control = list[tuple[CapturedStream, int, int]]
-
-
-def _failure(negated: int) -> OSError:
-    return OSError(-negated, os.strerror(-negated))
 
 
 class Drain:
@@ -86,25 +76,20 @@ class Drain:
         self._cells = Cells(64)
         self._receiver, self._writer, self._report = receiver, writer, report
         self._monotonic = monotonic
-        self._watch = Watch(_READY)
-        self._byDescriptor: dict[int, CapturedStream] = {}
-        self._descriptors: dict[CapturedStream, int] = {}
-        self._holding: dict[CapturedStream, None] = {}
         self._layout, self._hearing = Layout(receiver), Hearing(receiver)
         self._sifting = Sifting(receiver, self._cells, _PACKETS, monotonic, tell)
+        self._control = Control(receiver, self._sifting, self._fail)
 
     def add(self, stream: CapturedStream) -> None:
         """
         Visit C{stream} from now on.
         """
         try:
-            self._watch.add(stream.pair.rtcp)
+            self._control.add(stream)
         except (OSError, ValueError) as error:
             # It was closed already; finish() will find nothing to do.
             self._fail(stream, OSError(errno.EBADF, f"cannot be watched: {error}"))
             return
-        self._descriptors[stream] = number = stream.pair.rtcp.fileno()
-        self._byDescriptor[number] = stream
         stream.place = len(self.streams)
         self.streams.append(stream)
         self._sockets.append(stream.pair.rtp)
@@ -125,9 +110,7 @@ class Drain:
             self._takeWon()
             self._slice(place, [stream.pair.rtp], 0.0, final=True)
         finally:
-            self._watch.remove(stream.pair.rtcp)
-            del self._byDescriptor[self._descriptors.pop(stream)]
-            self._holding.pop(stream, None)
+            self._control.remove(stream)
             self._rows[place] = self._rows[-1]  # the last one takes its place
             self._rows = self._rows[:-1]
             self.streams[-1].place, stream.place = place, -1
@@ -141,8 +124,7 @@ class Drain:
         """
         if stream.discards is None or stream.discards.until is not None:
             stream.discard(Discards())
-        stream.pending = []
-        self._holding.pop(stream, None)
+        self._control.forget(stream)
         self._sifting.forget(stream)
 
     def unmute(self, stream: CapturedStream) -> None:
@@ -179,7 +161,7 @@ class Drain:
         """
         Give back what the kernel holds.
         """
-        self._watch.close()
+        self._control.close()
         self._writer.close()
 
     def visit(self, begin: int, budget: float) -> int:
@@ -205,11 +187,12 @@ class Drain:
         came, full = receiver.sweep(sockets, _PACKETS, _CONTROL_SLOTS, until)
         counts = np.array(came, _INT)
         for index in np.flatnonzero(counts < 0).tolist():
-            self._fail(self.streams[begin + index], _failure(came[index]))
+            self._fail(self.streams[begin + index], failure(came[index]))
         rows = self._rows[begin : begin + len(counts)]
-        counts = self._sifting.sift(self.streams[begin : begin + len(counts)], rows, counts.clip(0))
+        streams = Chosen(self.streams, range(begin, begin + len(counts)))
+        counts = self._sifting.sift(streams, rows, counts.clip(0))
         # After the RTP: then all RTCP older than the RTP in hand is in hand too.
-        control = self._takeControl(begin, counts, full, final)
+        control = self._control.take(begin, counts, full, final)
         if receiver.used:
             self._flush(self._runsOf(begin, counts, control))
         self._takeWon()
@@ -220,7 +203,7 @@ class Drain:
         Take what was held until it was known who sends it.
         """
         for stream, control, counts in self._sifting.wins():
-            self._keepControl(stream, control)
+            self._control.keep(stream, control)
             if self._receiver.used:
                 self._flush(self._runsOf(stream.place, counts, []))
 
@@ -228,94 +211,7 @@ class Drain:
         if stream.failed(error):
             self._report(stream, error)
 
-    def _takeControl(self, begin: int, counts: _Rows, full: set[int], final: bool) -> _Control:
-        """
-        Take what waits on the RTCP sockets of the streams in a slice.
-
-        @param counts: packets of each stream, from the one at C{begin} on.
-        @param full: which of them may have more RTP.
-        @param final: hold nothing back.
-        @return: what of it is to be written now, and has its slots after those of the RTP.
-        """
-        waited = {stream: len(stream.pending) for stream in self._holding}
-        control: _Control = []
-        ends = counts.cumsum()
-
-        def newestOf(index: int) -> int:
-            return self._receiver.arrivalOf(int(ends[index]) - 1) if counts[index] > 0 else 0
-
-        for number in self._watch.ready():
-            stream = self._byDescriptor[number]
-            index = stream.place - begin
-            # That of other streams is looked at with their RTP.
-            if 0 <= index < len(counts):
-                slots = self._receiveControl(stream, newestOf(index))
-                if slots:
-                    control.append((stream, slots, index))
-        for stream in list(self._holding):
-            index = stream.place - begin
-            if 0 <= index < len(counts):
-                old = 0 if index in full else waited.get(stream, 0)
-                old = len(stream.pending) if final else old
-                slots = self._ripen(stream, newestOf(index), old)
-                if slots:
-                    control.append((stream, slots, index))
-        return control
-
-    def _receiveControl(self, stream: CapturedStream, newest: int) -> int:
-        """
-        Take what waits on one RTCP socket.
-
-        @param newest: when the newest RTP in hand came.
-        @return: how many packets of it are in slots; what may come before RTP that does
-            not is held.
-        """
-        receiver, first = self._receiver, self._receiver.used
-        limit = min(_CONTROL - len(stream.pending), receiver.slots - first)
-        count = receiver.receive(stream.pair.rtcp, limit) if limit else 0
-        if count < 0:
-            self._fail(stream, _failure(count))
-        if count <= 0:
-            return 0
-        if drops := receiver.dropsOf(first + count - 1):
-            stream.rtcpDrops = drops
-        if not stream.pending and self._sifting.isPlain(stream, first, count):
-            arrivals = [receiver.arrivalOf(slot) for slot in range(first, first + count)]
-            if max(arrivals) <= newest:
-                # Nearly all of it: it can stay where it is.
-                for slot, arrival in enumerate(arrivals, first):
-                    stream.sources.takeControl(receiver.read(slot), arrival)
-                return count
-        self._keepControl(stream, self._sifting.control(stream, receiver.take(first), first))
-        return 0
-
-    def _keepControl(self, stream: CapturedStream, taken: list[Held]) -> None:
-        if taken:
-            hearControl(stream, taken)
-            stream.pending += taken
-            self._holding[stream] = None
-
-    def _ripen(self, stream: CapturedStream, newest: int, waited: int) -> int:
-        """
-        Put into slots the RTCP that no RTP still to come can precede: it is no later
-        than the newest RTP in hand, or was already here before the RTP socket was
-        emptied.  So the journal is in arrival order across both sockets.
-
-        @return: how many slots.
-        """
-        receiver, pending, ripe = self._receiver, stream.pending, 0
-        room = receiver.slots - receiver.used
-        while ripe < min(len(pending), room):
-            if ripe >= waited and pending[ripe].arrival > newest:
-                break
-            receiver.place(pending[ripe].arrival, pending[ripe].data, wire=pending[ripe].wire)
-            ripe += 1
-        stream.pending = pending[ripe:]
-        if not stream.pending:
-            del self._holding[stream]
-        return ripe
-
-    def _runsOf(self, begin: int, came: _Rows, control: _Control) -> Runs:
+    def _runsOf(self, begin: int, came: _Rows, control: list[Taken]) -> Runs:
         index = np.flatnonzero(came)
         places, counts, split = begin + index, came[index], len(index)
         joins: list[int] = []

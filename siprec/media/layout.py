@@ -35,7 +35,7 @@ class Chosen(Sequence[CapturedStream]):
     """
 
     _streams: Sequence[CapturedStream]
-    _places: _Rows
+    _places: _Rows | range
 
     def __len__(self) -> int:
         return len(self._places)
@@ -146,11 +146,9 @@ class Layout:
         headed = [run for run, stream in enumerate(streams) if stream in heads] if heads else []
         others = [run for run in runs.joins if run >= 0] + headed
         whole = self._putTogether(runs, others)
-        single = np.repeat(~whole, counts)
-        order = single.nonzero()[0]
+        order = np.repeat(~whole, counts).nonzero()[0]
         if runs.joins:
-            order, alone = self._merge(runs)
-            order = order[single[order]]
+            order, alone = self._merge(runs, order)
             counts, sizes = counts.copy(), sizes.copy()
             for run, other in enumerate(runs.joins, split):
                 if other >= 0:
@@ -213,9 +211,11 @@ class Layout:
             vectors["length"][:, 1] = length - inside
         return first
 
-    def _merge(self, runs: Runs) -> tuple[_Rows, list[int]]:
+    def _merge(self, runs: Runs, order: _Rows) -> tuple[_Rows, list[int]]:
         """
-        @return: all slots in the order to write, and the runs of RTCP that have no
+        @param order: the slots that are written from where they lie; of those with RTP, all
+            that RTCP joins are among them.
+        @return: the same in the order to write, and the runs of RTCP that have no
             RTP to go with; those come last.
         """
         arrival, firsts, counts = runs.batch.arrival, runs.firsts.tolist(), runs.counts.tolist()
@@ -237,7 +237,8 @@ class Layout:
                 # Each socket keeps its own order even if the clock was set back.
                 least = max(least, int(arrival[begin:end].searchsorted(arrival[slot], "right")))
                 places.append(begin + least)
-        return np.insert(np.arange(packets), places, slots), alone
+        order = order[: order.searchsorted(packets)]
+        return np.insert(order, order.searchsorted(places), slots), alone
 
     def _putHead(self, plan: Plan, run: int, head: bytes) -> None:
         """

@@ -127,7 +127,7 @@ class Sifting:
         if stream.protection is not None or stream.discards is not None:
             return False
         latch = stream.latch
-        if latch is None or not self._cells.data["mask"][stream.cell[1]]:
+        if latch is None or latch.open:
             return True
         return all(map(latch.knows, keysOf(self._receiver.names(first, count))))
 

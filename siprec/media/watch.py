@@ -23,10 +23,13 @@ class Watch:
     which does not give the interpreter lock away.
     """
 
-    def __init__(self, most: int = 256) -> None:
+    def __init__(self, most: int = 256, once: bool = False) -> None:
         """
         @param most: how many are told at once.
+        @param once: name a socket again only when more has come to it, whether or not it
+            was read.
         """
+        self._wanted = select.EPOLLIN | (select.EPOLLET if once else 0)
         self._epoll = select.epoll()
         self._events = np.zeros(most, _EVENT)
         self._wait = ctypes.PyDLL(None).epoll_wait
@@ -36,7 +39,7 @@ class Watch:
         """
         Watch C{sock}.
         """
-        self._epoll.register(sock, select.EPOLLIN)
+        self._epoll.register(sock, self._wanted)
 
     def remove(self, sock: socket.socket) -> None:
         """

@@ -17,10 +17,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LIMIT", "SeparateWriter", "SubmittedWriter", "Writer", "chooseWriter"]
+__all__ = ["LIMIT", "WRITES", "SeparateWriter", "SubmittedWriter", "Writer", "chooseWriter"]
 
 #: The most vectors that one write may have (UIO_MAXIOV).
 LIMIT = 1024
+#: Files to write in one call.  The system has a number of such (fs.aio-max-nr, 65,536)
+#: for all its processes.
+WRITES = 2048
 
 _IOCB = np.dtype(
     {
@@ -113,12 +116,12 @@ class SeparateWriter:
 
 class SubmittedWriter:
     """
-    All in one C{io_submit}.
+    As many as may be in one C{io_submit}.
     """
 
     def __init__(self, capacity: int, machine: str = platform.machine()) -> None:
         """
-        @param capacity: the most files in one L{write}.
+        @param capacity: the most files in one call of the system.
         @raise OSError: the kernel has none of it for us.
         """
         if machine not in _CALLS or ctypes.sizeof(ctypes.c_void_p) != 8:
@@ -155,6 +158,19 @@ class SubmittedWriter:
         """
         See L{Writer}.
         """
+        numbers, most = (files, offsets, addresses, counts), len(self._blocks)
+        if len(files) <= most:
+            return self._together(*numbers)
+        parts = [slice(begin, begin + most) for begin in range(0, len(files), most)]
+        return np.concatenate([self._together(*(each[part] for each in numbers)) for part in parts])
+
+    def _together(
+        self,
+        files: NDArray[np.int64],
+        offsets: NDArray[np.int64],
+        addresses: NDArray[np.int64],
+        counts: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
         total = len(files)
         blocks = self._blocks[:total]
         blocks["file"], blocks["offset"] = files, offsets
@@ -193,7 +209,7 @@ class SubmittedWriter:
 
 def chooseWriter(capacity: int, make: Callable[[int], Writer] = SubmittedWriter) -> Writer:
     """
-    @param capacity: the most files in one write.
+    @param capacity: the most files in one call of the system, where it takes several.
     @return: what C{make} gives, or where it cannot, one write per file.
     """
     try:

@@ -46,6 +46,28 @@ class WatchTests(SynchronousTestCase):
         told = watch.ready() + watch.ready()
         self.assertEqual(set(told), {self.pair.rtp.fileno(), self.pair.rtcp.fileno()})
 
+    def test_once(self) -> None:
+        """
+        Or a socket is named once for what came, and again when more does.
+        """
+        watch, number = Watch(once=True), self.pair.rtcp.fileno()
+        self.addCleanup(watch.close)
+        watch.add(self.pair.rtcp)
+        self.pair.toRTCP.send(b"packet")
+        self.assertEqual([watch.ready(), watch.ready()], [[number], []])
+        self.pair.toRTCP.send(b"packet")
+        self.assertEqual([watch.ready(), watch.ready()], [[number], []])
+
+    def test_waiting(self) -> None:
+        """
+        What came before a socket was watched counts.
+        """
+        watch = Watch(once=True)
+        self.addCleanup(watch.close)
+        self.pair.toRTCP.send(b"packet")
+        watch.add(self.pair.rtcp)
+        self.assertEqual(watch.ready(), [self.pair.rtcp.fileno()])
+
     def test_removed(self) -> None:
         """
         One that was removed is not named; removing it again, or closed, does nothing.

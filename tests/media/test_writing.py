@@ -101,6 +101,17 @@ class SubmittedWriterTests(SeparateWriterTests):
         except OSError as error:
             self.skipTest(f"no io_submit here: {error}")
 
+    def test_manyFiles(self) -> None:
+        """
+        More files than the system takes at once are written all the same, each with its result.
+        """
+        files = [self.open(Path(self.mktemp())) for _ in range(19)]
+        files[17] = 9999
+        rows = [each % 3 for each in range(19)]
+        sizes = [(3, 3, 5)[row] for row in rows]
+        sizes[17] = -errno.EBADF
+        self.assertEqual(self.write(files, [0] * 19, rows, [1] * 19), sizes)
+
     def test_closedTwice(self) -> None:
         """
         Closing again does nothing.
