@@ -8,6 +8,10 @@ process, which renders hundreds of them::
     python benchmarks/render.py --seconds 3600
     python benchmarks/render.py --codec opus
     python benchmarks/render.py --form wav,channels --form opus,mixed
+
+And what many short calls cost, which one process renders::
+
+    python benchmarks/render.py --seconds 10 --recordings 200
 """
 
 import argparse
@@ -27,7 +31,7 @@ from siprec.ids import NodeID, RecordingID
 from siprec.media.journal import fileHeader, startFor
 from siprec.render.form import Form
 from siprec.render.recording import renderDirectory
-from siprec.session.manifest import describe, writeManifest
+from siprec.session.manifest import NAME, describe, writeManifest
 from siprec.session.model import Format, RecordingSession, Segment, StreamInfo
 
 START = 1_767_603_600
@@ -125,26 +129,45 @@ def peak() -> int:
     return int(fields["VmHWM"].split()[0])
 
 
+def calls(directory: str, count: int, seconds: int, codec: str = "PCMU") -> None:
+    """
+    Make up recordings, each in a folder of its own.
+    """
+    for number in range(count):
+        place = os.path.join(directory, f"{number:06}")
+        os.mkdir(place)
+        call(place, seconds, codec)
+
+
 def child(directory: str, form: str) -> None:
     """
-    Render one recording and print what it took.
+    Render one recording, or all but the first of those that are in a folder, and print what
+    it took.
     """
     format, layout, *peaks = form.split(",")
+    wanted = Form(format, layout, bool(peaks))
+    places = [directory]
+    if not os.path.exists(os.path.join(directory, NAME)):
+        places = sorted(each.path for each in os.scandir(directory))
+        renderDirectory(places.pop(0), wanted)  # what it loads it loads once
+    duration = 0.0
     before = resource.getrusage(resource.RUSAGE_SELF)
-    audio = renderDirectory(directory, Form(format, layout, bool(peaks)))["audio"]
+    for place in places:
+        duration += renderDirectory(place, wanted)["audio"]["duration"]
     after = resource.getrusage(resource.RUSAGE_SELF)
     found = {
         "user": after.ru_utime - before.ru_utime,
         "system": after.ru_stime - before.ru_stime,
         "memory": peak() / 1024,
-        "duration": audio["duration"],
+        "duration": duration,
     }
     print(json.dumps(found))
 
 
 def measure(directory: str, form: str) -> dict[str, float]:
     """
-    @return: what it took to render a recording in a process of its own: C{user} and
+    @param directory: see L{child}.
+    @return: what it took to render it in a process of its own: C{user} and
         C{system} CPU time, C{memory} in MiB; and the C{duration} of the audio.
     @raise CalledProcessError: it failed.
     """
@@ -162,6 +185,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=3600, help="how long the call is")
     parser.add_argument("--form", action="append", help="FORMAT,LAYOUT[,peaks]; repeatable")
     parser.add_argument("--codec", choices=CODECS, default="PCMU", help="of the call")
+    parser.add_argument("--recordings", type=int, help="of that length, one after the other")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -169,11 +193,21 @@ def main() -> None:
         return
     directory = tempfile.mkdtemp(prefix="siprec-render-")
     try:
-        call(directory, options.seconds, options.codec)
+        many = options.recordings
+        if many is None:
+            call(directory, options.seconds, options.codec)
+        else:
+            calls(directory, many + 1, options.seconds, options.codec)
         print(f"{options.seconds} s of {options.codec} with {STREAMS} streams:")
         for form in options.form or FORMS:
             found = measure(directory, form)
             took = found["user"] + found["system"]
+            if many is not None:
+                print(
+                    f"{form:20} {1000 * took / many:6.2f} ms of CPU, "
+                    f"{many / took:6.1f} recordings a second, {found['memory']:.0f} MiB"
+                )
+                continue
             print(
                 f"{form:20} {took:6.2f} s of CPU ({found['system']:.2f} of the kernel), "
                 f"{found['duration'] / took:6.0f} s of audio a second, {found['memory']:.0f} MiB"

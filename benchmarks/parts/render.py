@@ -8,11 +8,12 @@ from typing import Any
 
 from benchmarks.bench import YARDSTICK, Bench, yardstick
 from benchmarks.figures import Figure, Limit
-from benchmarks.render import CODECS, call, measure
+from benchmarks.render import CODECS, call, calls, measure
 from siprec.render.pyav import decodable
 
 FORM = "wav,channels"
 TARGET = 2000.0
+SHORT = 10  # seconds
 
 
 def run(bench: Bench) -> None:
@@ -44,3 +45,25 @@ def run(bench: Bench) -> None:
             )
         )
         bench.say(f"render: {codec}")
+    _short(bench)
+
+
+def _short(bench: Bench) -> None:
+    """
+    Render many short calls, one after the other.
+    """
+    directory, count = bench.place("render"), 60 if bench.isQuick else 200
+    calls(directory, count + 1, SHORT)
+    rates, yards = [], []
+    for _ in range(2 if bench.isQuick else 3):
+        found = measure(directory, FORM)
+        rates.append(count / (found["user"] + found["system"]))
+        yards.append(1e4 / yardstick())
+    bench.add(
+        Figure.ofRounds(
+            *("render.short", f"recordings of {SHORT} s a CPU second", rates, yards),
+            f"1e4 / {YARDSTICK}",
+            moreIsBetter=True,
+        )
+    )
+    bench.say("render: short calls")
