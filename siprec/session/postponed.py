@@ -20,6 +20,9 @@ MOST = 20_000
 #: Seconds that what is to be done soon may wait.
 SOON = 0.5
 
+# Seconds after which a work is done, whatever comes: each keeps a call in memory.
+_LONGEST = 20.0
+
 # So many works are just what there is to do at any time.
 _FEW = 16
 
@@ -97,9 +100,9 @@ class AtOnce:
 @define(eq=False, repr=False)
 class Postponed:
     """
-    Lets work be done in the order in which it came, and only while no peer says anything:
-    with many calls at once, those that begin are answered before those that have ended are
-    finished.
+    Lets work be done in the order in which it came, and for some seconds only while no peer
+    says anything: with many calls at once, those that begin are answered before those that
+    have ended are finished.
 
     @ivar limit: so many works may wait before no more calls should be taken; 0: any number.
     """
@@ -108,7 +111,8 @@ class Postponed:
     # Tells how many messages have come.
     _messages: Callable[[], int]
     limit: int = MOST
-    _works: deque[Deferred[None]] = field(factory=deque, init=False)
+    # Since when each waits.
+    _works: deque[tuple[float, Deferred[None]]] = field(factory=deque, init=False)
     _urgent: deque[tuple[float, Callable[[], bool], Deferred[None]]] = field(
         factory=deque, init=False
     )
@@ -129,7 +133,7 @@ class Postponed:
         See L{Turns.turn}.
         """
         work: Deferred[None] = Deferred()
-        self._works.append(work)
+        self._works.append((self._clock.seconds(), work))
         self._goOn(0)
         return work
 
@@ -158,15 +162,16 @@ class Postponed:
         while self._urgent and self._urgent[0][0] <= now:
             _, canWait, work = self._urgent.popleft()
             if canWait():
-                self._works.append(work)
+                self._works.append((now, work))
             else:
                 work.callback(None)
         # At the limit calls are refused until there is less to do: it must become less,
         # however many more there are to refuse.
-        if self._messages() != before and not self.reasons():
+        late = self._works and now - self._works[0][0] > _LONGEST
+        if self._messages() != before and not (late or self.reasons()):
             self._goOn(_PAUSE)
             return
         while len(self) and self._clock.seconds() - now < _SLICE:
-            work = self._urgent.popleft()[2] if self._urgent else self._works.popleft()
+            work = self._urgent.popleft()[2] if self._urgent else self._works.popleft()[1]
             work.callback(None)
         self._goOn(0)

@@ -85,6 +85,17 @@ class PostponedTests(SynchronousTestCase):
         self.assertEqual(self.done, ["one"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_longest(self) -> None:
+        """
+        After twenty seconds of messages it is done all the same, a slice in each turn.
+        """
+        for name in ("one", "two", "three"):
+            self.turn(name, 0.003)
+        self.speak(19.9)
+        self.assertEqual(self.done, [])
+        self.speak(0.2)
+        self.assertEqual(self.done, ["one", "two", "three"])
+
     def test_slices(self) -> None:
         """
         After some milliseconds of work it is seen whether a message has come meanwhile.
