@@ -47,7 +47,7 @@ def run(bench: Bench) -> None:
         stages = ["floor", "capture"]
         if load <= _MOST_PROTOCOLS:
             stages += ["twisted"] + ["rtpengine"] * isInstalled()
-        rounds = 3 if load == BASE and not bench.isQuick else 1
+        rounds = 2 if load == BASE and not bench.isQuick else 1
         found: dict[str, list[dict[str, Any]]] = {each: [] for each in stages}
         for number in range(rounds):
             for stage in stages:

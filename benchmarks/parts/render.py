@@ -21,7 +21,7 @@ def run(bench: Bench) -> None:
     Render a call of each codec.
     """
     for codec in CODECS:
-        seconds = 1800 if codec == "PCMU" else 600
+        seconds = 1800 if codec == "PCMU" else 300
         if codec != "PCMU" and codec.lower() not in decodable():
             bench.note(f"render: {codec} needs PyAV (the extra codecs) and was left out")
             continue
