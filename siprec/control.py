@@ -225,7 +225,8 @@ class NodeControl:
             return await self._notRunning(recording)
         live = call.live
         await step(live)
-        await call.save()
+        if not call.over:
+            await call.save()
         if call.over:
             # It has ended meanwhile, or the store has told that it is another node's.
             raise NotRunning(recording)

@@ -38,6 +38,9 @@ _LOOK = 0.25
 # So many times the young ones are looked through before those that stayed are, too.
 _AGAIN = 10
 
+# So many times before all are counted, which takes as long as to look through the young ones.
+_COUNTED = 100
+
 # The interpreter by itself does that after as many times, and never looks through all.
 _NEVER = 1_000_000
 
@@ -113,6 +116,6 @@ class Collecting:
             gc.collect(0)
             return
         gc.collect(1)
-        if len(gc.get_objects(_OLD)) > 2 * self._stayed + MUCH:
+        if self._times % _COUNTED == 0 and len(gc.get_objects(_OLD)) > 2 * self._stayed + MUCH:
             gc.collect()
             self._stayed = len(gc.get_objects(_OLD))

@@ -169,6 +169,15 @@ class ControlTests(NodeTestCase):
         self.call.saving.callback(None)
         self.failureResultOf(paused, NotRunning)
 
+    def test_pausedTooLate(self) -> None:
+        """
+        A call that ended while it was being paused is not saved again.
+        """
+        self.call.over = True
+        paused = self.node.pauseRecording(self.live.recording.id, "x", None)
+        self.failureResultOf(paused, NotRunning)
+        self.assertEqual(self.call.notes, [])
+
     def test_pauseEnded(self) -> None:
         """
         What is over, or is not there, cannot be paused or resumed.

@@ -148,6 +148,7 @@ class CollectingTests(SynchronousTestCase):
         All are where many more have stayed than the last time.
         """
         self.patch(garbage, "MUCH", 0)
+        self.patch(garbage, "_COUNTED", 10)
         kept = [[] for _ in range(10 * YOUNG)]  # type: ignore[var-annotated]
         gc.collect(1)
         self.assertEqual(self.rounds(), [0] * 9 + [1, 2])

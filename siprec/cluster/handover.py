@@ -165,8 +165,8 @@ class Giver:
         Wait until nothing is changing in the session.
         """
         end = min(self._clock.seconds() + _BUSY, end - _LEAST)
-        while call.busy or call.asking:
-            if self._clock.seconds() >= end or call.over:
+        while not call.over and (call.busy or call.asking):
+            if self._clock.seconds() >= end:
                 return False
             await deferLater(self._clock, _LOOK)
         return not call.over and self._clock.seconds() <= end

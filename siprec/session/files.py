@@ -18,6 +18,9 @@ from siprec.session.manifest import NAME, Manifest, replaceFile, syncDirectory, 
 from siprec.session.model import RecordingSession
 from siprec.session.running import RunningRecordings
 
+# The states of a manifest after which only another such one is written.
+_FINAL = ("complete", "incomplete")
+
 
 def createRecording(
     recording: RecordingSession,
@@ -198,7 +201,7 @@ class RecordingFiles:
     def _writeChanges(self) -> Deferred[None]:
         # From here on a change is too late for this write and makes another.
         self._pending = False
-        return self._write(self._describe(), False, {})
+        return succeed(None) if self._settled else self._write(self._describe(), False, {})
 
     def _write(
         self, manifest: Manifest, durable: bool, files: Mapping[str, bytes]
@@ -210,6 +213,10 @@ class RecordingFiles:
                 del self._unwritten[name]
             self.unsynced = not durable
             self._kept = self._kept or durable
+            if manifest.get("state") in _FINAL:
+                # What happens to the node after it is none of the recording's business, and
+                # the next manifest would not have what the rendering has found.
+                self.settled()
 
         every = {**documents, **files}
         workers = self.syncers if durable else self._workers

@@ -1,6 +1,5 @@
 """
-One recording session's dialog, seen from the recorder: SIP on the one side, a
-live recording on the other.
+One recording session's dialog: SIP on the one side, a live recording on the other.
 """
 
 from __future__ import annotations
@@ -49,8 +48,7 @@ class Call:
     @ivar live: the recording, once it has begun.
     @ivar over: whether the dialog has ended, at least for this node.
     @ivar fenced: whether another node has it.
-    @ivar heard: when a SIP message of the dialog came last, seconds since the
-        epoch; at first when the call came to this process.
+    @ivar heard: when its last SIP message came, or else it itself, seconds since the epoch.
     @ivar takenUp: when it was taken up from another process; C{None}: it was not.
     @ivar peerAllows: the methods that the peer takes, as far as it said.
     """
@@ -260,7 +258,8 @@ class Call:
             self._theirs.offered = response.cseq.number
         self._finals.add(transaction, response, offers)
         await self.save()
-        self._snapshots.look()
+        if not self.over:
+            self._snapshots.look()
 
     def accept(self, transaction: IServerTransaction, response: Response) -> None:
         """
@@ -275,9 +274,9 @@ class Call:
 
         @return: fires when that has ended; the manifest's events say how.
         """
-        self._answers.release()
         if self.live is None or self.over:
             return succeed(None)
+        self._answers.release()
         self._readiness.watch()
         self._snapshots.look()
         return self._moving.startMove(self.live)
@@ -288,6 +287,8 @@ class Call:
 
         @return: fires with what L{Moving.move} gives.
         """
+        if self.over:
+            return succeed(0)
         self._answers.release()
         assert self.live is not None, "only what is recorded can move"
         return Deferred.fromCoroutine(self._moving.tryOnce(self.live))
@@ -314,13 +315,12 @@ class Call:
         @param cause: SIP status for the peer (RFC 3326).
         @param reason: C{endReason} of the manifest.
         """
-        self._course.run(self._life.stop(cause, reason))
+        if not self.over:
+            self._course.run(self._life.stop(cause, reason))
 
     def timedOut(self, reason: str) -> None:
         """
-        End the call, as nothing has come for too long; it may be another node's by now.
-
-        @param reason: C{endReason} of the manifest.
+        L{stop} it, as nothing has come for too long; it may be another node's by now.
         """
         self._course.end(lambda: self._life.stop(408, reason))
 

@@ -499,6 +499,8 @@ class CaptureThreadTests(SynchronousTestCase):
         stream, pair = self.attach()
         self.capture.withhold(True)
         self.speak(stream, pair, b"\x80\x00one")
+        while not stream.unwritten:
+            os.sched_yield()  # it is counted just after the packet is
         self.assertEqual(stream.unwritten, 1)
         self.assertTrue(self.capture.counters.withholding)
         self.capture.withhold(False)

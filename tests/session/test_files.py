@@ -428,6 +428,32 @@ class FilesTests(SynchronousTestCase):
         self.files.writeDocument("late.xml", b"<late/>")
         self.assertEqual((self.workers.waiting, self.described), ([], []))
 
+    def test_settledMeanwhile(self) -> None:
+        """
+        Nor are changes that wait for their turn then.
+        """
+        self.change()
+        self.change()
+        self.files.settled()
+        while self.workers.waiting:
+            self.workers.work()
+        self.assertEqual(self.onDisk(), 1)
+
+    def test_final(self) -> None:
+        """
+        After a manifest of a recording that is finished nothing is written but another one
+        of the kind: what happens to the node meanwhile must not take its place.
+        """
+        final = {**describe(self.recording), "state": "complete", "number": 5}
+        self.files.finish(final)
+        self.change()
+        while self.workers.waiting:
+            self.workers.work()
+        self.assertEqual(self.onDisk(), 5)
+        self.files.finish({**final, "number": 6})
+        self.workers.work()
+        self.assertEqual(self.onDisk(), 6)
+
     def test_syncers(self) -> None:
         """
         What waits for the disk keeps no other recording waiting: it is done elsewhere.

@@ -105,6 +105,19 @@ class RunningTests(RecorderTestCase):
         self.house.clock.pump([1.0] * 40)
         self.assertEqual([each() for each in gone], [None, None])
 
+    def test_apart(self) -> None:
+        """
+        Who still has a call that was taken apart may ask it what one asks calls that might
+        have ended meanwhile.
+        """
+        self.patch(running, "_WHOLE", 0)
+        self.src.bye()
+        before = len(self.house.wire.sent)
+        self.successResultOf(self.call.moveMedia())
+        self.assertEqual(self.successResultOf(self.call.tryToMove()), 0)
+        self.call.stop(500, "noRoom")
+        self.assertEqual(len(self.house.wire.sent), before)
+
     def test_whole(self) -> None:
         """
         A call that has not ended after all, as one that stays here, is not taken apart.
