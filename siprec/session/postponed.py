@@ -20,8 +20,9 @@ MOST = 20_000
 #: Seconds that what is to be done soon may wait.
 SOON = 0.5
 
-# Seconds after which a work is done, whatever comes: each keeps a call in memory.
-_LONGEST = 20.0
+# Seconds after which a work is done, whatever comes: each keeps a call in memory.  Longer
+# than calls that come all at once wait for their answer: these works delay it by a third.
+_LONGEST = 60.0
 
 # So many works are just what there is to do at any time.
 _FEW = 16
