@@ -99,7 +99,11 @@ class Assembly:
             sync=settings.recordings.fsync,
             reportInterval=settings.media.rtcpInterval,
         )
-        self.postponed = Postponed(reactor, lambda: self.entrance.intake.messages)
+        self.postponed = Postponed(
+            reactor,
+            lambda: self.entrance.intake.messages,
+            waited=lambda: self.entrance.intake.waited,
+        )
         self.renderer = Renderer(reactor, reactor, settings.recordings.workers)
         audio = settings.recordings
         self.renderer.split, self.renderer.maskDigits = audio.split, audio.maskDtmf

@@ -20,9 +20,10 @@ MOST = 20_000
 #: Seconds that what is to be done soon may wait.
 SOON = 0.5
 
-# Seconds after which a work is done, whatever comes: each keeps a call in memory.  Longer
-# than calls that come all at once wait for their answer: these works delay it by a third.
-_LONGEST = 60.0
+# Seconds after which a work is done, whoever says anything, as each keeps a call in memory;
+# and where calls wait for longer than that for their turn, as they would wait by a third
+# longer for it.
+_LONG, _PATIENT, _LONGEST = 10.0, 1.0, 60.0
 
 # So many works are just what there is to do at any time.
 _FEW = 16
@@ -112,6 +113,8 @@ class Postponed:
     # Tells how many messages have come.
     _messages: Callable[[], int]
     limit: int = MOST
+    # For how many seconds a new call has waited for its turn.
+    _waited: Callable[[], float] = lambda: 0.0
     # Since when each waits.
     _works: deque[tuple[float, Deferred[None]]] = field(factory=deque, init=False)
     _urgent: deque[tuple[float, Callable[[], bool], Deferred[None]]] = field(
@@ -168,11 +171,19 @@ class Postponed:
                 work.callback(None)
         # At the limit calls are refused until there is less to do: it must become less,
         # however many more there are to refuse.
-        late = self._works and now - self._works[0][0] > _LONGEST
-        if self._messages() != before and not (late or self.reasons()):
+        if self._messages() != before and not (self._isLate(now) or self.reasons()):
             self._goOn(_PAUSE)
             return
         while len(self) and self._clock.seconds() - now < _SLICE:
             work = self._urgent.popleft()[2] if self._urgent else self._works.popleft()[1]
             work.callback(None)
         self._goOn(0)
+
+    def _isLate(self, now: float) -> bool:
+        """
+        @return: whether the first work has waited for too long.
+        """
+        if not self._works:
+            return False
+        limit = _LONGEST if self._waited() > _PATIENT else _LONG
+        return now - self._works[0][0] > limit

@@ -33,7 +33,8 @@ class PostponedTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = TurnClock()
         self.messages = 0
-        self.postponed = Postponed(self.clock, lambda: self.messages)
+        self.waited = 0.0
+        self.postponed = Postponed(self.clock, lambda: self.messages, waited=lambda: self.waited)
         self.done: list[str] = []
 
     def turn(self, name: str, seconds: float = 0.0) -> None:
@@ -85,16 +86,27 @@ class PostponedTests(SynchronousTestCase):
         self.assertEqual(self.done, ["one"])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_longest(self) -> None:
+    def test_long(self) -> None:
         """
-        After a minute of messages it is done all the same, a slice in each turn.
+        After ten seconds of messages it is done all the same, a slice in each turn.
         """
         for name in ("one", "two", "three"):
             self.turn(name, 0.003)
-        self.speak(59.9)
+        self.speak(9.9)
         self.assertEqual(self.done, [])
         self.speak(0.2)
         self.assertEqual(self.done, ["one", "two", "three"])
+
+    def test_longest(self) -> None:
+        """
+        While new calls have to wait for their turn, it is only after a minute.
+        """
+        self.waited = 1.5
+        self.turn("one")
+        self.speak(59.9)
+        self.assertEqual(self.done, [])
+        self.speak(0.2)
+        self.assertEqual(self.done, ["one"])
 
     def test_slices(self) -> None:
         """
