@@ -25,7 +25,7 @@ from siprec.assembly import makeNode
 from siprec.config import ConfigError, Settings, loadSettings
 from siprec.node import Node
 from siprec.session.archive import locate, newest
-from siprec.session.manifest import Manifest
+from siprec.session.manifest import Manifest, isFinished
 from siprec.session.running import NodeInUse
 from siprec.sip.errors import SipError
 from siprec.testing.client import CallFailed, RecordingCall, RecordingClient
@@ -196,7 +196,7 @@ class Demo:
         for _ in range(round(_PATIENCE / _LOOK)):
             page = newest(root, None, 1, lambda manifest: manifest["callID"] == callID)
             for manifest in page.recordings:
-                if manifest["state"] in ("complete", "incomplete"):
+                if isFinished(manifest):
                     return manifest
             await deferLater(self._reactor, _LOOK)
         raise DemoFailed(f"the recording was not finished within {_PATIENCE:g} s")

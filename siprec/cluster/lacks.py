@@ -11,7 +11,7 @@ from attrs import frozen
 
 from siprec.cluster.segmentnames import segmentOf
 from siprec.ids import NodeID
-from siprec.session.manifest import Manifest, formatTime
+from siprec.session.manifest import Manifest, formatTime, isFinished
 
 __all__ = ["METADATA_LOST", "TAKEN_OVER", "Lack", "isFinal", "lackOf", "settled", "wantedOf"]
 
@@ -51,8 +51,7 @@ def isFinal(manifest: Mapping[str, Any]) -> bool:
     """
     @return: whether it is that of a recording that was finished here.
     """
-    done = manifest["state"] in ("complete", "incomplete")
-    return done and manifest["endReason"] != TAKEN_OVER
+    return isFinished(manifest) and manifest["endReason"] != TAKEN_OVER
 
 
 def lackOf(manifest: Mapping[str, Any], there: Collection[str], node: NodeID) -> Lack:

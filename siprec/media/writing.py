@@ -11,7 +11,7 @@ import ctypes
 import errno
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -160,17 +160,12 @@ class SubmittedWriter:
         """
         numbers, most = (files, offsets, addresses, counts), len(self._blocks)
         if len(files) <= most:
-            return self._together(*numbers)
+            return self._together(numbers)
         parts = [slice(begin, begin + most) for begin in range(0, len(files), most)]
-        return np.concatenate([self._together(*(each[part] for each in numbers)) for part in parts])
+        return np.concatenate([self._together([each[part] for each in numbers]) for part in parts])
 
-    def _together(
-        self,
-        files: NDArray[np.int64],
-        offsets: NDArray[np.int64],
-        addresses: NDArray[np.int64],
-        counts: NDArray[np.int64],
-    ) -> NDArray[np.int64]:
+    def _together(self, numbers: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+        files, offsets, addresses, counts = numbers
         total = len(files)
         blocks = self._blocks[:total]
         blocks["file"], blocks["offset"] = files, offsets

@@ -131,11 +131,12 @@ class Beginning:
         @return: what keeps manifest and documents of a recording on the disk.
         """
 
-        def failed(failure: Failure) -> None:
-            log.failure("{recording}: manifest not written", failure, recording=live.recording.id)
-            self.equipment.metrics.journalErrors.inc()
+        directory, equipment, key = live.recording.directory, self.equipment, live.recording.id
 
-        directory, equipment = live.recording.directory, self.equipment
+        def failed(failure: Failure) -> None:
+            log.failure("{recording}: manifest not written", failure, recording=key)
+            equipment.metrics.journalErrors.inc()
+
         files = RecordingFiles(directory, equipment.workers, live.manifest, failed, isNew)
         files.syncers = equipment.syncers
         return files

@@ -14,12 +14,16 @@ from twisted.python.failure import Failure
 
 from siprec.session.interfaces import IWorkers
 from siprec.session.leavings import removeUnfinished
-from siprec.session.manifest import NAME, Manifest, replaceFile, syncDirectory, writeManifest
+from siprec.session.manifest import (
+    NAME,
+    Manifest,
+    isFinished,
+    replaceFile,
+    syncDirectory,
+    writeManifest,
+)
 from siprec.session.model import RecordingSession
 from siprec.session.running import RunningRecordings
-
-# The states of a manifest after which only another such one is written.
-_FINAL = ("complete", "incomplete")
 
 
 def createRecording(
@@ -105,12 +109,6 @@ def _update(
         syncDirectory(os.path.dirname(directory))
 
 
-def _ignored(failure: Failure) -> None:
-    """
-    Nothing is written that could fail.
-    """
-
-
 @define(eq=False, repr=False)
 class RecordingFiles:
     """
@@ -178,8 +176,7 @@ class RecordingFiles:
         """
         All is as it will stay: nothing more is written, and nobody is kept in memory for it.
         """
-        self._settled = True
-        self._describe, self._onError = dict, _ignored
+        self._settled, self._describe = True, dict
 
     def syncing(self) -> None:
         """
@@ -213,7 +210,7 @@ class RecordingFiles:
                 del self._unwritten[name]
             self.unsynced = not durable
             self._kept = self._kept or durable
-            if manifest.get("state") in _FINAL:
+            if isFinished(manifest):
                 # What happens to the node after it is none of the recording's business, and
                 # the next manifest would not have what the rendering has found.
                 self.settled()

@@ -22,6 +22,7 @@ from siprec.session.live import LiveRecording
 from siprec.session.manifest import (
     BadManifest,
     Manifest,
+    isFinished,
     isWhole,
     nodeChangeSeconds,
     readManifest,
@@ -51,8 +52,7 @@ def finishedManifest(directory: str, segments: int) -> Manifest | None:
         manifest = readManifest(directory)
     except (OSError, BadManifest):
         return None  # whoever finishes it tells
-    final = manifest["state"] in ("complete", "incomplete")
-    return manifest if final and len(manifest["segments"]) >= segments else None
+    return manifest if isFinished(manifest) and len(manifest["segments"]) >= segments else None
 
 
 @define(eq=False, repr=False)

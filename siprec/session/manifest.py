@@ -33,6 +33,7 @@ __all__ = [
     "describe",
     "describeStream",
     "formatTime",
+    "isFinished",
     "isWhole",
     "parseTime",
     "readManifest",
@@ -270,6 +271,13 @@ def _explained(gap: Mapping[str, Any], manifest: Mapping[str, Any]) -> Manifest:
     return dict(gap)
 
 
+def isFinished(manifest: Mapping[str, Any]) -> bool:
+    """
+    @return: whether it says that the recording is finished.
+    """
+    return manifest.get("state") in ("complete", "incomplete")
+
+
 def isWhole(manifest: Mapping[str, Any]) -> bool:
     """
     @return: whether every packet that came until the end is in a journal that is
@@ -325,8 +333,7 @@ def writeManifest(
     """
     path = os.path.join(directory, NAME)
     # In lines for people once it is finished; until then it is written over and over.
-    finished = manifest.get("state") in ("complete", "incomplete")
-    text = _inLines(manifest) if finished else _encode(manifest)
+    text = _inLines(manifest) if isFinished(manifest) else _encode(manifest)
     # Bytes of a header that were no UTF-8 stand as surrogates in the text; JSON
     # has an escape for those, so that nothing is lost and the file stays valid.
     data = text.encode("utf-8", "backslashreplace")
